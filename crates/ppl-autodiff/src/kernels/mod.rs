@@ -1,0 +1,1 @@
+//! The loops that programs run: elementary functions, matrix products, reductions.

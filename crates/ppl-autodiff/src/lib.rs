@@ -1,0 +1,3 @@
+//! Reverse-mode automatic differentiation on a tape that is compiled to programs.
+
+pub mod kernels;

@@ -1,0 +1,1 @@
+//! The modelling language: sites, plates, distributions, supports and transforms.

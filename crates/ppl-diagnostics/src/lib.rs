@@ -1,0 +1,1 @@
+//! Draws as labelled arrays, convergence diagnostics and summaries.

@@ -1,0 +1,3 @@
+//! Inference: NUTS, the runner of chains, posteriors and predictions.
+
+pub mod density;

@@ -1,0 +1,1 @@
+//! Plots of posteriors and predictions: traces, surfaces, small multiples.

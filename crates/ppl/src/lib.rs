@@ -1,0 +1,1 @@
+//! Probabilistic programming in Rust: models as functions, posteriors at native speed.

@@ -1,1 +1,4 @@
-//! The loops that programs run: elementary functions, matrix products, reductions.
+//! Loops over slices: what programs spend their time in.
+
+pub mod dispatch;
+pub mod elementary;

@@ -1,0 +1,310 @@
+//! `ln |Gamma(x)|` and its first two derivatives.
+//!
+//! All work in `f64`; for `f32` arguments the result is rounded once more, which makes it the nearest but for rare ties.
+
+use super::exp::ExpTable;
+use super::lane::{Lane, horner, two_product, two_sum};
+use super::log::{self, ln};
+use super::trig::{cos_near, sin_near};
+use crate::real::Real;
+
+/// From here on Stirling's series is used; below, recurrences lead to an interval of length 1.
+const STIRLING: f64 = 8.0;
+
+/// `P` of `lgamma(2 + t) = (1 - euler) t + t^2 P(t)` on `|t| <= 1/2`, near-minimax.
+const LGAMMA: &[f64] = &[
+    0.322_467_033_424_113_2,
+    -0.067_352_301_053_198_1,
+    0.020_580_808_427_784_553,
+    -0.007_385_551_028_671_998_6,
+    0.002_890_510_330_740_574,
+    -0.001_192_753_911_842_815_6,
+    0.000_509_669_524_809_716_7,
+    -0.000_223_154_754_005_205_07,
+    9.945_751_065_656_83e-05,
+    -4.492_631_337_915_57e-05,
+    2.050_724_939_057_788_3e-05,
+    -9.438_715_099_211_532e-06,
+    4.374_497_421_555_722e-06,
+    -2.043_904_810_702_990_7e-06,
+    9.573_811_846_241_715e-07,
+    -4.325_243_344_560_481_4e-07,
+    2.040_840_149_566_362_7e-07,
+    -1.321_994_566_611_787_4e-07,
+    6.286_887_600_397_704e-08,
+];
+
+/// `1 - euler`, in two parts.
+const ONE_MINUS_EULER: [f64; 2] = [0.422_784_335_098_467_13, 4.942_915_152_430_645e-18];
+
+/// `ln(2 pi)/2 - 1/2`.
+const STIRLING_CONSTANT: f64 = 0.418_938_533_204_672_7;
+
+/// `C` of `lgamma(x) = (x - 1/2)(ln x - 1) + ln(2 pi)/2 - 1/2 + C(1/x^2)/x` on `x >= 8`, near-minimax.
+const LGAMMA_STIRLING: &[f64] = &[
+    0.083_333_333_333_333_33,
+    -0.002_777_777_777_773_988,
+    0.000_793_650_789_752_405_9,
+    -0.000_595_236_584_505_704_9,
+    0.000_841_470_085_250_314_7,
+    -0.001_890_382_993_887_715,
+    0.005_065_905_360_156_132,
+];
+
+/// The positive zero of digamma, in two parts.
+const ROOT: [f64; 2] = [1.461_632_144_968_362_2, 9.549_995_429_965_697e-17];
+
+/// `G` of `digamma(x) = (x - root) G(x - 3/2)` on `1 <= x <= 2`, near-minimax.
+const DIGAMMA: &[f64] = &[
+    0.951_055_876_031_832_8,
+    -0.423_627_421_281_457_3,
+    0.240_542_484_240_784_78,
+    -0.148_404_923_054_858_08,
+    0.094_988_724_453_541_83,
+    -0.061_922_133_190_727_07,
+    0.040_760_833_884_338_7,
+    -0.026_975_800_029_253_667,
+    0.017_907_250_563_619_775,
+    -0.011_908_146_513_976_738,
+    0.007_926_972_735_646_359,
+    -0.005_280_903_066_090_605,
+    0.003_518_750_436_195_013_4,
+    -0.002_337_552_647_103_118,
+    0.001_558_074_913_721_376_1,
+    -0.001_077_686_396_723_422_6,
+    0.000_718_410_796_904_637_8,
+    -0.000_354_763_520_533_719_77,
+    0.000_236_501_717_193_398_14,
+    -0.000_378_390_789_724_885_8,
+    0.000_252_259_050_696_488_5,
+];
+
+/// `D` of `digamma(x) = ln x - 1/(2x) - w D(w)`, `w = 1/x^2`, on `x >= 8`, near-minimax.
+const DIGAMMA_STIRLING: &[f64] = &[
+    0.083_333_333_333_333_33,
+    -0.008_333_333_333_278_636,
+    0.003_968_253_911_953_708_4,
+    -0.004_166_644_823_049_7,
+    0.007_571_689_620_283_902,
+    -0.020_697_987_372_370_493,
+    0.063_621_505_876_343_56,
+];
+
+/// `T` of `trigamma(x) = 1/x + 1/(2x^2) + T(1/x^2)/x^3` on `x >= 8`, near-minimax.
+const TRIGAMMA_STIRLING: &[f64] = &[
+    0.166_666_666_666_666_66,
+    -0.033_333_333_333_304_76,
+    0.023_809_523_770_911_365,
+    -0.033_333_313_355_818_46,
+    0.075_752_463_481_775_86,
+    -0.252_394_686_273_460_3,
+    1.109_360_196_559_724_8,
+    -4.575_304_142_113_963,
+];
+
+/// The logarithm of a positive finite number as a sum of two.
+#[inline(always)]
+fn ln_parts(x: f64) -> (f64, f64) {
+    let subnormal = x < f64::MIN_POSITIVE;
+    let (m, k, _) = f64::select(subnormal, x * f64::SUBNORMAL_SCALE, x).split();
+    let k = k - f64::select(subnormal, f64::SUBNORMAL_SHIFT, 0.0);
+    let (f, tail) = log::ln_near_one_parts(m - 1.0, k * f64::LN2_LOW);
+    let high = k * f64::LN2_HIGH;
+    let sum = high + f;
+    (sum, ((high - sum) + f) + tail)
+}
+
+/// `ln Gamma(x)` for `x >= 0`, straight line.
+#[inline(always)]
+pub fn lgamma_positive<T: Real>(x: T) -> T {
+    let x = x.to_f64();
+    let (large, below, low) = (x >= STIRLING, x < 1.5, x < 0.5);
+
+    // Gamma(x) = (x-1)(x-2)..y Gamma(y), y in (3/2, 5/2].
+    let (mut y, mut product) = (x, 1.0);
+    for _ in 0..6 {
+        let (shift, next) = (y > 2.5, y - 1.0);
+        product = f64::select(shift, product * next, product);
+        y = f64::select(shift, next, y);
+    }
+    // Below 3/2: Gamma(x) = Gamma(x+1) / x, and once more, Gamma(x+2) / (x(x+1)), below 1/2.
+    let up_twice = x.mul_add(x, x);
+    let up_twice_error = x.mul_add(x, x - up_twice);
+    let t = f64::select(low, x, f64::select(below, x - 1.0, y - 2.0));
+
+    let factor = f64::select(
+        large,
+        x,
+        f64::select(low, up_twice, f64::select(below, x, product)),
+    );
+    let (log, log_low) = ln_parts(factor);
+    let inverse = 1.0 / factor;
+    let log_low = log_low + f64::select(low, up_twice_error * inverse, 0.0);
+
+    // Stirling.
+    let w = inverse * inverse;
+    let (a, b) = (x - 0.5, log - 1.0);
+    let (main, main_low) = two_product(a, b);
+    let correction = horner(w, LGAMMA_STIRLING).mul_add(inverse, STIRLING_CONSTANT);
+    let far = main + (a.mul_add(log_low, main_low) + correction);
+    let far = f64::select(main < f64::INFINITY, far, main);
+
+    // Near 2, plus or minus the logarithm of the factors.
+    let (linear, linear_low) = two_product(t, ONE_MINUS_EULER[0]);
+    let curved = (t * t) * horner(t, LGAMMA);
+    let (log, log_low) = (
+        f64::select(below, -log, log),
+        f64::select(below, -log_low, log_low),
+    );
+    let (sum, error) = two_sum(linear, log);
+    let (sum, second_error) = two_sum(sum, curved);
+    let near =
+        sum + ((error + second_error) + (t.mul_add(ONE_MINUS_EULER[1], linear_low) + log_low));
+
+    let y = f64::select(large, far, near);
+    T::from_f64(f64::select(x == 0.0, f64::INFINITY, y))
+}
+
+/// `sin(pi x)` and `cos(pi x)` for a negative number, of which the whole part is dropped first: up to a common sign.
+fn sin_cos_pi(x: f64) -> (f64, f64) {
+    let angle = std::f64::consts::PI * (x - x.round_ties_even());
+    (sin_near(angle), cos_near(angle))
+}
+
+/// `ln |Gamma(x)|` for `x < 0` by reflection, `|Gamma(-a) Gamma(a)| = pi / (a |sin(pi a)|)`.
+#[cold]
+pub fn lgamma_negative<T: Real>(x: T) -> T {
+    let a = -x.to_f64();
+    let y = if a == a.floor() {
+        f64::INFINITY
+    } else if a < 0.5 {
+        lgamma_positive(1.0 - a) - ln(a)
+    } else {
+        let sine = sin_cos_pi(a).0.abs();
+        ln(std::f64::consts::PI / (a * sine)) - lgamma_positive(a)
+    };
+    T::from_f64(y)
+}
+
+/// `ln |Gamma(x)|`.
+#[inline(always)]
+pub fn lgamma<T: Real>(x: T) -> T {
+    if is_negative(x) {
+        lgamma_negative(x)
+    } else {
+        lgamma_positive(x)
+    }
+}
+
+/// Does `x` need reflection?
+#[inline(always)]
+pub fn is_negative<T: Real>(x: T) -> bool {
+    x < T::ZERO
+}
+
+/// Digamma for `x >= 0`, straight line.
+#[inline(always)]
+pub fn digamma_positive<T: Real>(x: T) -> T {
+    let x = x.to_f64();
+    let (large, below) = (x >= STIRLING, x < 1.0);
+
+    // digamma(x) = n/d + digamma(y) with y in [1, 2]: up one step below 1, down as many as it takes above 2.
+    let mut y = f64::select(below, x + 1.0, x);
+    let (mut n, mut d) = (f64::select(below, -1.0, 0.0), f64::select(below, x, 1.0));
+    for _ in 0..6 {
+        let (shift, next) = (y > 2.0, y - 1.0);
+        n = f64::select(shift, n.mul_add(next, d), n);
+        d = f64::select(shift, d * next, d);
+        y = f64::select(shift, next, y);
+    }
+    let inverse = 1.0 / f64::select(large, x, d);
+    let quotient = n * inverse;
+    let remainder = quotient.mul_add(-d, n) * inverse;
+    let remainder = f64::select(quotient.abs() < f64::INFINITY, remainder, 0.0);
+    let near = ((y - ROOT[0]) - ROOT[1]) * horner(y - 1.5, DIGAMMA);
+    let (sum, error) = two_sum(quotient, near);
+    let near = f64::select(
+        quotient.abs() < f64::INFINITY,
+        sum + (error + remainder),
+        quotient,
+    );
+
+    let w = inverse * inverse;
+    let far = ln(x) - 0.5f64.mul_add(inverse, w * horner(w, DIGAMMA_STIRLING));
+
+    T::from_f64(f64::select(large, far, near))
+}
+
+/// Digamma for `x < 0` and -0: `digamma(-a) = digamma(1 + a) + pi cot(pi a)`.
+#[cold]
+pub fn digamma_negative<T: Real>(x: T) -> T {
+    let a = -x.to_f64();
+    let y = if a == a.floor() {
+        f64::NAN
+    } else {
+        let (sine, cosine) = sin_cos_pi(a);
+        digamma_positive(1.0 + a) + std::f64::consts::PI * (cosine / sine)
+    };
+    T::from_f64(y)
+}
+
+/// The derivative of `ln |Gamma(x)|`.
+#[inline(always)]
+pub fn digamma<T: Real>(x: T) -> T {
+    if is_negative(x) {
+        digamma_negative(x)
+    } else {
+        digamma_positive(x)
+    }
+}
+
+/// Trigamma for `x >= 0`, straight line.
+#[inline(always)]
+pub fn trigamma_positive<T: Real>(x: T) -> T {
+    let x = x.to_f64();
+    let large = x >= STIRLING;
+
+    // trigamma(x) = 1/x^2 + n/d + trigamma(x + 8), n/d = sum of 1/(x+i)^2 over i = 1..7.
+    let (mut n, mut d) = (0.0f64, 1.0f64);
+    for i in 1..8 {
+        let y = x + f64::from(i);
+        let square = y * y;
+        n = n.mul_add(square, d);
+        d *= square;
+    }
+    let inverse = 1.0 / f64::select(large, x, x + 8.0);
+    let w = inverse * inverse;
+    let far = inverse + 0.5f64.mul_add(w, (w * inverse) * horner(w, TRIGAMMA_STIRLING));
+
+    let first = 1.0 / x;
+    let first_low = first.mul_add(-x, 1.0) * first;
+    let (square, square_low) = two_product(first, first);
+    let square_low = (first + first).mul_add(first_low, square_low);
+    let square_low = f64::select(square < f64::INFINITY, square_low, 0.0);
+    let near = square + (square_low + (n / d + far));
+
+    T::from_f64(f64::select(large, far, near))
+}
+
+/// Trigamma for `x < 0`: `trigamma(-a) = pi^2 / sin(pi a)^2 - trigamma(1 + a)`.
+#[cold]
+pub fn trigamma_negative<T: Real>(x: T) -> T {
+    let a = -x.to_f64();
+    let y = if a == a.floor() {
+        f64::INFINITY
+    } else {
+        let ratio = std::f64::consts::PI / sin_cos_pi(a).0;
+        ratio * ratio - trigamma_positive(1.0 + a)
+    };
+    T::from_f64(y)
+}
+
+/// The second derivative of `ln |Gamma(x)|`.
+#[inline(always)]
+pub fn trigamma<T: Real>(x: T) -> T {
+    if is_negative(x) {
+        trigamma_negative(x)
+    } else {
+        trigamma_positive(x)
+    }
+}

@@ -1,4 +1,4 @@
 //! Reverse-mode automatic differentiation on a tape that is compiled to programs.
 
 pub mod kernels;
-pub mod real;
+pub mod random;

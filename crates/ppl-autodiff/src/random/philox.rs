@@ -1,0 +1,175 @@
+//! Philox4x32-10: ten rounds of multiply and xor turn a counter into four random words.
+
+use std::convert::Infallible;
+
+use rand_core::{Rng, TryRng, utils};
+use rand_distr::{Distribution, StandardNormal};
+
+use super::Purpose;
+
+const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+const ROUNDS: usize = 10;
+/// Blocks made at once: their rounds are independent, which hides the latency of the multiplications.
+const BATCH: usize = 4;
+const WORDS: usize = 4 * BATCH;
+
+/// The Philox4x32-10 bijection of a 128-bit counter under a 64-bit key.
+///
+/// # Source
+/// Salmon, Moraes, Dror and Shaw (2011), Parallel random numbers: as easy as 1, 2, 3. SC '11.
+#[inline]
+#[must_use]
+pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+    let (mut c, mut k) = (counter, key);
+    for _ in 0..ROUNDS {
+        let a = u64::from(MULTIPLIERS[0]) * u64::from(c[0]);
+        let b = u64::from(MULTIPLIERS[1]) * u64::from(c[2]);
+        c = [
+            (b >> 32) as u32 ^ c[1] ^ k[0],
+            b as u32,
+            (a >> 32) as u32 ^ c[3] ^ k[1],
+            a as u32,
+        ];
+        k = [k[0].wrapping_add(WEYL[0]), k[1].wrapping_add(WEYL[1])];
+    }
+    c
+}
+
+/// The first output of SplitMix64 seeded with `seed`: a bijection of 64 bits that spreads small seeds.
+///
+/// # Source
+/// Steele, Lea and Flood (2014), Fast splittable pseudorandom number generators. OOPSLA '14.
+#[inline]
+#[must_use]
+pub fn splitmix64(seed: u64) -> u64 {
+    let z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// A stream of random numbers, positioned in O(1); the layout of the counter is in the [module](super).
+///
+/// A stream holds 2^34 words and then starts again. A `u64` takes the next two words that start at an even place.
+///
+/// ```
+/// use ppl_autodiff::random::{Philox, Purpose};
+///
+/// let mut stream = Philox::new(1, Purpose::Momentum, 0, 42);
+/// let first = stream.uniform();
+/// stream.uniform();
+/// stream.set_position(0);
+/// assert_eq!(stream.uniform(), first);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Philox {
+    key: [u32; 2],
+    stream: [u32; 3],
+    /// The block that the next refill starts with.
+    block: u32,
+    words: [u32; WORDS],
+    next: usize,
+}
+
+impl Philox {
+    /// The stream of `(seed, purpose, chain, index)`, at its start.
+    #[inline]
+    #[must_use]
+    pub fn new(seed: u64, purpose: Purpose, chain: u32, index: u32) -> Self {
+        let key = splitmix64(seed);
+        Self {
+            key: [key as u32, (key >> 32) as u32],
+            stream: [index, chain, purpose as u32],
+            block: 0,
+            words: [0; WORDS],
+            next: WORDS,
+        }
+    }
+
+    /// How many 32-bit words were taken.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        (4 * u64::from(self.block) + self.next as u64).wrapping_sub(WORDS as u64) % (1 << 34)
+    }
+
+    /// Goes to a place in the stream, counted in 32-bit words modulo 2^34.
+    pub fn set_position(&mut self, words: u64) {
+        self.block = (words / WORDS as u64 * BATCH as u64) as u32;
+        self.next = WORDS;
+        let rest = (words % WORDS as u64) as usize;
+        if rest > 0 {
+            self.refill();
+            self.next = rest;
+        }
+    }
+
+    /// A number in `[0, 1)`: the upper 53 bits of a `u64` times 2^-53.
+    #[inline]
+    pub fn uniform(&mut self) -> f64 {
+        (self.next_u64() >> 11) as f64 * 2f64.powi(-53)
+    }
+
+    /// A number in `(0, 1)`, for logarithms: 52 bits and a half, times 2^-52, so that neither end is reached.
+    #[inline]
+    pub fn uniform_open(&mut self) -> f64 {
+        ((self.next_u64() >> 12) as f64 + 0.5) * 2f64.powi(-52)
+    }
+
+    /// A standard normal number, by the ziggurat of `rand_distr`.
+    ///
+    /// It takes one `u64` about 99 times in 100 and more otherwise: numbers of one stream are made in order. Where
+    /// each element must be reachable alone, give it its own index.
+    #[inline]
+    pub fn standard_normal(&mut self) -> f64 {
+        StandardNormal.sample(self)
+    }
+
+    /// Fills a slice with standard normal numbers, in order.
+    pub fn fill_standard_normal(&mut self, out: &mut [f64]) {
+        for z in out {
+            *z = self.standard_normal();
+        }
+    }
+
+    fn refill(&mut self) {
+        let [index, chain, purpose] = self.stream;
+        for (i, words) in self.words.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            *words = philox4x32(
+                [self.block.wrapping_add(i as u32), index, chain, purpose],
+                self.key,
+            );
+        }
+        self.block = self.block.wrapping_add(BATCH as u32);
+        self.next = 0;
+    }
+}
+
+impl TryRng for Philox {
+    type Error = Infallible;
+
+    #[inline]
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        if self.next >= WORDS {
+            self.refill();
+        }
+        let word = self.words[self.next];
+        self.next += 1;
+        Ok(word)
+    }
+
+    #[inline]
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.next = (self.next + 1) & !1;
+        if self.next >= WORDS {
+            self.refill();
+        }
+        let (low, high) = (self.words[self.next], self.words[self.next + 1]);
+        self.next += 2;
+        Ok(u64::from(high) << 32 | u64::from(low))
+    }
+
+    fn try_fill_bytes(&mut self, dst: &mut [u8]) -> Result<(), Infallible> {
+        utils::fill_bytes_via_next_word(dst, || self.try_next_u64())
+    }
+}

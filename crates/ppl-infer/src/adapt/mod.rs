@@ -1,0 +1,15 @@
+//! Warm-up: step size, metric, the schedule that says when, and what comes out of it frozen.
+
+mod dual_averaging;
+mod fisher;
+mod step_size;
+mod warmup;
+mod welford;
+mod windows;
+
+pub use dual_averaging::DualAveraging;
+pub use fisher::FisherDiagonal;
+pub use step_size::{StepSizeError, find_step_size};
+pub use warmup::{MetricAdaptation, Warmup, WarmupConfig, WarmupError};
+pub use welford::{WelfordDense, WelfordDiagonal};
+pub use windows::{FisherAction, FisherSchedule, StanWindows};

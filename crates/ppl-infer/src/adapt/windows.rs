@@ -1,0 +1,161 @@
+//! Schedules of warm-up as data: which iterations feed the metric, and after which of them it changes.
+
+/// Stan's windows: a start for the step size alone, windows that double, an end for the step size alone.
+///
+/// ```text
+/// |  init  |base| 2 base |     4 base     |  ..., the last takes the rest  | term |
+/// ```
+///
+/// # Source
+/// Stan reference manual, "HMC algorithm parameters: automatic parameter tuning".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StanWindows {
+    /// Iterations before the first window.
+    pub init: usize,
+    /// Iterations after the last window.
+    pub term: usize,
+    /// Length of the first window.
+    pub base: usize,
+    /// The last iteration of each window, counted from 0: the metric changes after it.
+    pub ends: Vec<usize>,
+    /// Warm-up iterations altogether.
+    pub iterations: usize,
+}
+
+impl StanWindows {
+    /// 75, 25, 50, 100, ..., 50 iterations; in shares of 15, 75 and 10 percent where these do not fit; with fewer
+    /// than 20 iterations there are no windows.
+    #[must_use]
+    pub fn new(iterations: usize) -> Self {
+        let (mut init, mut term, mut base) = (75, 50, 25);
+        if iterations < 20 {
+            return Self {
+                init: iterations,
+                term: 0,
+                base: 0,
+                ends: Vec::new(),
+                iterations,
+            };
+        }
+        if init + base + term > iterations {
+            init = iterations * 15 / 100;
+            term = iterations / 10;
+            base = iterations - init - term;
+        }
+        let last = iterations - term - 1;
+        let mut size = base;
+        let mut ends = vec![init + base - 1];
+        while let Some(&end) = ends.last()
+            && end < last
+        {
+            size *= 2;
+            let next = end + size;
+            // A window that would leave no room for the one after it takes the rest.
+            ends.push(if next + 2 * size > last { last } else { next });
+        }
+        Self {
+            init,
+            term,
+            base,
+            ends,
+            iterations,
+        }
+    }
+
+    /// Whether the draw of an iteration belongs to a window.
+    #[must_use]
+    pub fn contains(&self, iteration: usize) -> bool {
+        self.init <= iteration && iteration < self.iterations - self.term
+    }
+
+    /// Whether the metric changes after an iteration.
+    #[must_use]
+    pub fn ends_at(&self, iteration: usize) -> bool {
+        self.ends.contains(&iteration)
+    }
+}
+
+/// What a [`FisherSchedule`] says about an iteration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FisherAction {
+    /// Refine the metric from the foreground estimate.
+    Refine,
+    /// The background estimate becomes the foreground, a new background starts, then refine.
+    Switch,
+    /// The metric stays: the end belongs to the step size.
+    Keep,
+}
+
+/// The schedule of nutpie: the metric follows a foreground estimate that is replaced by a younger background one,
+/// every 10 draws in the first 30 percent, then after 80, 120, 180, ... draws, until the last 15 percent.
+///
+/// # Source
+/// nuts-rs 0.18, Seyboldt, Carlson and Carpenter (2026), arXiv:2603.18845.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FisherSchedule {
+    early_end: usize,
+    final_start: usize,
+    window: usize,
+    background: usize,
+    late: bool,
+}
+
+impl FisherSchedule {
+    const EARLY_WINDOW: usize = 10;
+    const MAIN_WINDOW: usize = 80;
+
+    /// For so many iterations. The starting point counts as the first member of both estimates.
+    #[must_use]
+    pub fn new(iterations: usize) -> Self {
+        Self {
+            early_end: (0.3 * iterations as f64) as usize,
+            final_start: iterations - (0.15 * iterations as f64) as usize,
+            window: Self::MAIN_WINDOW,
+            background: 1,
+            late: false,
+        }
+    }
+
+    /// Goes past an iteration, told whether its draw was added to the estimates.
+    pub fn advance(&mut self, iteration: usize, added: bool) -> FisherAction {
+        if iteration >= self.final_start {
+            self.late = true;
+            return FisherAction::Keep;
+        }
+        let early = iteration < self.early_end;
+        if iteration == self.early_end {
+            self.window = self.window.max(self.background);
+        }
+        self.background += usize::from(added);
+        let (window, next) = if early {
+            (Self::EARLY_WINDOW, Self::EARLY_WINDOW)
+        } else {
+            // round(1.5 window)
+            (
+                self.window,
+                (self.window + 1).max((3 * self.window).div_ceil(2)),
+            )
+        };
+        self.late = iteration + next > self.final_start;
+        if self.late || self.background < window {
+            return FisherAction::Refine;
+        }
+        self.background = 0;
+        if !early {
+            self.window = next;
+        }
+        FisherAction::Switch
+    }
+
+    /// Whether no more switches come.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.late
+    }
+
+    /// First iteration of the main phase, and first of the last phase.
+    #[must_use]
+    pub fn phases(&self) -> (usize, usize) {
+        (self.early_end, self.final_start)
+    }
+}

@@ -1,0 +1,261 @@
+//! The metric: an inverse mass matrix M^-1 = L L', an estimate of the posterior covariance, with its factor L.
+
+use ndarray::Array2;
+use thiserror::Error;
+
+use super::vector::{axpy, dot};
+
+/// Why an inverse mass matrix is not one.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum MetricError {
+    /// An entry of the diagonal is not finite and positive.
+    #[error("inverse mass of coordinate {coordinate} is {value}, wanted finite and positive")]
+    NotPositive {
+        /// Which coordinate.
+        coordinate: usize,
+        /// What it was.
+        value: f64,
+    },
+    /// The matrix has no Cholesky factor: it failed at this pivot.
+    #[error("inverse mass matrix is not positive definite: pivot {coordinate} is {pivot}")]
+    NotPositiveDefinite {
+        /// Which pivot.
+        coordinate: usize,
+        /// What was left of the diagonal entry there.
+        pivot: f64,
+    },
+    /// The matrix is not square.
+    #[error("inverse mass matrix is {rows} x {columns}, wanted square")]
+    NotSquare {
+        /// Number of rows.
+        rows: usize,
+        /// Number of columns.
+        columns: usize,
+    },
+}
+
+/// An inverse mass matrix with its factor.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Metric {
+    /// Only variances: a step costs O(d).
+    Diagonal(Diagonal),
+    /// A full matrix: a step costs O(d^2).
+    Dense(Dense),
+}
+
+impl Metric {
+    /// The identity on R^d, stored as a diagonal.
+    #[must_use]
+    pub fn identity(dim: usize) -> Self {
+        Self::Diagonal(Diagonal {
+            inverse_mass: vec![1.0; dim],
+            scale: vec![1.0; dim],
+        })
+    }
+
+    /// A diagonal M^-1.
+    ///
+    /// # Errors
+    /// [`MetricError::NotPositive`] at the first entry that is not finite and positive.
+    pub fn diagonal(inverse_mass: Vec<f64>) -> Result<Self, MetricError> {
+        Diagonal::new(inverse_mass).map(Self::Diagonal)
+    }
+
+    /// A dense M^-1, of which the lower triangle is read.
+    ///
+    /// # Errors
+    /// [`MetricError::NotSquare`]; [`MetricError::NotPositiveDefinite`] where the Cholesky factorisation fails.
+    pub fn dense(inverse_mass: Array2<f64>) -> Result<Self, MetricError> {
+        Dense::new(inverse_mass).map(Self::Dense)
+    }
+
+    /// The number of coordinates.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        match self {
+            Self::Diagonal(metric) => metric.scale.len(),
+            Self::Dense(metric) => metric.factor.nrows(),
+        }
+    }
+
+    /// The diagonal of M^-1: estimated variances of the coordinates.
+    #[must_use]
+    pub fn variances(&self) -> Vec<f64> {
+        match self {
+            Self::Diagonal(metric) => metric.inverse_mass.clone(),
+            Self::Dense(metric) => metric.inverse_mass.diag().to_vec(),
+        }
+    }
+}
+
+/// A diagonal inverse mass, with the standard deviations that are its factor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Diagonal {
+    inverse_mass: Vec<f64>,
+    scale: Vec<f64>,
+}
+
+impl Diagonal {
+    fn new(inverse_mass: Vec<f64>) -> Result<Self, MetricError> {
+        for (coordinate, &value) in inverse_mass.iter().enumerate() {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(MetricError::NotPositive { coordinate, value });
+            }
+        }
+        let scale = inverse_mass.iter().map(|v| v.sqrt()).collect();
+        Ok(Self {
+            inverse_mass,
+            scale,
+        })
+    }
+
+    /// The diagonal of M^-1.
+    #[must_use]
+    pub fn inverse_mass(&self) -> &[f64] {
+        &self.inverse_mass
+    }
+
+    /// The factor: square roots of M^-1.
+    #[must_use]
+    pub fn scale(&self) -> &[f64] {
+        &self.scale
+    }
+
+    /// Takes new variances, in place; one that is not finite and positive leaves the old entry.
+    pub(crate) fn refine(&mut self, variances: impl Iterator<Item = f64>) {
+        for ((inverse_mass, scale), variance) in self
+            .inverse_mass
+            .iter_mut()
+            .zip(&mut self.scale)
+            .zip(variances)
+        {
+            if variance > 0.0 && variance.is_finite() {
+                *inverse_mass = variance;
+                *scale = variance.sqrt();
+            }
+        }
+    }
+}
+
+/// A dense inverse mass, with its lower Cholesky factor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dense {
+    inverse_mass: Array2<f64>,
+    factor: Array2<f64>,
+}
+
+impl Dense {
+    fn new(inverse_mass: Array2<f64>) -> Result<Self, MetricError> {
+        let (rows, columns) = inverse_mass.dim();
+        if rows != columns {
+            return Err(MetricError::NotSquare { rows, columns });
+        }
+        let mut factor = Array2::zeros((rows, rows));
+        for i in 0..rows {
+            for j in 0..=i {
+                let known: f64 = (0..j).map(|k| factor[[i, k]] * factor[[j, k]]).sum();
+                let left = inverse_mass[[i, j]] - known;
+                factor[[i, j]] = if i == j {
+                    if !(left > 0.0 && left.is_finite()) {
+                        return Err(MetricError::NotPositiveDefinite {
+                            coordinate: i,
+                            pivot: left,
+                        });
+                    }
+                    left.sqrt()
+                } else {
+                    left / factor[[j, j]]
+                };
+            }
+        }
+        Ok(Self {
+            inverse_mass,
+            factor,
+        })
+    }
+
+    /// The matrix M^-1.
+    #[must_use]
+    pub fn inverse_mass(&self) -> &Array2<f64> {
+        &self.inverse_mass
+    }
+
+    /// The lower Cholesky factor L of M^-1 = L L'.
+    #[must_use]
+    pub fn factor(&self) -> &Array2<f64> {
+        &self.factor
+    }
+
+    /// `out = L z`: the velocity M^-1 p of the whitened momentum z = L' p.
+    pub(crate) fn velocity(&self, z: &[f64], out: &mut [f64]) {
+        for (i, (row, out)) in self.rows().zip(out).enumerate() {
+            *out = dot(&row[..=i], &z[..=i]);
+        }
+    }
+
+    /// `out = L' g`: the force on the whitened momentum.
+    pub(crate) fn force(&self, g: &[f64], out: &mut [f64]) {
+        out.fill(0.0);
+        for (i, (row, g)) in self.rows().zip(g).enumerate() {
+            axpy(*g, &row[..=i], &mut out[..=i]);
+        }
+    }
+
+    /// Rows of the factor, which is made in row-major order.
+    fn rows(&self) -> impl Iterator<Item = &[f64]> {
+        self.factor
+            .as_slice()
+            .unwrap_or_default()
+            .chunks_exact(self.factor.ncols().max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn factor_of_a_matrix_made_by_hand() {
+        // [[4, 2], [2, 10]] = [[2, 0], [1, 3]] times its transpose.
+        let Ok(Metric::Dense(metric)) = Metric::dense(array![[4.0, 2.0], [2.0, 10.0]]) else {
+            panic!("not dense")
+        };
+        assert_eq!(metric.factor(), array![[2.0, 0.0], [1.0, 3.0]]);
+        let mut out = [0.0; 2];
+        metric.velocity(&[5.0, 7.0], &mut out);
+        assert_eq!(out, [10.0, 26.0]);
+        metric.force(&[5.0, 7.0], &mut out);
+        assert_eq!(out, [17.0, 21.0]);
+    }
+
+    #[test]
+    fn what_is_not_a_metric_says_why() {
+        let error = Metric::diagonal(vec![1.0, 0.0]).unwrap_err();
+        assert_eq!(
+            error,
+            MetricError::NotPositive {
+                coordinate: 1,
+                value: 0.0
+            }
+        );
+        let error = Metric::dense(array![[1.0, 2.0], [2.0, 1.0]]).unwrap_err();
+        assert_eq!(
+            error,
+            MetricError::NotPositiveDefinite {
+                coordinate: 1,
+                pivot: -3.0
+            }
+        );
+        let error = Metric::dense(Array2::zeros((2, 3))).unwrap_err();
+        assert_eq!(
+            error,
+            MetricError::NotSquare {
+                rows: 2,
+                columns: 3
+            }
+        );
+    }
+}

@@ -1,0 +1,12 @@
+//! Hamiltonian dynamics in whitened momenta: the metric, the leapfrog step, and the loops that they run.
+//!
+//! With M^-1 = L L' the momentum p ~ N(0, M) is carried as z = L' p ~ N(0, I). Then the kinetic energy is |z|^2 / 2,
+//! momenta are plain standard normals, and the products v . p of the U-turn criterion (v = M^-1 p a velocity) are
+//! z . z': nothing but the leapfrog step knows the metric.
+
+mod leapfrog;
+mod metric;
+pub(crate) mod vector;
+
+pub use leapfrog::{Point, leapfrog};
+pub use metric::{Dense, Diagonal, Metric, MetricError};

@@ -1,0 +1,300 @@
+//! NUTS: a trajectory doubles, forwards or backwards, until it would turn; the draw is a multinomial over its points.
+
+use ppl_autodiff::random::{Philox, Purpose};
+
+use crate::density::{DensityError, LogDensity};
+use crate::dynamics::{Metric, leapfrog};
+use crate::random::ChainRng;
+
+use super::tree::{Pool, Tree, log_add_exp};
+use super::{GradientState, Kernel};
+
+/// What the user chooses and nothing tunes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NutsConfig {
+    /// At most this many doublings: at most 2^max_depth - 1 leapfrog steps.
+    pub max_depth: usize,
+    /// A step whose energy exceeds the start's by more is a divergence.
+    pub max_energy_error: f64,
+}
+
+impl Default for NutsConfig {
+    /// Depth 10 and energy error 1000, as in Stan.
+    fn default() -> Self {
+        Self {
+            max_depth: 10,
+            max_energy_error: 1000.0,
+        }
+    }
+}
+
+/// What warm-up tunes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NutsParams {
+    /// The size of a leapfrog step.
+    pub step_size: f64,
+    /// Each transition multiplies the step size by a number uniform in `[1 - jitter, 1 + jitter]`.
+    pub jitter: f64,
+    /// The inverse mass matrix.
+    pub metric: Metric,
+}
+
+/// A step that left the energy surface.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Divergence {
+    /// The position from which the step started.
+    pub start: Vec<f64>,
+    /// H - H0 after the step; infinite where the density was not finite.
+    pub energy_error: f64,
+}
+
+/// What one transition did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NutsInfo {
+    /// The mean of min(1, e^D) over all leapfrog steps, D = H0 - H.
+    pub acceptance: f64,
+    /// The mean of 2 min(1, e^D) / (1 + e^D): errors of either sign count.
+    pub symmetric_acceptance: f64,
+    /// Number of completed doublings.
+    pub depth: usize,
+    /// Number of leapfrog steps, one gradient each.
+    pub n_steps: usize,
+    /// The energy H of the draw with the momentum it was reached with.
+    pub energy: f64,
+    /// The log-density of the draw.
+    pub log_density: f64,
+    /// The place of the draw in the trajectory, in steps from its start; 0 where the chain stayed.
+    pub index: i64,
+    /// The divergence that ended the trajectory, if one did: the only thing that a step may allocate.
+    pub divergence: Option<Divergence>,
+}
+
+impl NutsInfo {
+    /// Whether the trajectory ended in a divergence.
+    #[must_use]
+    pub fn diverging(&self) -> bool {
+        self.divergence.is_some()
+    }
+}
+
+/// Multinomial NUTS with biased progressive sampling of the trajectory and uniform sampling within each new half.
+///
+/// # Source
+/// Hoffman and Gelman (2014), JMLR 15; Betancourt (2017), arXiv:1701.02434, as in Stan since 2.21 with the U-turn
+/// tests across the halves of a trajectory.
+///
+/// ```
+/// use ppl_infer::density::{DensityError, LogDensity};
+/// use ppl_infer::dynamics::Metric;
+/// use ppl_infer::kernel::Kernel;
+/// use ppl_infer::kernel::nuts::{NutsKernel, NutsParams};
+/// use ppl_infer::random::ChainRng;
+///
+/// struct Normal;
+/// impl LogDensity for Normal {
+///     fn dim(&self) -> usize {
+///         1
+///     }
+///     fn evaluate(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError> {
+///         gradient[0] = -x[0];
+///         Ok(-0.5 * x[0] * x[0])
+///     }
+/// }
+///
+/// let mut kernel = NutsKernel::default();
+/// let params = NutsParams { step_size: 0.9, jitter: 0.0, metric: Metric::identity(1) };
+/// let mut state = kernel.init(&mut Normal, &[0.5])?;
+/// let info = kernel.step(&mut Normal, &params, &ChainRng::new(0, 0), &mut state)?;
+/// assert_eq!(info.log_density, -0.5 * state.position[0].powi(2));
+/// # Ok::<(), DensityError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct NutsKernel {
+    config: NutsConfig,
+    pool: Pool,
+    /// Completed subtrees of the half being built: one for each binary digit of its number of points.
+    pending: Vec<Tree>,
+}
+
+/// What became of a half.
+enum Growth {
+    Complete(Tree),
+    Turning,
+    Diverging(Divergence),
+}
+
+/// Statistics over every leapfrog step of a transition, those of discarded halves too.
+#[derive(Default)]
+struct Tally {
+    acceptance: f64,
+    symmetric: f64,
+    n_steps: usize,
+}
+
+impl Tally {
+    fn add(&mut self, log_weight: f64) {
+        self.acceptance += log_weight.min(0.0).exp();
+        // 2 min(1, w) / (1 + w) is the same for w and 1 / w: take the one below 1.
+        let w = (-log_weight.abs()).exp();
+        self.symmetric += 2.0 * w / (1.0 + w);
+        self.n_steps += 1;
+    }
+}
+
+impl NutsKernel {
+    /// A kernel with the user's choices.
+    #[must_use]
+    pub fn new(config: NutsConfig) -> Self {
+        Self {
+            config,
+            ..Self::default()
+        }
+    }
+
+    /// Builds 2^depth points beyond the last point of `trajectory`, joining equal halves as they complete.
+    fn grow(
+        &mut self,
+        density: &mut dyn LogDensity,
+        move_by: (&Metric, f64),
+        trajectory: Tree,
+        depth: usize,
+        initial_energy: f64,
+        choices: &mut Philox,
+        tally: &mut Tally,
+    ) -> Result<Growth, DensityError> {
+        let (metric, step) = move_by;
+        self.pending.clear();
+        let mut end = trajectory.last;
+        let mut n = 0usize;
+        loop {
+            let mut tree = self.pool.leaf();
+            let (from, to) = self.pool.pair(end, tree.last);
+            leapfrog(density, metric, step, from, to)?;
+            let energy_error = to.energy - initial_energy;
+            tree.log_weight = -energy_error;
+            tally.add(-energy_error);
+            if energy_error > self.config.max_energy_error {
+                return Ok(Growth::Diverging(Divergence {
+                    start: from.position.clone(),
+                    energy_error,
+                }));
+            }
+            end = tree.last;
+            for _ in 0..n.trailing_ones() {
+                let Some(first) = self.pending.pop() else {
+                    break;
+                };
+                let (joined, goes_on) = self.pool.join(first, tree, |first, last| {
+                    choices.uniform() < (last - log_add_exp(first, last)).exp()
+                });
+                if !goes_on {
+                    return Ok(Growth::Turning);
+                }
+                tree = joined;
+            }
+            n += 1;
+            if n == 1 << depth {
+                return Ok(Growth::Complete(tree));
+            }
+            self.pending.push(tree);
+        }
+    }
+}
+
+impl Kernel for NutsKernel {
+    type State = GradientState;
+    type Params = NutsParams;
+    type Info = NutsInfo;
+    const NAME: &'static str = "NUTS";
+
+    fn init(
+        &mut self,
+        density: &mut dyn LogDensity,
+        position: &[f64],
+    ) -> Result<GradientState, DensityError> {
+        GradientState::at(density, position)
+    }
+
+    fn step(
+        &mut self,
+        density: &mut dyn LogDensity,
+        params: &NutsParams,
+        random: &ChainRng,
+        state: &mut GradientState,
+    ) -> Result<NutsInfo, DensityError> {
+        let step_size = params.step_size * jitter_factor(params.jitter, random);
+        let mut choices = random.stream(Purpose::Tree);
+        self.pool.reset(state.position.len());
+        let mut trajectory = self.pool.leaf();
+        let start = self.pool.point_mut(trajectory.first);
+        start.position.copy_from_slice(&state.position);
+        start.gradient.copy_from_slice(&state.gradient);
+        start.log_density = state.log_density;
+        random
+            .stream(Purpose::Momentum)
+            .fill_standard_normal(&mut start.momentum);
+        start.start(&params.metric);
+        let initial_energy = start.energy;
+
+        let mut tally = Tally::default();
+        let mut divergence = None;
+        let mut depth = 0;
+        let mut forward = true;
+        while depth < self.config.max_depth {
+            if (choices.uniform() < 0.5) != forward {
+                forward = !forward;
+                trajectory = trajectory.reversed();
+            }
+            let move_by = (&params.metric, if forward { step_size } else { -step_size });
+            let half = match self.grow(
+                density,
+                move_by,
+                trajectory,
+                depth,
+                initial_energy,
+                &mut choices,
+                &mut tally,
+            )? {
+                Growth::Complete(half) => half,
+                Growth::Turning => break,
+                Growth::Diverging(found) => {
+                    divergence = Some(found);
+                    break;
+                }
+            };
+            depth += 1;
+            // Biased progressive: the new half competes with the old trajectory alone, not with their sum.
+            let (joined, goes_on) = self.pool.join(trajectory, half, |old, new| {
+                new > old || choices.uniform() < (new - old).exp()
+            });
+            trajectory = joined;
+            if !goes_on {
+                break;
+            }
+        }
+
+        let draw = self.pool.point(trajectory.proposal);
+        state.position.copy_from_slice(&draw.position);
+        state.gradient.copy_from_slice(&draw.gradient);
+        state.log_density = draw.log_density;
+        let per_step = 1.0 / tally.n_steps.max(1) as f64;
+        Ok(NutsInfo {
+            acceptance: tally.acceptance * per_step,
+            symmetric_acceptance: tally.symmetric * per_step,
+            depth,
+            n_steps: tally.n_steps,
+            energy: draw.energy,
+            log_density: draw.log_density,
+            index: draw.index,
+            divergence,
+        })
+    }
+}
+
+/// Uniform in `[1 - jitter, 1 + jitter]`.
+fn jitter_factor(jitter: f64, random: &ChainRng) -> f64 {
+    if jitter == 0.0 {
+        return 1.0;
+    }
+    1.0 + jitter * (2.0 * random.stream(Purpose::Jitter).uniform() - 1.0)
+}

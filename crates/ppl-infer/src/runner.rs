@@ -1,0 +1,296 @@
+//! Many chains: the settings of a NUTS run, checked, and the run itself, chains beside each other.
+
+use std::sync::atomic::AtomicBool;
+
+use rayon::prelude::*;
+use thiserror::Error;
+
+use crate::adapt::{MetricAdaptation, WarmupConfig};
+use crate::chain::{ChainDraws, ChainRun};
+use crate::density::Target;
+use crate::kernel::nuts::NutsConfig;
+use crate::observe::{Observer, Plan};
+
+/// A setting that makes no sense, or a run that could not begin.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A count is out of range.
+    #[error("{setting} is {got}, wanted {least} to {most}")]
+    Count {
+        /// Which setting.
+        setting: &'static str,
+        /// Its value.
+        got: usize,
+        /// The least value allowed.
+        least: usize,
+        /// The greatest value allowed.
+        most: usize,
+    },
+    /// A number is out of range.
+    #[error("{setting} is {got}, wanted {wanted}")]
+    Number {
+        /// Which setting.
+        setting: &'static str,
+        /// Its value.
+        got: f64,
+        /// The range.
+        wanted: &'static str,
+    },
+    /// The draws of one chain do not fit in memory.
+    #[error("{draws} draws of {dim} coordinates are too many to store")]
+    TooManyDraws {
+        /// Draws of a chain.
+        draws: usize,
+        /// Coordinates of a draw.
+        dim: usize,
+    },
+    /// Threads could not be started.
+    #[error("could not start {threads} threads: {reason}")]
+    Threads {
+        /// How many were wanted.
+        threads: usize,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+/// Settings of a NUTS run.
+///
+/// ```
+/// use std::sync::atomic::AtomicBool;
+/// use ppl_infer::density::{DensityError, LogDensity, Target};
+/// use ppl_infer::observe::Silent;
+/// use ppl_infer::runner::Nuts;
+///
+/// struct Normal;
+/// impl LogDensity for Normal {
+///     fn dim(&self) -> usize {
+///         1
+///     }
+///     fn evaluate(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError> {
+///         gradient[0] = -x[0];
+///         Ok(-0.5 * x[0] * x[0])
+///     }
+/// }
+/// impl Target for Normal {
+///     fn dim(&self) -> usize {
+///         1
+///     }
+///     fn density(&self) -> Box<dyn LogDensity + '_> {
+///         Box::new(Normal)
+///     }
+/// }
+///
+/// let never = AtomicBool::new(false);
+/// let chains = Nuts::new().warmup(200).draws(100).chains(2).seed(1).sample_chains(&Normal, &Silent, &never)?;
+/// assert_eq!(chains.len(), 2);
+/// assert_eq!(chains[0].draws.dim(), (100, 1));
+/// # Ok::<(), ppl_infer::runner::SettingsError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub struct Nuts {
+    warmup: usize,
+    draws: usize,
+    chains: usize,
+    seed: u64,
+    target_acceptance: f64,
+    max_depth: usize,
+    metric: MetricAdaptation,
+    jitter: f64,
+    threads: Option<usize>,
+}
+
+impl Default for Nuts {
+    fn default() -> Self {
+        Self {
+            warmup: 1000,
+            draws: 1000,
+            chains: 4,
+            seed: 0,
+            target_acceptance: 0.8,
+            max_depth: NutsConfig::default().max_depth,
+            metric: MetricAdaptation::default(),
+            jitter: 0.0,
+            threads: None,
+        }
+    }
+}
+
+impl Nuts {
+    /// Four chains of 1000 warm-up iterations and 1000 draws, seed 0, target acceptance 0.8, depth 10, no jitter.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Warm-up iterations of each chain; with 0 there is only the search for a first step size.
+    pub fn warmup(self, warmup: usize) -> Self {
+        Self { warmup, ..self }
+    }
+
+    /// Draws of each chain, at least 1.
+    pub fn draws(self, draws: usize) -> Self {
+        Self { draws, ..self }
+    }
+
+    /// Number of chains, at least 1.
+    pub fn chains(self, chains: usize) -> Self {
+        Self { chains, ..self }
+    }
+
+    /// The seed: with the same settings it gives the same bits, whatever the number of threads.
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// The mean acceptance statistic that step-size adaptation aims at, in (0, 1).
+    pub fn target_acceptance(self, target_acceptance: f64) -> Self {
+        Self {
+            target_acceptance,
+            ..self
+        }
+    }
+
+    /// At most this many doublings of a trajectory, 1 to 20.
+    pub fn max_depth(self, max_depth: usize) -> Self {
+        Self { max_depth, ..self }
+    }
+
+    /// How the metric is learned.
+    pub fn metric(self, metric: MetricAdaptation) -> Self {
+        Self { metric, ..self }
+    }
+
+    /// Multiplies the step size of each transition by a number uniform in `[1 - jitter, 1 + jitter]`, jitter in [0, 1).
+    pub fn step_size_jitter(self, jitter: f64) -> Self {
+        Self { jitter, ..self }
+    }
+
+    /// Runs on this many threads of its own, at least 1, instead of rayon's global ones.
+    pub fn threads(self, threads: usize) -> Self {
+        Self {
+            threads: Some(threads),
+            ..self
+        }
+    }
+
+    /// Whether a run could begin.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for the first setting out of range.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        // Chains and iterations are words of the random streams' counters.
+        let word = u32::MAX as usize / 2;
+        let counts = [
+            ("warmup", self.warmup, 0, word),
+            ("draws", self.draws, 1, word),
+            ("chains", self.chains, 1, word),
+            ("max_depth", self.max_depth, 1, 20),
+            ("threads", self.threads.unwrap_or(1), 1, 1 << 16),
+        ];
+        for (setting, got, least, most) in counts {
+            if got < least || got > most {
+                return Err(SettingsError::Count {
+                    setting,
+                    got,
+                    least,
+                    most,
+                });
+            }
+        }
+        let (got, setting) = (self.target_acceptance, "target_acceptance");
+        if !(got > 0.0 && got < 1.0) {
+            return Err(SettingsError::Number {
+                setting,
+                got,
+                wanted: "more than 0 and less than 1",
+            });
+        }
+        let (got, setting) = (self.jitter, "step_size_jitter");
+        if !(0.0..1.0).contains(&got) {
+            return Err(SettingsError::Number {
+                setting,
+                got,
+                wanted: "at least 0 and less than 1",
+            });
+        }
+        Ok(())
+    }
+
+    /// Runs the chains and returns them in order, each with its own outcome.
+    ///
+    /// Setting `interrupt` ends every chain before its next iteration; the draws so far are kept.
+    ///
+    /// # Errors
+    /// [`SettingsError`] where the run cannot begin. What goes wrong in a chain is in its outcome.
+    pub fn sample_chains(
+        &self,
+        target: &dyn Target,
+        observer: &dyn Observer,
+        interrupt: &AtomicBool,
+    ) -> Result<Vec<ChainDraws>, SettingsError> {
+        self.check()?;
+        let bytes = self
+            .draws
+            .checked_mul(target.dim())
+            .and_then(|n| n.checked_mul(size_of::<f64>()));
+        if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
+            return Err(SettingsError::TooManyDraws {
+                draws: self.draws,
+                dim: target.dim(),
+            });
+        }
+        let run = |chain| {
+            let warmup = WarmupConfig {
+                iterations: self.warmup,
+                target_acceptance: self.target_acceptance,
+                jitter: self.jitter,
+                metric: self.metric,
+            };
+            let kernel = NutsConfig {
+                max_depth: self.max_depth,
+                ..NutsConfig::default()
+            };
+            ChainRun {
+                chain,
+                seed: self.seed,
+                draws: self.draws,
+                kernel,
+                warmup,
+                observer,
+                interrupt,
+            }
+            .run(target)
+        };
+        let run_all = || {
+            (0..self.chains)
+                .into_par_iter()
+                .with_max_len(1)
+                .map(run)
+                .collect()
+        };
+
+        let pool = match self.threads {
+            None => None,
+            Some(threads) => {
+                let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+                Some(built.map_err(|e| SettingsError::Threads {
+                    threads,
+                    reason: e.to_string(),
+                })?)
+            }
+        };
+        observer.started(&Plan {
+            chains: self.chains,
+            warmup: self.warmup,
+            draws: self.draws,
+        });
+        let chains = match pool {
+            None => run_all(),
+            Some(pool) => pool.install(run_all),
+        };
+        observer.ended();
+        Ok(chains)
+    }
+}

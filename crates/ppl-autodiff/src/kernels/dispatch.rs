@@ -131,6 +131,39 @@ macro_rules! multiversion {
             }
         }
     };
+    ($(#[$meta:meta])* $vis:vis unsafe fn $name:ident $(<$($generic:ident : $bound:path),+ $(,)?>)?
+        ($($arg:ident : $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+        $(#[$meta])*
+        $vis unsafe fn $name $(<$($generic: $bound),+>)? ($($arg: $ty),*) $(-> $ret)? {
+            #[inline(always)]
+            unsafe fn body $(<$($generic: $bound),+>)? ($($arg: $ty),*) $(-> $ret)? $body
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+            unsafe fn avx512 $(<$($generic: $bound),+>)? ($($arg: $ty),*) $(-> $ret)? {
+                // SAFETY: the caller keeps the contract of the body.
+                unsafe { body $(::<$($generic),+>)? ($($arg),*) }
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn avx2 $(<$($generic: $bound),+>)? ($($arg: $ty),*) $(-> $ret)? {
+                // SAFETY: the caller keeps the contract of the body.
+                unsafe { body $(::<$($generic),+>)? ($($arg),*) }
+            }
+
+            // SAFETY: `current` returns only sets that this machine has; the contract is the body's.
+            unsafe {
+                match $crate::kernels::dispatch::Isa::current() {
+                    #[cfg(target_arch = "x86_64")]
+                    $crate::kernels::dispatch::Isa::Avx512 => avx512 $(::<$($generic),+>)? ($($arg),*),
+                    #[cfg(target_arch = "x86_64")]
+                    $crate::kernels::dispatch::Isa::Avx2 => avx2 $(::<$($generic),+>)? ($($arg),*),
+                    _ => body $(::<$($generic),+>)? ($($arg),*),
+                }
+            }
+        }
+    };
 }
 
 pub(crate) use multiversion;

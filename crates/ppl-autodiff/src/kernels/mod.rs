@@ -1,4 +1,8 @@
-//! Loops over slices: what programs spend their time in.
+//! The loops that programs run: elementary functions, matrix products, reductions, random numbers.
 
 pub mod dispatch;
 pub mod elementary;
+pub(crate) mod elementwise;
+pub(crate) mod product;
+pub(crate) mod sample;
+pub(crate) mod triangular;

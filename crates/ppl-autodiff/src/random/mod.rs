@@ -41,3 +41,42 @@ pub enum Purpose {
     /// Momenta of the search for a first step size; the index is the iteration.
     StepSize = 8,
 }
+
+/// What a program's random draws are a function of, beside the node that makes them: the seed of the run, the
+/// purpose, the chain and the draw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    seed: u64,
+    purpose: Purpose,
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        Self::new(0, Purpose::PriorPredictive, 0, 0)
+    }
+}
+
+impl Key {
+    /// The key of one draw of one chain.
+    #[must_use]
+    pub fn new(seed: u64, purpose: Purpose, chain: u32, draw: u32) -> Self {
+        let place = u64::from(chain) << 32 | u64::from(draw);
+        Self { seed: splitmix64(splitmix64(seed).wrapping_add(splitmix64(place))), purpose }
+    }
+
+    /// The stream of one element of one random node: it does not depend on its neighbours.
+    #[inline]
+    #[must_use]
+    pub fn element(&self, node: u32, element: u32) -> Philox {
+        Philox::new(self.seed, self.purpose, node, element)
+    }
+
+    /// The words of one block of a node's numbers, for laws of which every draw takes a fixed number of words.
+    #[inline]
+    pub(crate) fn block(&self, node: u32, block: u32) -> [u64; 2] {
+        let key = splitmix64(self.seed);
+        let counter = [u32::MAX, block, node, self.purpose as u32];
+        let w = philox4x32(counter, [key as u32, (key >> 32) as u32]);
+        [u64::from(w[0]) | u64::from(w[1]) << 32, u64::from(w[2]) | u64::from(w[3]) << 32]
+    }
+}

@@ -1,0 +1,161 @@
+//! Elementwise loops over one block: the steps of fused programs.
+
+use std::marker::PhantomData;
+
+use crate::kernels::dispatch::multiversion;
+use crate::kernels::elementary::{Unary, map_unary};
+use crate::ops::{Elementwise, Elementwise2, Reduction};
+use crate::real::Real;
+
+/// `out[i] = f(x[i])`.
+pub(crate) type UnaryKernel<T> = fn(x: &[T], out: &mut [T]);
+/// `out[i] = f(a[i], b[i])`; in the versions for one number on a side, that slice has one element.
+pub(crate) type BinaryKernel<T> = fn(a: &[T], b: &[T], out: &mut [T]);
+/// `out[i] = c[i] != 0 ? a[i] : b[i]`.
+pub(crate) type SelectKernel<T> = fn(c: &[T], a: &[T], b: &[T], out: &mut [T]);
+/// The sum of a slice.
+pub(crate) type SumKernel<T> = fn(x: &[T]) -> T;
+
+/// An operation of the tape as a function that loops are compiled with.
+struct Apply<U>(PhantomData<U>);
+
+impl<U: Elementwise> Unary for Apply<U> {
+    #[inline(always)]
+    fn apply<T: Real>(x: T) -> T {
+        U::value(x)
+    }
+}
+
+/// `out[i] = U(x[i])` for a function whose value is a straight line.
+pub(crate) fn straight_line<T: Real, U: Elementwise>(x: &[T], out: &mut [T]) {
+    map_unary::<T, Apply<U>>(x, out);
+}
+
+/// Which operands of a binary operation are arrays.
+pub(crate) trait Form {
+    const LEFT: bool;
+    const RIGHT: bool;
+}
+
+struct Both;
+struct NumberLeft;
+struct NumberRight;
+
+impl Form for Both {
+    const LEFT: bool = true;
+    const RIGHT: bool = true;
+}
+impl Form for NumberLeft {
+    const LEFT: bool = false;
+    const RIGHT: bool = true;
+}
+impl Form for NumberRight {
+    const LEFT: bool = true;
+    const RIGHT: bool = false;
+}
+
+multiversion! {
+    fn binary<T: Real, U: Elementwise2, F: Form>(a: &[T], b: &[T], out: &mut [T]) {
+        let n = out.len();
+        if F::LEFT && F::RIGHT {
+            for ((o, &a), &b) in out.iter_mut().zip(&a[..n]).zip(&b[..n]) {
+                *o = U::value(a, b);
+            }
+        } else if F::LEFT {
+            let b = b[0];
+            for (o, &a) in out.iter_mut().zip(&a[..n]) {
+                *o = U::value(a, b);
+            }
+        } else {
+            let a = a[0];
+            for (o, &b) in out.iter_mut().zip(&b[..n]) {
+                *o = U::value(a, b);
+            }
+        }
+    }
+}
+
+/// The versions with two arrays, with one number on the left, with one number on the right.
+pub(crate) fn binary_kernels<T: Real, U: Elementwise2>() -> [BinaryKernel<T>; 3] {
+    [binary::<T, U, Both>, binary::<T, U, NumberLeft>, binary::<T, U, NumberRight>]
+}
+
+multiversion! {
+    /// `out[i] = c[i] != 0 ? a[i] : b[i]`.
+    pub(crate) fn select<T: Real>(c: &[T], a: &[T], b: &[T], out: &mut [T]) {
+        let n = out.len();
+        for (((o, &c), &a), &b) in out.iter_mut().zip(&c[..n]).zip(&a[..n]).zip(&b[..n]) {
+            *o = T::select(c != T::ZERO, a, b);
+        }
+    }
+}
+
+multiversion! {
+    /// The sum of a slice in 32 interleaved accumulators that are added pairwise: fixed order, so fixed bits.
+    pub(crate) fn sum<T: Real>(x: &[T]) -> T {
+        const LANES: usize = 32;
+        let mut acc = [T::ZERO; LANES];
+        let (whole, rest) = x.as_chunks::<LANES>();
+        for chunk in whole {
+            for (a, &x) in acc.iter_mut().zip(chunk) {
+                *a += x;
+            }
+        }
+        for (a, &x) in acc.iter_mut().zip(rest) {
+            *a += x;
+        }
+        let mut width = LANES / 2;
+        while width > 0 {
+            for l in 0..width {
+                acc[l] = acc[l] + acc[l + width];
+            }
+            width /= 2;
+        }
+        acc[0]
+    }
+}
+
+/// How a reduction takes in one more number.
+pub(crate) trait Accumulate {
+    fn take<T: Real>(old: T, new: T) -> T;
+}
+
+struct Total;
+struct Largest;
+struct Smallest;
+
+impl Accumulate for Total {
+    #[inline(always)]
+    fn take<T: Real>(old: T, new: T) -> T {
+        old + new
+    }
+}
+impl Accumulate for Largest {
+    #[inline(always)]
+    fn take<T: Real>(old: T, new: T) -> T {
+        old.max(new)
+    }
+}
+impl Accumulate for Smallest {
+    #[inline(always)]
+    fn take<T: Real>(old: T, new: T) -> T {
+        old.min(new)
+    }
+}
+
+multiversion! {
+    fn accumulate<T: Real, A: Accumulate>(x: &[T], out: &mut [T]) {
+        for (o, &x) in out.iter_mut().zip(x) {
+            *o = A::take(*o, x);
+        }
+    }
+}
+
+/// The kernel with which a reduction takes in one more row.
+pub(crate) fn accumulate_kernel<T: Real>(op: Reduction) -> UnaryKernel<T> {
+    match op {
+        Reduction::Max => accumulate::<T, Largest>,
+        Reduction::Min => accumulate::<T, Smallest>,
+        Reduction::Sum | Reduction::LogSumExp => accumulate::<T, Total>,
+    }
+}

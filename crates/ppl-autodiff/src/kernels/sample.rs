@@ -1,0 +1,63 @@
+//! Random numbers for the random nodes of a program: a pure function of the key, the node and the element.
+
+use std::f64::consts::TAU;
+
+use rand_distr::Distribution;
+
+use crate::ops::Law;
+use crate::random::Key;
+use crate::real::Real;
+
+/// 52 random bits and a half as a number strictly between 0 and 1.
+fn open_unit(word: u64) -> f64 {
+    ((word >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
+}
+
+/// Fills `out` with draws. `parameter(i, e)` is parameter `i` of element `e`; NaN comes out where a law has no such
+/// parameters.
+pub(crate) fn fill<T: Real>(law: Law, key: &Key, node: u32, out: &mut [T], parameter: impl Fn(usize, usize) -> f64) {
+    match law {
+        Law::Uniform => pairs(key, node, out, |[a, b]| [open_unit(a), open_unit(b)]),
+        Law::Exponential => pairs(key, node, out, |[a, b]| [-open_unit(a).k_ln(), -open_unit(b).k_ln()]),
+        // Box and Muller (1958): both numbers of a pair are used.
+        Law::Normal => pairs(key, node, out, |[a, b]| {
+            let (radius, angle) = ((-2.0 * open_unit(a).k_ln()).sqrt(), TAU * open_unit(b));
+            [radius * angle.k_cos(), radius * angle.k_sin()]
+        }),
+        Law::LogGamma => each(out, |e| log_gamma(parameter(0, e), key, node, e)),
+        Law::Poisson => each(out, |e| {
+            let law = rand_distr::Poisson::new(parameter(0, e));
+            law.map_or(f64::NAN, |law| law.sample(&mut key.element(node, e as u32)))
+        }),
+        Law::Binomial => each(out, |e| {
+            let (n, p) = (parameter(0, e), parameter(1, e));
+            if !(n >= 0.0 && n.fract() == 0.0) {
+                return f64::NAN;
+            }
+            let law = rand_distr::Binomial::new(n as u64, p);
+            law.map_or(f64::NAN, |law| law.sample(&mut key.element(node, e as u32)) as f64)
+        }),
+    }
+}
+
+fn pairs<T: Real>(key: &Key, node: u32, out: &mut [T], make: impl Fn([u64; 2]) -> [f64; 2]) {
+    for (block, pair) in out.chunks_mut(2).enumerate() {
+        let numbers = make(key.block(node, block as u32));
+        for (slot, x) in pair.iter_mut().zip(numbers) {
+            *slot = T::from_f64(x);
+        }
+    }
+}
+
+fn each<T: Real>(out: &mut [T], draw: impl Fn(usize) -> f64) {
+    for (e, slot) in out.iter_mut().enumerate() {
+        *slot = T::from_f64(draw(e));
+    }
+}
+
+/// `ln Gamma(a, 1)`: for a < 1 through `Gamma(a + 1) U^(1/a)` in logarithms, so that nothing underflows.
+fn log_gamma(a: f64, key: &Key, node: u32, element: usize) -> f64 {
+    let mut stream = key.element(node, element as u32);
+    let (shape, boost) = if a < 1.0 { (a + 1.0, stream.uniform_open().ln() / a) } else { (a, 0.0) };
+    rand_distr::Gamma::new(shape, 1.0).map_or(f64::NAN, |law| law.sample(&mut stream).ln() + boost)
+}

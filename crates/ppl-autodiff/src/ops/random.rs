@@ -1,0 +1,45 @@
+//! Random numbers as operations: a law, its parameters, and a stream that no other node shares.
+
+use crate::error::Mistake;
+use crate::shape::Shape;
+
+/// The laws that draws are made of; distributions transform them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Law {
+    /// Uniform on (0, 1), both ends excluded.
+    Uniform,
+    /// Standard normal.
+    Normal,
+    /// Exponential with rate 1.
+    Exponential,
+    /// The logarithm of a Gamma(concentration, 1) draw (one parameter), which does not underflow.
+    LogGamma,
+    /// Poisson (one parameter: the rate).
+    Poisson,
+    /// Binomial (two parameters: the number of trials, the probability).
+    Binomial,
+}
+
+impl Law {
+    /// All of them.
+    pub const ALL: &[Law] =
+        &[Law::Uniform, Law::Normal, Law::Exponential, Law::LogGamma, Law::Poisson, Law::Binomial];
+
+    /// The number of parameters.
+    pub fn parameters(self) -> usize {
+        match self {
+            Law::Uniform | Law::Normal | Law::Exponential => 0,
+            Law::LogGamma | Law::Poisson => 1,
+            Law::Binomial => 2,
+        }
+    }
+}
+
+pub(super) fn shape(law: Law, target: &Shape, x: &[&Shape]) -> Result<Shape, Mistake> {
+    if x.len() == law.parameters() && x.iter().all(|s| s.broadcasts_to(target)) {
+        return Ok(target.clone());
+    }
+    let shapes = x.iter().map(|&s| s.clone()).chain([target.clone()]).collect();
+    let rule = "a law's parameters must broadcast to the shape of its draws (last)";
+    Err(Mistake::Shapes { operation: "random", shapes, rule })
+}

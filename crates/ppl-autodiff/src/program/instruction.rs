@@ -1,0 +1,461 @@
+//! What a program does, one instruction after another, over places that are fixed when it is compiled.
+
+use crate::kernels::elementwise::{BinaryKernel, SelectKernel, SumKernel, UnaryKernel};
+use crate::kernels::product::{ProductKernel, ProductSpec};
+use crate::kernels::{sample, triangular};
+use crate::ops::{Law, Reduction};
+use crate::program::layout::{Loop, Store};
+use crate::random::Key;
+use crate::real::Real;
+
+/// Elements that a fused program handles at a time: its registers stay in the first-level cache.
+pub(crate) const BLOCK: usize = 256;
+
+/// The first element of something.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Place {
+    pub store: Store,
+    pub offset: usize,
+}
+
+/// The memory of one evaluation.
+pub(crate) struct Memory<'a, 'o, T> {
+    pub constants: *const T,
+    pub arena: *mut T,
+    /// Where each buffer starts in the arena.
+    pub buffers: &'a [usize],
+    pub inputs: &'a [&'a [T]],
+    pub outputs: &'a mut [&'o mut [T]],
+    /// The registers of fused programs.
+    pub scratch: *mut T,
+    pub key: &'a Key,
+}
+
+impl<T> Memory<'_, '_, T> {
+    /// The address of a place. Reading constants and inputs through it is sound; nothing writes to them.
+    #[inline]
+    fn at(&mut self, place: Place) -> *mut T {
+        let base = match place.store {
+            Store::Constants => self.constants.cast_mut(),
+            Store::Buffer(id) => self.arena.wrapping_add(self.buffers[id as usize]),
+            Store::Input(slot) => self.inputs[slot as usize].as_ptr().cast_mut(),
+            Store::Output(slot) => self.outputs[slot as usize].as_mut_ptr(),
+        };
+        base.wrapping_add(place.offset)
+    }
+}
+
+/// Where a fused program reads an operand from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// In the order of the result.
+    Dense(Place),
+    /// One number for all elements.
+    Number(Place),
+    /// One number that is written into a register before the first block.
+    Splat(Place),
+    /// Anything else: gathered into a register, block by block.
+    Strided(Place, Vec<Loop<1>>),
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum StepKernel<T> {
+    Unary(UnaryKernel<T>),
+    Binary(BinaryKernel<T>),
+    Select(SelectKernel<T>),
+}
+
+/// One elementwise operation: operands and result by their position in the pointer table (sources, then registers,
+/// then the result of the whole program).
+pub(crate) struct Step<T> {
+    pub name: &'static str,
+    pub kernel: StepKernel<T>,
+    pub operands: [usize; 3],
+    pub result: usize,
+}
+
+/// A chain of elementwise operations with one result, run block by block, stored or summed.
+pub(crate) struct Fused<T> {
+    pub elements: usize,
+    pub sources: Vec<Source>,
+    pub registers: usize,
+    pub steps: Vec<Step<T>>,
+    pub sum: Option<SumKernel<T>>,
+    pub result: Place,
+}
+
+pub(crate) struct Product<T> {
+    pub batch: Vec<Loop<3>>,
+    pub spec: ProductSpec,
+    pub method: crate::kernels::product::Method,
+    pub kernel: ProductKernel<T>,
+    pub lanes: usize,
+    pub a: Place,
+    pub b: Place,
+    pub result: Place,
+}
+
+/// A reduction: loops over what stays (steps in the operand and in the result) and over what goes.
+pub(crate) struct Reduce<T> {
+    pub op: Reduction,
+    pub kept: Vec<Loop<2>>,
+    pub reduced: Vec<Loop<1>>,
+    pub sum: SumKernel<T>,
+    pub accumulate: UnaryKernel<T>,
+    pub from: Place,
+    pub result: Place,
+}
+
+pub(crate) enum Instruction<T> {
+    Fused(Fused<T>),
+    Product(Product<T>),
+    Reduce(Reduce<T>),
+    /// Element by element from one strided array to another.
+    Copy { nest: Vec<Loop<2>>, from: Place, result: Place },
+    Fill { value: T, elements: usize, result: Place },
+    CumSum { nest: Vec<Loop<2>>, along: Loop<2>, reverse: bool, from: Place, result: Place },
+    /// Rows of `inner` elements, from `[outer, length, inner]` to `[outer, index.len(), inner]`.
+    Gather { outer: usize, length: usize, inner: usize, index: std::sync::Arc<[usize]>, from: Place, result: Place },
+    /// The adjoint of `Gather`; the result is `[outer, length, inner]`.
+    ScatterAdd { outer: usize, length: usize, inner: usize, index: std::sync::Arc<[usize]>, from: Place, result: Place },
+    /// Batch steps: in the operand and in the dense result.
+    Cholesky { batch: Vec<Loop<2>>, n: usize, strides: [isize; 2], from: Place, result: Place },
+    /// In place on the dense result, which holds the right-hand sides.
+    Solve { batch: Vec<Loop<2>>, transposed: bool, n: usize, m: usize, strides: [isize; 2], factor: Place, result: Place },
+    Random { law: Law, stream: u32, elements: usize, parameters: Vec<(Place, Vec<Loop<1>>)>, result: Place },
+}
+
+impl<T> Instruction<T> {
+    /// What it is called in explanations.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Instruction::Fused(f) if f.sum.is_some() => "fused sum",
+            Instruction::Fused(_) => "fused",
+            Instruction::Product(_) => "matmul",
+            Instruction::Reduce(r) => r.op.name(),
+            Instruction::Copy { .. } => "copy",
+            Instruction::Fill { .. } => "fill",
+            Instruction::CumSum { .. } => "cumsum",
+            Instruction::Gather { .. } => "gather",
+            Instruction::ScatterAdd { .. } => "scatter_add",
+            Instruction::Cholesky { .. } => "cholesky",
+            Instruction::Solve { .. } => "solve_lower",
+            Instruction::Random { .. } => "random",
+        }
+    }
+
+    /// Where it writes, and all places that it reads.
+    pub fn places(&self) -> (Place, Vec<Place>) {
+        match self {
+            Instruction::Fused(f) => {
+                let place = |s: &Source| match s {
+                    Source::Dense(p) | Source::Number(p) | Source::Splat(p) | Source::Strided(p, _) => *p,
+                };
+                (f.result, f.sources.iter().map(place).collect())
+            }
+            Instruction::Product(p) => (p.result, vec![p.a, p.b]),
+            Instruction::Reduce(r) => (r.result, vec![r.from]),
+            Instruction::Copy { from, result, .. }
+            | Instruction::CumSum { from, result, .. }
+            | Instruction::Gather { from, result, .. }
+            | Instruction::ScatterAdd { from, result, .. }
+            | Instruction::Cholesky { from, result, .. } => (*result, vec![*from]),
+            Instruction::Fill { result, .. } => (*result, vec![]),
+            Instruction::Solve { factor, result, .. } => (*result, vec![*factor, *result]),
+            Instruction::Random { parameters, result, .. } => (*result, parameters.iter().map(|p| p.0).collect()),
+        }
+    }
+}
+
+impl<T: Real> Instruction<T> {
+    /// Runs the instruction.
+    ///
+    /// # Safety
+    /// All places must be those that the compiler planned, and the memory must have the sizes that it asked for.
+    pub unsafe fn run(&self, memory: &mut Memory<'_, '_, T>) {
+        // SAFETY: every arm stays within the arrays that its places, extents and strides describe.
+        unsafe {
+            match self {
+                Instruction::Fused(fused) => fused.run(memory),
+                Instruction::Product(p) => {
+                    let (a, b, c) = (memory.at(p.a), memory.at(p.b), memory.at(p.result));
+                    each(&p.batch, [0; 3], &mut |[i, j, k]| {
+                        (p.kernel)(&p.spec, a.offset(i), b.offset(j), c.offset(k), p.lanes);
+                    });
+                }
+                Instruction::Reduce(reduce) => reduce.run(memory.at(reduce.from), memory.at(reduce.result)),
+                Instruction::Copy { nest, from, result } => copy(nest, memory.at(*from), memory.at(*result)),
+                Instruction::Fill { value, elements, result } => {
+                    std::slice::from_raw_parts_mut(memory.at(*result), *elements).fill(*value);
+                }
+                Instruction::CumSum { nest, along, reverse, from, result } => {
+                    let (x, y) = (memory.at(*from), memory.at(*result));
+                    each(nest, [0; 2], &mut |[i, j]| {
+                        let mut sum = T::ZERO;
+                        for step in 0..along.extent as isize {
+                            let s = if *reverse { along.extent as isize - 1 - step } else { step };
+                            sum += *x.offset(i + s * along.steps[0]);
+                            *y.offset(j + s * along.steps[1]) = sum;
+                        }
+                    });
+                }
+                Instruction::Gather { outer, length, inner, index, from, result } => {
+                    let (x, mut y) = (memory.at(*from), memory.at(*result));
+                    for block in 0..*outer {
+                        for &i in index.iter() {
+                            x.add((block * length + i) * inner).copy_to_nonoverlapping(y, *inner);
+                            y = y.add(*inner);
+                        }
+                    }
+                }
+                Instruction::ScatterAdd { outer, length, inner, index, from, result } => {
+                    let (mut x, y) = (memory.at(*from), memory.at(*result));
+                    std::slice::from_raw_parts_mut(y, outer * length * inner).fill(T::ZERO);
+                    for block in 0..*outer {
+                        for &i in index.iter() {
+                            let row = y.add((block * length + i) * inner);
+                            for e in 0..*inner {
+                                *row.add(e) += *x.add(e);
+                            }
+                            x = x.add(*inner);
+                        }
+                    }
+                }
+                Instruction::Cholesky { batch, n, strides, from, result } => {
+                    let (a, l) = (memory.at(*from), memory.at(*result));
+                    each(batch, [0; 2], &mut |[i, j]| {
+                        triangular::cholesky(*n, a.offset(i), strides[0], strides[1], l.offset(j));
+                    });
+                }
+                Instruction::Solve { batch, transposed, n, m, strides, factor, result } => {
+                    let (l, x) = (memory.at(*factor), memory.at(*result));
+                    each(batch, [0; 2], &mut |[i, j]| {
+                        triangular::solve(*transposed, *n, *m, l.offset(i), strides[0], strides[1], x.offset(j));
+                    });
+                }
+                Instruction::Random { law, stream, elements, parameters, result } => {
+                    let key = memory.key;
+                    // A law has at most two parameters.
+                    let mut sources: [(*mut T, &[Loop<1>]); 2] = [(std::ptr::null_mut(), &[]); 2];
+                    for (source, (place, nest)) in sources.iter_mut().zip(parameters) {
+                        *source = (memory.at(*place), &nest[..]);
+                    }
+                    let out = std::slice::from_raw_parts_mut(memory.at(*result), *elements);
+                    sample::fill(*law, key, *stream, out, |i, e| {
+                        let (base, nest) = sources[i];
+                        (*base.offset(offset_of(nest, e))).to_f64()
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Calls `f` with the offsets of every combination of the loops' indices, in order.
+#[inline]
+fn each<const N: usize>(nest: &[Loop<N>], base: [isize; N], f: &mut impl FnMut([isize; N])) {
+    match nest {
+        [] => f(base),
+        [outer, rest @ ..] => {
+            let mut at = base;
+            for _ in 0..outer.extent {
+                each(rest, at, f);
+                for i in 0..N {
+                    at[i] += outer.steps[i];
+                }
+            }
+        }
+    }
+}
+
+/// The offset of element `e`, counted in the order of the loops.
+fn offset_of(nest: &[Loop<1>], mut e: usize) -> isize {
+    let mut offset = 0;
+    for l in nest.iter().rev() {
+        offset += (e % l.extent) as isize * l.steps[0];
+        e /= l.extent;
+    }
+    offset
+}
+
+unsafe fn copy<T: Real>(nest: &[Loop<2>], from: *const T, to: *mut T) {
+    let (outer, inner) = match nest {
+        [outer @ .., inner] => (outer, inner.clone()),
+        [] => (nest, Loop { extent: 1, steps: [1, 1] }),
+    };
+    // SAFETY: the loops stay within the two arrays, which do not overlap.
+    unsafe {
+        each(outer, [0; 2], &mut |[i, j]| {
+            let (x, y) = (from.offset(i), to.offset(j));
+            match inner.steps {
+                [1, 1] => x.copy_to_nonoverlapping(y, inner.extent),
+                [0, 1] => std::slice::from_raw_parts_mut(y, inner.extent).fill(*x),
+                [s, t] => {
+                    for k in 0..inner.extent as isize {
+                        *y.offset(k * t) = *x.offset(k * s);
+                    }
+                }
+            }
+        });
+    }
+}
+
+impl<T: Real> Fused<T> {
+    unsafe fn run(&self, memory: &mut Memory<'_, '_, T>) {
+        const TABLE: usize = 64;
+        let mut table: [*mut T; TABLE] = [std::ptr::null_mut(); TABLE];
+        let first_register = self.sources.len();
+        let result_entry = first_register + self.registers;
+        let scratch = memory.scratch;
+        let register = |i: usize| scratch.wrapping_add(i * BLOCK);
+        let mut gathered = 0;
+        for (i, source) in self.sources.iter().enumerate() {
+            table[i] = match source {
+                Source::Dense(place) | Source::Number(place) => memory.at(*place),
+                Source::Splat(place) => {
+                    let at = register(self.registers + gathered);
+                    gathered += 1;
+                    // SAFETY: the scratch has a register for each splat and each gathered source.
+                    unsafe { std::slice::from_raw_parts_mut(at, BLOCK.min(self.elements)).fill(*memory.at(*place)) };
+                    at
+                }
+                Source::Strided(..) => {
+                    gathered += 1;
+                    register(self.registers + gathered - 1)
+                }
+            };
+        }
+        for i in 0..self.registers {
+            table[first_register + i] = register(i);
+        }
+        let out = memory.at(self.result);
+        table[result_entry] = if self.sum.is_some() { register(self.registers + gathered) } else { out };
+        let mut total = T::ZERO;
+        let mut start = 0;
+        while start < self.elements {
+            let n = BLOCK.min(self.elements - start);
+            for (i, source) in self.sources.iter().enumerate() {
+                if let Source::Strided(place, nest) = source {
+                    // SAFETY: the register holds a block, and the loops stay inside the source.
+                    unsafe { gather(nest, memory.at(*place), start, n, table[i]) };
+                }
+            }
+            for step in &self.steps {
+                let [a, b, c] = step.operands;
+                let result = table[step.result];
+                // SAFETY: every entry of the table has n readable elements (numbers have one, and so have the slices
+                // that the kernels for that form get), and the result is none of the operands.
+                unsafe {
+                    let read = |entry: usize| {
+                        let n = if matches!(self.sources.get(entry), Some(Source::Number(_))) { 1 } else { n };
+                        std::slice::from_raw_parts(table[entry], n)
+                    };
+                    let result = std::slice::from_raw_parts_mut(result, n);
+                    match step.kernel {
+                        StepKernel::Unary(f) => f(read(a), result),
+                        StepKernel::Binary(f) => f(read(a), read(b), result),
+                        StepKernel::Select(f) => f(read(a), read(b), read(c), result),
+                    }
+                }
+            }
+            match self.sum {
+                // SAFETY: the last step has just written n elements there.
+                Some(sum) => total += sum(unsafe { std::slice::from_raw_parts(table[result_entry], n) }),
+                None => table[result_entry] = table[result_entry].wrapping_add(n),
+            }
+            for (i, source) in self.sources.iter().enumerate() {
+                if matches!(source, Source::Dense(_)) {
+                    table[i] = table[i].wrapping_add(n);
+                }
+            }
+            start += n;
+        }
+        if self.sum.is_some() {
+            // SAFETY: the result of a sum is one element.
+            unsafe { *out = total };
+        }
+    }
+
+    /// Registers in the scratch: its own, and one for each source that is gathered, and one for what is summed.
+    pub fn scratch_registers(&self) -> usize {
+        let gathered = self.sources.iter().filter(|s| matches!(s, Source::Splat(_) | Source::Strided(..))).count();
+        self.registers + gathered + 1
+    }
+}
+
+/// The most sources and registers that a fused program may have.
+pub(crate) const MAX_TABLE: usize = 63;
+
+/// Copies elements `start..start + n` (in the order of the loops) to `to`.
+unsafe fn gather<T: Real>(nest: &[Loop<1>], from: *const T, start: usize, n: usize, to: *mut T) {
+    let Some(inner) = nest.last() else { return };
+    let mut done = 0;
+    // SAFETY: offsets come from indices within the loops; `to` has room for n elements.
+    unsafe {
+        while done < n {
+            let e = start + done;
+            let x = from.offset(offset_of(nest, e));
+            let y = to.add(done);
+            let run = (inner.extent - e % inner.extent).min(n - done);
+            match inner.steps[0] {
+                0 => std::slice::from_raw_parts_mut(y, run).fill(*x),
+                1 => x.copy_to_nonoverlapping(y, run),
+                s => {
+                    for k in 0..run {
+                        *y.add(k) = *x.offset(k as isize * s);
+                    }
+                }
+            }
+            done += run;
+        }
+    }
+}
+
+impl<T: Real> Reduce<T> {
+    unsafe fn run(&self, from: *const T, to: *mut T) {
+        let start = match self.op {
+            Reduction::Max => T::NEG_INFINITY,
+            Reduction::Min => T::INFINITY,
+            _ => T::ZERO,
+        };
+        // SAFETY: the loops stay within the operand and the result.
+        unsafe {
+            // Rows that stay are added up whole where they, and not what is reduced, are contiguous.
+            if let Some((inner, outer)) = self.kept.split_last()
+                && inner.steps == [1, 1]
+            {
+                each(outer, [0; 2], &mut |[i, j]| {
+                    let row = std::slice::from_raw_parts_mut(to.offset(j), inner.extent);
+                    row.fill(start);
+                    each(&self.reduced, [i], &mut |[k]| {
+                        (self.accumulate)(std::slice::from_raw_parts(from.offset(k), inner.extent), row);
+                    });
+                });
+                return;
+            }
+            let (outer, inner) = match &self.reduced[..] {
+                [outer @ .., inner] => (outer, inner.clone()),
+                [] => (&self.reduced[..], Loop { extent: 1, steps: [1] }),
+            };
+            each(&self.kept, [0; 2], &mut |[i, j]| {
+                let mut total = start;
+                each(outer, [i], &mut |[k]| {
+                    let x = from.offset(k);
+                    if self.op == Reduction::Sum && inner.steps[0] == 1 {
+                        total += (self.sum)(std::slice::from_raw_parts(x, inner.extent));
+                        return;
+                    }
+                    for e in 0..inner.extent as isize {
+                        let value = *x.offset(e * inner.steps[0]);
+                        total = match self.op {
+                            Reduction::Max => total.max(value),
+                            Reduction::Min => total.min(value),
+                            _ => total + value,
+                        };
+                    }
+                });
+                *to.offset(j) = total;
+            });
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The passes over a graph before it is lowered. Each keeps the outputs' values and shapes. Common subexpressions
+//! and dead nodes need no pass of their own: a rebuilt graph shares equal nodes and keeps only what is needed.
+
+mod expand;
+mod fold;
+mod simplify;
+
+use super::graph::Graph;
+
+/// One pass: a graph that computes the same.
+pub(crate) type Pass = fn(&Graph) -> Graph;
+
+/// All passes by name, in the order in which they run.
+pub(crate) const PASSES: &[(&str, Pass)] = &[("expand", expand::pass), ("simplify", simplify::pass), ("fold", fold::pass), ("clean", simplify::pass)];
+
+/// Runs all passes.
+pub(crate) fn optimise(graph: Graph) -> Graph {
+    PASSES.iter().fold(graph, |graph, (_, pass)| pass(&graph))
+}

@@ -1,0 +1,87 @@
+//! The tape: operations in the order in which they were recorded, with operands, shapes and origins.
+
+use std::collections::HashMap;
+use std::panic::Location;
+
+use smallvec::SmallVec;
+
+use crate::ops::Op;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// The position of a node on its tape; operands always stand before their users.
+pub type NodeId = u32;
+
+/// One recorded operation.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What is done.
+    pub op: Op,
+    /// To which earlier nodes.
+    pub operands: SmallVec<[NodeId; 3]>,
+    /// The shape of the result.
+    pub shape: Shape,
+    /// The line of the user's source that asked for it.
+    pub location: &'static Location<'static>,
+}
+
+/// A recorded function: a list of nodes, the constants they refer to, and the lengths of the input slots.
+#[derive(Clone, Debug, Default)]
+pub struct Tape {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) constants: Vec<Tensor>,
+    /// The number of values in each input slot.
+    pub(crate) slots: Vec<usize>,
+    scalars: HashMap<u64, NodeId>,
+}
+
+impl Tape {
+    /// The nodes in order.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The number of values in each input slot.
+    pub fn slots(&self) -> &[usize] {
+        &self.slots
+    }
+
+    /// The constant array behind a node, if it is one.
+    pub fn constant(&self, node: NodeId) -> Option<&Tensor> {
+        match self.nodes[node as usize].op {
+            Op::Constant(id) => Some(&self.constants[id as usize]),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn push(&mut self, node: Node) -> NodeId {
+        self.nodes.push(node);
+        (self.nodes.len() - 1) as NodeId
+    }
+
+    pub(crate) fn push_constant(&mut self, value: Tensor, location: &'static Location<'static>) -> NodeId {
+        let scalar = (value.shape().rank() == 0).then(|| value.data()[0].to_bits());
+        if let Some(&known) = scalar.and_then(|bits| self.scalars.get(&bits)) {
+            return known;
+        }
+        let shape = value.shape().clone();
+        self.constants.push(value);
+        let op = Op::Constant((self.constants.len() - 1) as u32);
+        let id = self.push(Node { op, operands: SmallVec::new(), shape, location });
+        if let Some(bits) = scalar {
+            self.scalars.insert(bits, id);
+        }
+        id
+    }
+
+    /// Adds an input: `shape.size()` values at the end of a slot.
+    pub(crate) fn push_input(&mut self, slot: usize, shape: Shape, location: &'static Location<'static>) -> NodeId {
+        if self.slots.len() <= slot {
+            self.slots.resize(slot + 1, 0);
+        }
+        let offset = self.slots[slot];
+        self.slots[slot] += shape.size();
+        let op = Op::Input { slot: slot as u32, offset };
+        self.push(Node { op, operands: SmallVec::new(), shape, location })
+    }
+}

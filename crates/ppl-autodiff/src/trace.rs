@@ -1,0 +1,354 @@
+//! The ambient recorder: the one thing that is global, and only while some call traces a function.
+//!
+//! Recorders stack (a traced function may trace another one) and are closed by a guard, also on panic. A mistake
+//! poisons the innermost trace: the first one is kept with its source line, enclosing site and model, recording goes
+//! on with placeholders of plausible shape, and whoever asked for the trace gets the error.
+
+use std::cell::RefCell;
+use std::panic::Location;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use smallvec::SmallVec;
+
+use crate::dynamic::Reader;
+use crate::error::{Mistake, TraceError};
+use crate::ops::Op;
+use crate::random::Key;
+use crate::shape::Shape;
+use crate::tape::{Node, NodeId, Tape};
+use crate::tensor::Tensor;
+use crate::var::Var;
+
+/// The trace number of `Var`s that were made outside any trace.
+const ORPHAN: u32 = 0;
+/// How many mistakes outside any trace a thread remembers.
+const MAX_ORPHANS: usize = 256;
+
+static NEXT_TRACE: AtomicU32 = AtomicU32::new(ORPHAN + 1);
+
+thread_local! {
+    static RECORDERS: RefCell<Vec<Recorder>> = const { RefCell::new(Vec::new()) };
+    static ORPHANS: RefCell<Vec<(&'static str, &'static Location<'static>)>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Recorder {
+    id: u32,
+    tape: Tape,
+    model: Option<String>,
+    scopes: Vec<String>,
+    error: Option<TraceError>,
+    point: Vec<Vec<f64>>,
+    key: Key,
+    reader: Reader,
+    dynamic: bool,
+    streams: u32,
+    /// While adjoints are recorded: the line of the operation that is differentiated.
+    location: Option<&'static Location<'static>>,
+}
+
+/// How to trace: a name for errors, the point at which values are read, the key of random draws.
+#[derive(Clone, Default)]
+pub struct Trace {
+    model: Option<String>,
+    point: Vec<Vec<f64>>,
+    key: Key,
+    reader: Reader,
+}
+
+/// Traces `f` with default settings; see [`Trace`].
+///
+/// # Errors
+/// The first mistake that `f` made.
+pub fn trace<R>(f: impl FnOnce() -> R) -> Result<(R, Traced), TraceError> {
+    Trace::default().run(f)
+}
+
+impl Trace {
+    /// The model's name, for errors.
+    #[must_use]
+    pub fn model(mut self, name: impl Into<String>) -> Self {
+        self.model = Some(name.into());
+        self
+    }
+
+    /// The values of the input slots at which [`Var::value`] reads; missing ones read as zero.
+    #[must_use]
+    pub fn point(mut self, slots: &[&[f64]]) -> Self {
+        self.point = slots.iter().map(|s| s.to_vec()).collect();
+        self
+    }
+
+    /// The key of the random draws that [`Var::value`] sees.
+    #[must_use]
+    pub fn key(mut self, key: Key) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// The cache of programs with which values are read, to be shared by repeated traces of one function.
+    #[must_use]
+    pub fn reader(mut self, reader: Reader) -> Self {
+        self.reader = reader;
+        self
+    }
+
+    /// Runs `f` under a recorder and returns its result with the tape.
+    ///
+    /// # Errors
+    /// The first mistake that `f` made.
+    pub fn run<R>(self, f: impl FnOnce() -> R) -> Result<(R, Traced), TraceError> {
+        let recorder = Recorder {
+            id: NEXT_TRACE.fetch_add(1, Ordering::Relaxed),
+            tape: Tape::default(),
+            model: self.model,
+            scopes: Vec::new(),
+            error: None,
+            point: self.point,
+            key: self.key,
+            reader: self.reader,
+            dynamic: false,
+            streams: 0,
+            location: None,
+        };
+        let (result, recorder) = record_with(recorder, f);
+        Traced::new(recorder).map(|traced| (result, traced))
+    }
+}
+
+/// A finished trace: its tape, and the means to record more on it.
+pub struct Traced(Recorder);
+
+impl Traced {
+    fn new(mut recorder: Recorder) -> Result<Self, TraceError> {
+        match recorder.error.take() {
+            Some(error) => Err(error),
+            None => Ok(Self(recorder)),
+        }
+    }
+
+    /// What was recorded.
+    pub fn tape(&self) -> &Tape {
+        &self.0.tape
+    }
+
+    /// Whether the function read a value, so that another point may take another path.
+    pub fn is_dynamic(&self) -> bool {
+        self.0.dynamic
+    }
+
+    /// Records more on the same tape: its `Var`s are valid inside `f`.
+    ///
+    /// # Errors
+    /// The first mistake that `f` made; the tape is lost with it.
+    pub fn extend<R>(self, f: impl FnOnce() -> R) -> Result<(R, Self), TraceError> {
+        let (result, recorder) = record_with(self.0, f);
+        Traced::new(recorder).map(|traced| (result, traced))
+    }
+}
+
+fn record_with<R>(recorder: Recorder, f: impl FnOnce() -> R) -> (R, Recorder) {
+    struct Guard;
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            // Only a panic of the traced function comes here: leave no recorder behind.
+            RECORDERS.with_borrow_mut(|stack| stack.pop());
+        }
+    }
+    RECORDERS.with_borrow_mut(|stack| stack.push(recorder));
+    let guard = Guard;
+    let result = f();
+    std::mem::forget(guard);
+    let recorder = RECORDERS.with_borrow_mut(|stack| stack.pop());
+    // Every nested trace pops what it pushed, so the recorder on top is the one from above.
+    let recorder = recorder.unwrap_or_else(|| unreachable!("recorders are popped by those who pushed them"));
+    (result, recorder)
+}
+
+/// Runs `f` inside a named scope: mistakes made there are reported with this site.
+pub fn scope<R>(site: &str, f: impl FnOnce() -> R) -> R {
+    let _scope = Scope::enter(site);
+    f()
+}
+
+/// A scope that is left on drop; see [`scope`].
+pub struct Scope(Option<u32>);
+
+impl Scope {
+    /// Enters a scope of the innermost trace (nothing happens outside of one).
+    pub fn enter(site: &str) -> Self {
+        Self(with_top(|r| {
+            r.scopes.push(site.to_owned());
+            r.id
+        }))
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        let Some(id) = self.0 else { return };
+        with_top(|r| if r.id == id { r.scopes.pop(); });
+    }
+}
+
+/// Poisons the innermost trace, unless it is poisoned already.
+#[track_caller]
+pub fn mistake(mistake: Mistake) {
+    let location = Location::caller();
+    with_top(|r| r.poison(mistake, location));
+}
+
+impl Recorder {
+    fn poison(&mut self, mistake: Mistake, location: &'static Location<'static>) {
+        if self.error.is_none() {
+            let (site, model) = (self.scopes.last().cloned(), self.model.clone());
+            self.error = Some(TraceError { mistake, location, site, model });
+        }
+    }
+
+    fn push(&mut self, op: Op, operands: SmallVec<[NodeId; 3]>, shape: Shape, location: &'static Location<'static>) -> Var {
+        let location = self.location.unwrap_or(location);
+        let node = self.tape.push(Node { op, operands, shape, location });
+        Var::new(self.id, node)
+    }
+}
+
+fn with_top<R>(f: impl FnOnce(&mut Recorder) -> R) -> Option<R> {
+    RECORDERS.with_borrow_mut(|stack| stack.last_mut().map(f))
+}
+
+fn orphan(operation: &'static str, location: &'static Location<'static>) -> Var {
+    let index = ORPHANS.with_borrow_mut(|orphans| {
+        if orphans.len() < MAX_ORPHANS {
+            orphans.push((operation, location));
+        }
+        orphans.len() - 1
+    });
+    Var::new(ORPHAN, index as NodeId)
+}
+
+/// What is wrong with an operand that does not belong to the innermost trace.
+fn foreign(var: Var, operation: &'static str, location: &'static Location<'static>) -> (Mistake, &'static Location<'static>) {
+    let origin = (var.trace() == ORPHAN)
+        .then(|| ORPHANS.with_borrow(|orphans| orphans.get(var.node() as usize).copied()))
+        .flatten();
+    match origin {
+        Some((operation, location)) => (Mistake::OutsideTrace { operation }, location),
+        None => (Mistake::ForeignVar { operation }, location),
+    }
+}
+
+/// Records an operation on the innermost trace.
+pub(crate) fn record(op: Op, operands: &[Var], location: &'static Location<'static>) -> Var {
+    let name = op.name();
+    let recorded = with_top(|r| {
+        if let Some(&stranger) = operands.iter().find(|v| v.trace() != r.id) {
+            let (mistake, location) = foreign(stranger, name, location);
+            r.poison(mistake, location);
+            return r.push(Op::Poison, SmallVec::new(), Shape::scalar(), location);
+        }
+        let shapes: SmallVec<[&Shape; 3]> =
+            operands.iter().map(|v| &r.tape.nodes[v.node() as usize].shape).collect();
+        let shape = op.shape(&shapes).map_err(|mistake| (mistake, shapes.first().map(|&s| s.clone())));
+        drop(shapes);
+        match shape {
+            Ok(shape) => r.push(op, operands.iter().map(|v| v.node()).collect(), shape, location),
+            Err((mistake, shape)) => {
+                let shape = shape.unwrap_or_default();
+                r.poison(mistake, r.location.unwrap_or(location));
+                r.push(Op::Poison, SmallVec::new(), shape, location)
+            }
+        }
+    });
+    recorded.unwrap_or_else(|| orphan(name, location))
+}
+
+/// Records a constant.
+pub(crate) fn constant(value: Tensor, location: &'static Location<'static>) -> Var {
+    let recorded = with_top(|r| {
+        let node = r.tape.push_constant(value, r.location.unwrap_or(location));
+        Var::new(r.id, node)
+    });
+    recorded.unwrap_or_else(|| orphan("constant", location))
+}
+
+/// Records an input of `shape` at the end of `slot`.
+pub(crate) fn input(slot: usize, shape: Shape, location: &'static Location<'static>) -> Var {
+    let recorded = with_top(|r| {
+        let node = r.tape.push_input(slot, shape, location);
+        Var::new(r.id, node)
+    });
+    recorded.unwrap_or_else(|| orphan("input", location))
+}
+
+/// Poisons the innermost trace and returns a placeholder of `shape`.
+pub(crate) fn poisoned(error: Mistake, shape: Shape, location: &'static Location<'static>) -> Var {
+    let recorded = with_top(|r| {
+        r.poison(error, r.location.unwrap_or(location));
+        r.push(Op::Poison, SmallVec::new(), shape, location)
+    });
+    recorded.unwrap_or_else(|| orphan("operation", location))
+}
+
+/// A number for a random node that no other node of this trace has.
+pub(crate) fn next_stream() -> u32 {
+    with_top(|r| {
+        r.streams += 1;
+        r.streams
+    })
+    .unwrap_or(0)
+}
+
+pub(crate) fn shape_of(var: Var) -> Shape {
+    RECORDERS
+        .with_borrow(|stack| {
+            let recorder = stack.iter().rev().find(|r| r.id == var.trace())?;
+            Some(recorder.tape.nodes[var.node() as usize].shape.clone())
+        })
+        .unwrap_or_default()
+}
+
+/// Reads something of a node of the innermost trace.
+pub(crate) fn with_tape<R>(f: impl FnOnce(&Tape) -> R) -> Option<R> {
+    with_top(|r| f(&r.tape))
+}
+
+/// The constant behind a `Var`, if it is one.
+pub(crate) fn constant_of(var: Var) -> Option<Tensor> {
+    with_top(|r| (var.trace() == r.id).then(|| r.tape.constant(var.node()).cloned()).flatten()).flatten()
+}
+
+/// Runs `f` with every recorded node attributed to the line of `var`.
+pub(crate) fn at_line_of<R>(var: Var, f: impl FnOnce() -> R) -> R {
+    let before = with_top(|r| {
+        let line = (var.trace() == r.id).then(|| r.tape.nodes[var.node() as usize].location);
+        std::mem::replace(&mut r.location, line)
+    });
+    let result = f();
+    with_top(|r| r.location = before.flatten());
+    result
+}
+
+/// Evaluates a node at the point of the trace, which becomes dynamic. `None` in a poisoned trace or outside one.
+pub(crate) fn read(var: Var, location: &'static Location<'static>) -> Option<Tensor> {
+    with_top(|r| {
+        if var.trace() != r.id {
+            let (mistake, location) = foreign(var, "value", location);
+            r.poison(mistake, location);
+        }
+        if r.error.is_some() {
+            return None;
+        }
+        if let Some(constant) = r.tape.constant(var.node()) {
+            return Some(constant.clone());
+        }
+        r.dynamic = true;
+        match r.reader.read(&r.tape, var.node(), &r.point, &r.key) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                r.error = Some(error);
+                None
+            }
+        }
+    })
+    .flatten()
+}

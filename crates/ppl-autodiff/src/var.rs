@@ -1,0 +1,699 @@
+//! `Var`: a number or an array on the tape being recorded, with the operations of NumPy.
+
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::sync::Arc;
+
+use ndarray::{ArrayBase, ArrayD, Data, Dimension};
+use smallvec::SmallVec;
+
+use crate::error::Mistake;
+use crate::numbers::Number;
+use crate::ops::{Axes, Binary, Law, Op, Reduction, Unary};
+use crate::shape::Shape;
+use crate::tape::NodeId;
+use crate::tensor::Tensor;
+use crate::trace;
+
+/// A number or an array on the tape being recorded.
+///
+/// It is a small handle (`Copy`, no lifetime, no type parameter) that is valid while the function that made it is
+/// traced, and only on that thread. Operators and methods broadcast as NumPy's do. A wrong shape poisons the trace:
+/// nothing panics, and whoever asked for the trace gets the first mistake with its source line.
+#[derive(Clone, Copy)]
+pub struct Var {
+    trace: u32,
+    node: NodeId,
+    not_send: PhantomData<*const ()>,
+}
+
+impl std::fmt::Debug for Var {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Var(#{}, {})", self.node, self.shape())
+    }
+}
+
+macro_rules! unary_methods {
+    ($($(#[$doc:meta])* $name:ident => $op:ident;)*) => {
+        $($(#[$doc])*
+        #[track_caller]
+        pub fn $name(self) -> Var { self.unary(Unary::$op) })*
+    };
+}
+
+macro_rules! binary_methods {
+    ($($(#[$doc:meta])* $name:ident => $op:ident;)*) => {
+        $($(#[$doc])*
+        #[track_caller]
+        pub fn $name(self, other: impl Into<Var>) -> Var { self.binary(Binary::$op, other.into()) })*
+    };
+}
+
+macro_rules! reductions {
+    ($($(#[$doc:meta])* $all:ident, $axis:ident, $axes:ident => $op:ident;)*) => {
+        $($(#[$doc])*
+        ///
+        /// Over all elements, giving a scalar.
+        #[track_caller]
+        pub fn $all(self) -> Var { self.reduce_all(Reduction::$op) }
+
+        $(#[$doc])*
+        ///
+        /// Over one axis (counted from the back when negative), which is dropped.
+        #[track_caller]
+        pub fn $axis(self, axis: isize) -> Var { self.reduce(Reduction::$op, &[axis], false) }
+
+        $(#[$doc])*
+        ///
+        /// Over several axes, which stay with extent 1.
+        #[track_caller]
+        pub fn $axes(self, axes: &[isize]) -> Var { self.reduce(Reduction::$op, axes, true) })*
+    };
+}
+
+impl Var {
+    pub(crate) fn new(trace: u32, node: NodeId) -> Self {
+        Self { trace, node, not_send: PhantomData }
+    }
+
+    pub(crate) fn trace(self) -> u32 {
+        self.trace
+    }
+
+    /// The position of this value on its tape.
+    pub fn node(self) -> NodeId {
+        self.node
+    }
+
+    /// An input of `shape` in an input slot, after the inputs which that slot has already. Slot 0 holds what is
+    /// differentiated by convention; the values come with each evaluation of the program.
+    #[track_caller]
+    pub fn input(slot: usize, shape: impl Into<Shape>) -> Var {
+        trace::input(slot, shape.into(), Location::caller())
+    }
+
+    /// A constant.
+    #[track_caller]
+    pub fn constant(value: impl Into<Tensor>) -> Var {
+        trace::constant(value.into(), Location::caller())
+    }
+
+    /// An array of zeros.
+    #[track_caller]
+    pub fn zeros(shape: impl Into<Shape>) -> Var {
+        Var::from(0.0).broadcast_to(shape)
+    }
+
+    /// Independent random numbers: a fresh stream of the trace, drawn anew for each key a program is run with.
+    /// `parameters` must broadcast to `shape`.
+    #[track_caller]
+    pub fn random(law: Law, shape: impl Into<Shape>, parameters: &[Var]) -> Var {
+        let op = Op::Random { law, shape: shape.into(), stream: trace::next_stream() };
+        trace::record(op, parameters, Location::caller())
+    }
+
+    /// The shape.
+    pub fn shape(self) -> Shape {
+        trace::shape_of(self)
+    }
+
+    /// The extent of one axis, counted from the back when negative.
+    #[track_caller]
+    pub fn dim(self, axis: isize) -> usize {
+        let shape = self.shape();
+        match shape.axis(axis) {
+            Some(axis) => shape[axis],
+            None => {
+                trace::mistake(Mistake::Axis { operation: "dim", axis, shape });
+                1
+            }
+        }
+    }
+
+    /// The number of axes.
+    pub fn rank(self) -> usize {
+        self.shape().rank()
+    }
+
+    /// The value of a scalar at the point being traced.
+    ///
+    /// Reading makes the trace *dynamic*: the function runs at every evaluation and the path it took selects a
+    /// compiled program. What is read counts as a constant: no derivative flows through it. NaN where there is no
+    /// value (a poisoned trace, outside a trace).
+    #[track_caller]
+    pub fn value(self) -> f64 {
+        match trace::read(self, Location::caller()) {
+            Some(value) => value.as_scalar().unwrap_or_else(|| {
+                let shapes = vec![value.shape().clone()];
+                let rule = "only a scalar can be read as a number; use `array`";
+                trace::mistake(Mistake::Shapes { operation: "value", shapes, rule });
+                f64::NAN
+            }),
+            None => f64::NAN,
+        }
+    }
+
+    /// The values at the point being traced, as [`Var::value`] for arrays.
+    #[track_caller]
+    pub fn array(self) -> ArrayD<f64> {
+        match trace::read(self, Location::caller()) {
+            Some(value) => value.to_array(),
+            None => ArrayD::from_elem(ndarray::IxDyn(&self.shape()), f64::NAN),
+        }
+    }
+
+    /// The constant behind this value, if it is one (a number or an array that entered the trace as data).
+    pub fn as_constant(self) -> Option<Tensor> {
+        trace::constant_of(self)
+    }
+
+    #[track_caller]
+    fn unary(self, op: Unary) -> Var {
+        trace::record(Op::Unary(op), &[self], Location::caller())
+    }
+
+    #[track_caller]
+    pub(crate) fn binary(self, op: Binary, other: Var) -> Var {
+        trace::record(Op::Binary(op), &[self, other], Location::caller())
+    }
+
+    unary_methods! {
+        /// `e^x`.
+        exp => Exp;
+        /// `e^x - 1`, exact near 0.
+        exp_m1 => ExpM1;
+        /// The natural logarithm; NaN below 0.
+        ln => Ln;
+        /// `ln(1 + x)`, exact near 0.
+        ln_1p => Ln1p;
+        /// The square root.
+        sqrt => Sqrt;
+        /// `x * x`.
+        square => Square;
+        /// `1 / x`.
+        recip => Recip;
+        /// The hyperbolic tangent.
+        tanh => Tanh;
+        /// The logistic function `1 / (1 + e^-x)`.
+        sigmoid => Sigmoid;
+        /// `ln(1 + e^x)`, the smooth hinge; never overflows.
+        softplus => Softplus;
+        /// The sine (radians).
+        sin => Sin;
+        /// The cosine (radians).
+        cos => Cos;
+        /// The error function.
+        erf => Erf;
+        /// The complementary error function `1 - erf(x)`.
+        erfc => Erfc;
+        /// `ln |Gamma(x)|`.
+        lgamma => Lgamma;
+        /// The derivative of `lgamma`.
+        digamma => Digamma;
+        /// The derivative of `digamma`.
+        trigamma => Trigamma;
+        /// The absolute value; derivative 0 at 0.
+        abs => Abs;
+        /// -1, 0 or 1; derivative 0.
+        signum => Signum;
+        /// The largest integer not above; derivative 0.
+        floor => Floor;
+        /// The same value, through which no derivative flows.
+        detach => Detach;
+    }
+
+    binary_methods! {
+        /// `self^other`. The derivative by the exponent is 0 where the base is 0.
+        pow => Pow;
+        /// The larger of two; at a tie each side gets half of the derivative. NaN if either is.
+        max => Max;
+        /// The smaller of two; at a tie each side gets half of the derivative. NaN if either is.
+        min => Min;
+        /// 1 where `self < other`, else 0.
+        lt => Lt;
+        /// 1 where `self <= other`, else 0.
+        le => Le;
+        /// 1 where `self > other`, else 0.
+        gt => Gt;
+        /// 1 where `self >= other`, else 0.
+        ge => Ge;
+        /// 1 where the two are equal, else 0.
+        eq => Eq;
+        /// 1 where the two differ, else 0.
+        ne => Ne;
+    }
+
+    reductions! {
+        /// The sum.
+        sum, sum_axis, sum_axes => Sum;
+        /// The largest element; ties share the derivative evenly.
+        maximum, max_axis, max_axes => Max;
+        /// The smallest element; ties share the derivative evenly.
+        minimum, min_axis, min_axes => Min;
+        /// `ln sum e^x`, without overflow; -inf where all elements are.
+        logsumexp, logsumexp_axis, logsumexp_axes => LogSumExp;
+    }
+
+    #[track_caller]
+    fn reduce_all(self, op: Reduction) -> Var {
+        let axes: SmallVec<[isize; 4]> = (0..self.rank() as isize).collect();
+        self.reduce(op, &axes, false)
+    }
+
+    #[track_caller]
+    fn reduce(self, op: Reduction, axes: &[isize], keep: bool) -> Var {
+        let location = Location::caller();
+        let shape = self.shape();
+        let mut reduced = Axes::new();
+        for &axis in axes {
+            match shape.axis(axis) {
+                Some(axis) => reduced.push(axis),
+                None => return trace::poisoned(Mistake::Axis { operation: op.name(), axis, shape }, Shape::scalar(), location),
+            }
+        }
+        reduced.sort_unstable();
+        reduced.dedup();
+        let out = if reduced.is_empty() {
+            self
+        } else {
+            trace::record(Op::Reduce { op, axes: reduced.clone() }, &[self], location)
+        };
+        if keep {
+            return out;
+        }
+        let rest: Shape = (0..shape.rank()).filter(|a| !reduced.contains(a)).map(|a| shape[a]).collect();
+        trace::record(Op::Reshape(rest), &[out], location)
+    }
+
+    /// The mean of all elements.
+    #[track_caller]
+    pub fn mean(self) -> Var {
+        let n = self.shape().size();
+        self.sum() / n as f64
+    }
+
+    /// The mean over one axis, which is dropped.
+    #[track_caller]
+    pub fn mean_axis(self, axis: isize) -> Var {
+        let n = self.dim(axis);
+        self.sum_axis(axis) / n as f64
+    }
+
+    /// `e^x / sum e^x` along an axis.
+    #[track_caller]
+    pub fn softmax(self, axis: isize) -> Var {
+        self.log_softmax(axis).exp()
+    }
+
+    /// `x - ln sum e^x` along an axis.
+    #[track_caller]
+    pub fn log_softmax(self, axis: isize) -> Var {
+        self - self.logsumexp_axes(&[axis])
+    }
+
+    /// Running sums along an axis.
+    #[track_caller]
+    pub fn cumsum(self, axis: isize) -> Var {
+        self.scan_sum(axis, false)
+    }
+
+    #[track_caller]
+    pub(crate) fn scan_sum(self, axis: isize, reverse: bool) -> Var {
+        let location = Location::caller();
+        match self.shape().axis(axis) {
+            Some(axis) => trace::record(Op::CumSum { axis, reverse }, &[self], location),
+            None => self.no_axis("cumsum", axis, location),
+        }
+    }
+
+    fn no_axis(self, operation: &'static str, axis: isize, location: &'static Location<'static>) -> Var {
+        let shape = self.shape();
+        trace::poisoned(Mistake::Axis { operation, axis, shape: shape.clone() }, shape, location)
+    }
+
+    /// `x` raised to an integer.
+    #[track_caller]
+    pub fn powi(self, n: i32) -> Var {
+        match n {
+            0 => Var::from(1.0).broadcast_to(self.shape()),
+            1 => self,
+            2 => self.square(),
+            -1 => self.recip(),
+            _ if n < 0 => self.powi(-n).recip(),
+            _ if n % 2 == 0 => self.powi(n / 2).square(),
+            _ => self.powi(n - 1) * self,
+        }
+    }
+
+    /// Between `low` and `high`; the derivative is 1 inside and at the bounds, 0 outside.
+    #[track_caller]
+    pub fn clamp(self, low: impl Into<Var>, high: impl Into<Var>) -> Var {
+        let (low, high) = (low.into(), high.into());
+        let inside = self.ge(low) * self.le(high);
+        inside.select(self, self.detach().max(low).min(high))
+    }
+
+    /// Where `self` is not 0 the first, else the second. Neither branch's non-finite *value* reaches the other, but
+    /// a branch whose derivative is not finite where it is unused must have its argument made safe first.
+    #[track_caller]
+    pub fn select(self, then: impl Into<Var>, otherwise: impl Into<Var>) -> Var {
+        trace::record(Op::Select, &[self, then.into(), otherwise.into()], Location::caller())
+    }
+
+    /// `x ln y`, which is 0 where x is 0 whatever y is (and so are its derivatives).
+    #[track_caller]
+    pub fn xlogy(self, y: impl Into<Var>) -> Var {
+        let y = y.into();
+        let used = self.ne(0.0);
+        used.select(self * used.select(y, 1.0).ln(), 0.0)
+    }
+
+    /// Matrix product `[.., m, k] x [.., k, n]` with broadcasting over batch axes; a vector on the left counts as a
+    /// row, on the right as a column, and that axis is dropped again.
+    #[track_caller]
+    pub fn matmul(self, other: impl Into<Var>) -> Var {
+        let location = Location::caller();
+        let other = other.into();
+        let (a, b) = (self.shape(), other.shape());
+        let wrong = || {
+            let shapes = vec![a.clone(), b.clone()];
+            let rule = "the inner extents must agree ([.., m, k] x [.., k, n]) and neither may be a scalar";
+            trace::poisoned(Mistake::Shapes { operation: "matmul", shapes, rule }, a.clone(), location)
+        };
+        if a.rank() == 0 || b.rank() == 0 {
+            return wrong();
+        }
+        let (row, column) = (a.rank() == 1, b.rank() == 1);
+        if a[a.rank() - 1] != b[b.rank().max(2) - 2] {
+            return wrong();
+        }
+        let left = if row { self.expand_dims(0) } else { self };
+        let right = if column { other.expand_dims(1) } else { other };
+        let product = left.matrix_product(right, location);
+        match (row, column) {
+            (true, true) => product.reshape(()),
+            (true, false) => product.squeeze(-2),
+            (false, true) => product.squeeze(-1),
+            (false, false) => product,
+        }
+    }
+
+    /// One product for all rows of all batches where the right side has no batch axes.
+    fn matrix_product(self, right: Var, location: &'static Location<'static>) -> Var {
+        let (a, b) = (self.shape(), right.shape());
+        if b.rank() == 2 && a.rank() > 2 {
+            let (k, n) = (b[0], b[1]);
+            let rows: usize = a[..a.rank() - 1].iter().product();
+            let flat = trace::record(Op::Reshape(Shape::from([rows, k])), &[self], location);
+            let product = trace::record(Op::MatMul, &[flat, right], location);
+            return trace::record(Op::Reshape(a.with(a.rank() - 1, n)), &[product], location);
+        }
+        trace::record(Op::MatMul, &[self, right], location)
+    }
+
+    /// The same elements, row-major, in another shape.
+    #[track_caller]
+    pub fn reshape(self, shape: impl Into<Shape>) -> Var {
+        trace::record(Op::Reshape(shape.into()), &[self], Location::caller())
+    }
+
+    /// Drops an axis of extent 1.
+    #[track_caller]
+    pub fn squeeze(self, axis: isize) -> Var {
+        let location = Location::caller();
+        let mut shape = self.shape();
+        match shape.axis(axis) {
+            Some(position) if shape[position] == 1 => {
+                shape.remove(position);
+                trace::record(Op::Reshape(shape), &[self], location)
+            }
+            Some(_) => {
+                let rule = "only an axis of extent 1 can be dropped";
+                let shapes = vec![shape.clone()];
+                trace::poisoned(Mistake::Shapes { operation: "squeeze", shapes, rule }, shape, location)
+            }
+            None => self.no_axis("squeeze", axis, location),
+        }
+    }
+
+    /// Adds an axis of extent 1 at `axis` (of the result).
+    #[track_caller]
+    pub fn expand_dims(self, axis: isize) -> Var {
+        let location = Location::caller();
+        let mut shape = self.shape();
+        let rank = shape.rank() as isize + 1;
+        let position = if axis < 0 { axis + rank } else { axis };
+        if !(0..rank).contains(&position) {
+            return self.no_axis("expand_dims", axis, location);
+        }
+        shape.insert(position as usize, 1);
+        trace::record(Op::Reshape(shape), &[self], location)
+    }
+
+    /// Repeats along axes of extent 1 and new leading axes.
+    #[track_caller]
+    pub fn broadcast_to(self, shape: impl Into<Shape>) -> Var {
+        let shape = shape.into();
+        if shape == self.shape() {
+            return self;
+        }
+        trace::record(Op::Broadcast(shape), &[self], Location::caller())
+    }
+
+    /// Sums over the axes along which `shape` was broadcast to this shape: the adjoint of [`Var::broadcast_to`].
+    #[track_caller]
+    pub fn sum_to(self, shape: &Shape) -> Var {
+        let own = self.shape();
+        if own == *shape {
+            return self;
+        }
+        let extra = own.rank().saturating_sub(shape.rank());
+        let axes: SmallVec<[isize; 4]> = (0..own.rank())
+            .filter(|&a| a < extra || (shape[a - extra] == 1 && own[a] != 1))
+            .map(|a| a as isize)
+            .collect();
+        self.reduce(Reduction::Sum, &axes, true).reshape(shape)
+    }
+
+    /// Swaps the last two axes.
+    #[track_caller]
+    pub fn t(self) -> Var {
+        let location = Location::caller();
+        let rank = self.rank();
+        if rank < 2 {
+            return self.no_axis("t", -2, location);
+        }
+        let mut order: Axes = (0..rank).collect();
+        order.swap(rank - 1, rank - 2);
+        trace::record(Op::Transpose(order), &[self], location)
+    }
+
+    /// Reorders the axes: axis `i` of the result is axis `order[i]`.
+    #[track_caller]
+    pub fn transpose(self, order: &[usize]) -> Var {
+        trace::record(Op::Transpose(order.iter().copied().collect()), &[self], Location::caller())
+    }
+
+    /// The elements `start..end` along an axis.
+    #[track_caller]
+    pub fn slice(self, axis: isize, range: std::ops::Range<usize>) -> Var {
+        self.slice_step(axis, range, 1)
+    }
+
+    /// Every `step`-th of the elements `start..end` along an axis.
+    #[track_caller]
+    pub fn slice_step(self, axis: isize, range: std::ops::Range<usize>, step: usize) -> Var {
+        let location = Location::caller();
+        let shape = self.shape();
+        let Some(position) = shape.axis(axis) else { return self.no_axis("slice", axis, location) };
+        let length = shape[position];
+        if range.end > length || range.start > range.end || step == 0 {
+            let mistake = Mistake::Index { operation: "slice", index: range.end.max(range.start), length };
+            return trace::poisoned(mistake, shape, location);
+        }
+        let length = (range.end - range.start).div_ceil(step);
+        trace::record(Op::Slice { axis: position, start: range.start, step, length }, &[self], location)
+    }
+
+    /// One element along an axis, which is dropped.
+    #[track_caller]
+    pub fn index(self, axis: isize, index: usize) -> Var {
+        self.slice(axis, index..index + 1).squeeze(axis)
+    }
+
+    /// The elements at `indices` along an axis; an index may repeat.
+    #[track_caller]
+    pub fn gather<A: Number>(self, axis: isize, indices: &[A]) -> Var {
+        let location = Location::caller();
+        let shape = self.shape();
+        let Some(position) = shape.axis(axis) else { return self.no_axis("gather", axis, location) };
+        match indices_within("gather", indices, shape[position]) {
+            Ok(index) => trace::record(Op::Gather { axis: position, index }, &[self], location),
+            Err(mistake) => trace::poisoned(mistake, shape.with(position, indices.len()), location),
+        }
+    }
+
+    /// Adds slice `i` of this array to row `indices[i]` of an array of zeros that has `length` along `axis`.
+    #[track_caller]
+    pub fn scatter_add<A: Number>(self, axis: isize, indices: &[A], length: usize) -> Var {
+        let location = Location::caller();
+        let shape = self.shape();
+        let Some(position) = shape.axis(axis) else { return self.no_axis("scatter_add", axis, location) };
+        match indices_within("scatter_add", indices, length) {
+            Ok(index) => trace::record(Op::ScatterAdd { axis: position, index, length }, &[self], location),
+            Err(mistake) => trace::poisoned(mistake, shape.with(position, length), location),
+        }
+    }
+
+    /// The diagonal of square matrices `[.., n, n]`, as `[.., n]`.
+    #[track_caller]
+    pub fn diag(self) -> Var {
+        trace::record(Op::Diag, &[self], Location::caller())
+    }
+
+    /// Square matrices `[.., n, n]` with this `[.., n]` on their diagonals and zeros elsewhere.
+    #[track_caller]
+    pub fn diag_embed(self) -> Var {
+        trace::record(Op::DiagEmbed, &[self], Location::caller())
+    }
+
+    /// The lower factor L of `A = L L'` for symmetric positive definite `[.., n, n]`; only the lower triangle is read.
+    /// NaN where the matrix is not positive definite.
+    #[track_caller]
+    pub fn cholesky(self) -> Var {
+        trace::record(Op::Cholesky, &[self], Location::caller())
+    }
+
+    /// X with `L X = B` for lower triangular `[.., n, n]` (the upper triangle is not read) and `B: [.., n, m]`.
+    #[track_caller]
+    pub fn solve_lower(self, b: impl Into<Var>) -> Var {
+        trace::record(Op::SolveLower { transposed: false }, &[self, b.into()], Location::caller())
+    }
+
+    /// X with `L' X = B` for lower triangular L.
+    #[track_caller]
+    pub fn solve_lower_transposed(self, b: impl Into<Var>) -> Var {
+        trace::record(Op::SolveLower { transposed: true }, &[self, b.into()], Location::caller())
+    }
+
+    /// `ln det A` of symmetric positive definite `[.., n, n]`, as `[..]`.
+    #[track_caller]
+    pub fn log_det(self) -> Var {
+        self.cholesky().diag().ln().sum_axis(-1) * 2.0
+    }
+
+    /// The lower triangle with the diagonal, zeros above.
+    #[track_caller]
+    pub fn tril(self) -> Var {
+        let location = Location::caller();
+        let shape = self.shape();
+        if shape.rank() < 2 {
+            return self.no_axis("tril", -2, location);
+        }
+        let (rows, columns) = (shape[shape.rank() - 2], shape[shape.rank() - 1]);
+        let mask: Arc<[f64]> = (0..rows * columns).map(|i| f64::from(u8::from(i % columns <= i / columns))).collect();
+        match Tensor::new([rows, columns], mask) {
+            Some(mask) => Var::constant(mask).select(self, 0.0),
+            None => self,
+        }
+    }
+}
+
+fn indices_within<A: Number>(operation: &'static str, indices: &[A], length: usize) -> Result<Arc<[usize]>, Mistake> {
+    let index: Arc<[usize]> = indices.iter().map(|i| i.to_f64() as usize).collect();
+    for (original, &index) in indices.iter().zip(index.iter()) {
+        let exact = original.to_f64();
+        if exact < 0.0 || exact.fract() != 0.0 || exact.is_nan() {
+            let (argument, wanted) = ("indices", "non-negative integers");
+            return Err(Mistake::Argument { owner: operation.into(), argument, wanted, got: exact });
+        }
+        if index >= length {
+            return Err(Mistake::Index { operation, index, length });
+        }
+    }
+    Ok(index)
+}
+
+/// Joins arrays along an axis on which alone their shapes may differ.
+#[track_caller]
+pub fn concat(parts: &[Var], axis: isize) -> Var {
+    let location = Location::caller();
+    let Some(&first) = parts.first() else {
+        let mistake = Mistake::Shapes { operation: "concat", shapes: vec![], rule: "at least one array is needed" };
+        return trace::poisoned(mistake, Shape::scalar(), location);
+    };
+    match first.shape().axis(axis) {
+        Some(axis) => trace::record(Op::Concat { axis }, parts, location),
+        None => first.no_axis("concat", axis, location),
+    }
+}
+
+/// Joins arrays of one shape along a new axis.
+#[track_caller]
+pub fn stack(parts: &[Var], axis: isize) -> Var {
+    let expanded: Vec<Var> = parts.iter().map(|p| p.expand_dims(axis)).collect();
+    concat(&expanded, axis)
+}
+
+impl<A: Number> From<A> for Var {
+    #[track_caller]
+    fn from(number: A) -> Self {
+        Var::constant(number.to_f64())
+    }
+}
+
+impl From<Tensor> for Var {
+    #[track_caller]
+    fn from(tensor: Tensor) -> Self {
+        Var::constant(tensor)
+    }
+}
+
+impl From<&Tensor> for Var {
+    #[track_caller]
+    fn from(tensor: &Tensor) -> Self {
+        Var::constant(tensor)
+    }
+}
+
+impl<A: Number, S: Data<Elem = A>, D: Dimension> From<&ArrayBase<S, D>> for Var {
+    #[track_caller]
+    fn from(array: &ArrayBase<S, D>) -> Self {
+        Var::constant(array)
+    }
+}
+
+impl<A: Number, S: Data<Elem = A>, D: Dimension> From<ArrayBase<S, D>> for Var {
+    #[track_caller]
+    fn from(array: ArrayBase<S, D>) -> Self {
+        Var::constant(array)
+    }
+}
+
+impl<A: Number> From<&[A]> for Var {
+    #[track_caller]
+    fn from(values: &[A]) -> Self {
+        Var::constant(values)
+    }
+}
+
+impl<A: Number> From<&Vec<A>> for Var {
+    #[track_caller]
+    fn from(values: &Vec<A>) -> Self {
+        Var::constant(values)
+    }
+}
+
+impl<A: Number> From<Vec<A>> for Var {
+    #[track_caller]
+    fn from(values: Vec<A>) -> Self {
+        Var::constant(values)
+    }
+}
+
+impl<A: Number, const N: usize> From<[A; N]> for Var {
+    #[track_caller]
+    fn from(values: [A; N]) -> Self {
+        Var::constant(values)
+    }
+}

@@ -18,8 +18,14 @@ use crate::var::Var;
 /// ```
 pub fn gradient(y: Var, inputs: &[Var]) -> Vec<Var> {
     let zeros = |inputs: &[Var]| inputs.iter().map(|x| Var::zeros(x.shape())).collect();
-    let first = inputs.iter().filter(|x| x.trace() == y.trace()).map(|x| x.node()).min();
-    let Some(first) = first else { return zeros(inputs) };
+    let first = inputs
+        .iter()
+        .filter(|x| x.trace() == y.trace())
+        .map(|x| x.node())
+        .min();
+    let Some(first) = first else {
+        return zeros(inputs);
+    };
     if y.node() < first {
         return zeros(inputs);
     }
@@ -32,11 +38,15 @@ pub fn gradient(y: Var, inputs: &[Var]) -> Vec<Var> {
         }
         for id in first..=y.node() {
             let operands = &tape.nodes()[id as usize].operands;
-            depends[(id - first) as usize] |= operands.iter().any(|&o| o >= first && depends[(o - first) as usize]);
+            depends[(id - first) as usize] |= operands
+                .iter()
+                .any(|&o| o >= first && depends[(o - first) as usize]);
         }
         depends
     });
-    let Some(depends) = depends else { return zeros(inputs) };
+    let Some(depends) = depends else {
+        return zeros(inputs);
+    };
     let mut adjoints: Vec<Option<Var>> = vec![None; depends.len()];
     let at = |id: NodeId| (id - first) as usize;
     adjoints[at(y.node())] = Some(Var::from(1.0).broadcast_to(y.shape()));
@@ -58,7 +68,10 @@ pub fn gradient(y: Var, inputs: &[Var]) -> Vec<Var> {
         let parts = trace::at_line_of(var, || {
             let raw = op.adjoint(&x, var, g);
             // What is not needed is not used, and the compiler drops it.
-            raw.into_iter().zip(&x).map(|(part, x)| part.map(|p| p.sum_to(&x.shape()))).collect::<Vec<_>>()
+            raw.into_iter()
+                .zip(&x)
+                .map(|(part, x)| part.map(|p| p.sum_to(&x.shape())))
+                .collect::<Vec<_>>()
         });
         for (&operand, part) in operands.iter().zip(parts) {
             if operand < first || !depends[at(operand)] {
@@ -75,7 +88,9 @@ pub fn gradient(y: Var, inputs: &[Var]) -> Vec<Var> {
     inputs
         .iter()
         .map(|x| {
-            let known = (x.node() <= y.node()).then(|| adjoints[at(x.node())]).flatten();
+            let known = (x.node() <= y.node())
+                .then(|| adjoints[at(x.node())])
+                .flatten();
             known.unwrap_or_else(|| Var::zeros(x.shape()))
         })
         .collect()

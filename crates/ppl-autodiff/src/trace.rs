@@ -5,6 +5,7 @@
 //! on with placeholders of plausible shape, and whoever asked for the trace gets the error.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -41,7 +42,8 @@ struct Recorder {
     key: Key,
     reader: Reader,
     dynamic: bool,
-    streams: u32,
+    /// How many random nodes each site has so far.
+    streams: HashMap<u32, u32>,
     /// While adjoints are recorded: the line of the operation that is differentiated.
     location: Option<&'static Location<'static>>,
 }
@@ -107,7 +109,7 @@ impl Trace {
             key: self.key,
             reader: self.reader,
             dynamic: false,
-            streams: 0,
+            streams: HashMap::new(),
             location: None,
         };
         let (result, recorder) = record_with(recorder, f);
@@ -160,7 +162,8 @@ fn record_with<R>(recorder: Recorder, f: impl FnOnce() -> R) -> (R, Recorder) {
     std::mem::forget(guard);
     let recorder = RECORDERS.with_borrow_mut(|stack| stack.pop());
     // Every nested trace pops what it pushed, so the recorder on top is the one from above.
-    let recorder = recorder.unwrap_or_else(|| unreachable!("recorders are popped by those who pushed them"));
+    let recorder =
+        recorder.unwrap_or_else(|| unreachable!("recorders are popped by those who pushed them"));
     (result, recorder)
 }
 
@@ -186,7 +189,11 @@ impl Scope {
 impl Drop for Scope {
     fn drop(&mut self) {
         let Some(id) = self.0 else { return };
-        with_top(|r| if r.id == id { r.scopes.pop(); });
+        with_top(|r| {
+            if r.id == id {
+                r.scopes.pop();
+            }
+        });
     }
 }
 
@@ -201,13 +208,29 @@ impl Recorder {
     fn poison(&mut self, mistake: Mistake, location: &'static Location<'static>) {
         if self.error.is_none() {
             let (site, model) = (self.scopes.last().cloned(), self.model.clone());
-            self.error = Some(TraceError { mistake, location, site, model });
+            self.error = Some(TraceError {
+                mistake,
+                location,
+                site,
+                model,
+            });
         }
     }
 
-    fn push(&mut self, op: Op, operands: SmallVec<[NodeId; 3]>, shape: Shape, location: &'static Location<'static>) -> Var {
+    fn push(
+        &mut self,
+        op: Op,
+        operands: SmallVec<[NodeId; 3]>,
+        shape: Shape,
+        location: &'static Location<'static>,
+    ) -> Var {
         let location = self.location.unwrap_or(location);
-        let node = self.tape.push(Node { op, operands, shape, location });
+        let node = self.tape.push(Node {
+            op,
+            operands,
+            shape,
+            location,
+        });
         Var::new(self.id, node)
     }
 }
@@ -227,7 +250,11 @@ fn orphan(operation: &'static str, location: &'static Location<'static>) -> Var 
 }
 
 /// What is wrong with an operand that does not belong to the innermost trace.
-fn foreign(var: Var, operation: &'static str, location: &'static Location<'static>) -> (Mistake, &'static Location<'static>) {
+fn foreign(
+    var: Var,
+    operation: &'static str,
+    location: &'static Location<'static>,
+) -> (Mistake, &'static Location<'static>) {
     let origin = (var.trace() == ORPHAN)
         .then(|| ORPHANS.with_borrow(|orphans| orphans.get(var.node() as usize).copied()))
         .flatten();
@@ -246,12 +273,21 @@ pub(crate) fn record(op: Op, operands: &[Var], location: &'static Location<'stat
             r.poison(mistake, location);
             return r.push(Op::Poison, SmallVec::new(), Shape::scalar(), location);
         }
-        let shapes: SmallVec<[&Shape; 3]> =
-            operands.iter().map(|v| &r.tape.nodes[v.node() as usize].shape).collect();
-        let shape = op.shape(&shapes).map_err(|mistake| (mistake, shapes.first().map(|&s| s.clone())));
+        let shapes: SmallVec<[&Shape; 3]> = operands
+            .iter()
+            .map(|v| &r.tape.nodes[v.node() as usize].shape)
+            .collect();
+        let shape = op
+            .shape(&shapes)
+            .map_err(|mistake| (mistake, shapes.first().map(|&s| s.clone())));
         drop(shapes);
         match shape {
-            Ok(shape) => r.push(op, operands.iter().map(|v| v.node()).collect(), shape, location),
+            Ok(shape) => r.push(
+                op,
+                operands.iter().map(|v| v.node()).collect(),
+                shape,
+                location,
+            ),
             Err((mistake, shape)) => {
                 let shape = shape.unwrap_or_default();
                 r.poison(mistake, r.location.unwrap_or(location));
@@ -289,11 +325,18 @@ pub(crate) fn poisoned(error: Mistake, shape: Shape, location: &'static Location
     recorded.unwrap_or_else(|| orphan("operation", location))
 }
 
-/// A number for a random node that no other node of this trace has.
+/// The stream of the next random node: a function of the enclosing site's name and of how many random nodes the site
+/// has already, so that adding a site to a model leaves the draws of the others alone.
 pub(crate) fn next_stream() -> u32 {
     with_top(|r| {
-        r.streams += 1;
-        r.streams
+        let site = r.scopes.last().map_or("", |s| s.as_str());
+        // FNV-1a, 32 bits.
+        let mark = site.bytes().fold(0x811c_9dc5_u32, |h, b| {
+            (h ^ u32::from(b)).wrapping_mul(0x0100_0193)
+        });
+        let count = r.streams.entry(mark).or_insert(0);
+        *count += 1;
+        mark.wrapping_add(count.wrapping_mul(0x9E37_79B9))
     })
     .unwrap_or(0)
 }
@@ -314,7 +357,12 @@ pub(crate) fn with_tape<R>(f: impl FnOnce(&Tape) -> R) -> Option<R> {
 
 /// The constant behind a `Var`, if it is one.
 pub(crate) fn constant_of(var: Var) -> Option<Tensor> {
-    with_top(|r| (var.trace() == r.id).then(|| r.tape.constant(var.node()).cloned()).flatten()).flatten()
+    with_top(|r| {
+        (var.trace() == r.id)
+            .then(|| r.tape.constant(var.node()).cloned())
+            .flatten()
+    })
+    .flatten()
 }
 
 /// Runs `f` with every recorded node attributed to the line of `var`.

@@ -73,7 +73,11 @@ macro_rules! reductions {
 
 impl Var {
     pub(crate) fn new(trace: u32, node: NodeId) -> Self {
-        Self { trace, node, not_send: PhantomData }
+        Self {
+            trace,
+            node,
+            not_send: PhantomData,
+        }
     }
 
     pub(crate) fn trace(self) -> u32 {
@@ -108,7 +112,11 @@ impl Var {
     /// `parameters` must broadcast to `shape`.
     #[track_caller]
     pub fn random(law: Law, shape: impl Into<Shape>, parameters: &[Var]) -> Var {
-        let op = Op::Random { law, shape: shape.into(), stream: trace::next_stream() };
+        let op = Op::Random {
+            law,
+            shape: shape.into(),
+            stream: trace::next_stream(),
+        };
         trace::record(op, parameters, Location::caller())
     }
 
@@ -124,7 +132,11 @@ impl Var {
         match shape.axis(axis) {
             Some(axis) => shape[axis],
             None => {
-                trace::mistake(Mistake::Axis { operation: "dim", axis, shape });
+                trace::mistake(Mistake::Axis {
+                    operation: "dim",
+                    axis,
+                    shape,
+                });
                 1
             }
         }
@@ -146,7 +158,11 @@ impl Var {
             Some(value) => value.as_scalar().unwrap_or_else(|| {
                 let shapes = vec![value.shape().clone()];
                 let rule = "only a scalar can be read as a number; use `array`";
-                trace::mistake(Mistake::Shapes { operation: "value", shapes, rule });
+                trace::mistake(Mistake::Shapes {
+                    operation: "value",
+                    shapes,
+                    rule,
+                });
                 f64::NAN
             }),
             None => f64::NAN,
@@ -268,7 +284,17 @@ impl Var {
         for &axis in axes {
             match shape.axis(axis) {
                 Some(axis) => reduced.push(axis),
-                None => return trace::poisoned(Mistake::Axis { operation: op.name(), axis, shape }, Shape::scalar(), location),
+                None => {
+                    return trace::poisoned(
+                        Mistake::Axis {
+                            operation: op.name(),
+                            axis,
+                            shape,
+                        },
+                        Shape::scalar(),
+                        location,
+                    );
+                }
             }
         }
         reduced.sort_unstable();
@@ -276,12 +302,22 @@ impl Var {
         let out = if reduced.is_empty() {
             self
         } else {
-            trace::record(Op::Reduce { op, axes: reduced.clone() }, &[self], location)
+            trace::record(
+                Op::Reduce {
+                    op,
+                    axes: reduced.clone(),
+                },
+                &[self],
+                location,
+            )
         };
         if keep {
             return out;
         }
-        let rest: Shape = (0..shape.rank()).filter(|a| !reduced.contains(a)).map(|a| shape[a]).collect();
+        let rest: Shape = (0..shape.rank())
+            .filter(|a| !reduced.contains(a))
+            .map(|a| shape[a])
+            .collect();
         trace::record(Op::Reshape(rest), &[out], location)
     }
 
@@ -326,9 +362,22 @@ impl Var {
         }
     }
 
-    fn no_axis(self, operation: &'static str, axis: isize, location: &'static Location<'static>) -> Var {
+    fn no_axis(
+        self,
+        operation: &'static str,
+        axis: isize,
+        location: &'static Location<'static>,
+    ) -> Var {
         let shape = self.shape();
-        trace::poisoned(Mistake::Axis { operation, axis, shape: shape.clone() }, shape, location)
+        trace::poisoned(
+            Mistake::Axis {
+                operation,
+                axis,
+                shape: shape.clone(),
+            },
+            shape,
+            location,
+        )
     }
 
     /// `x` raised to an integer.
@@ -357,7 +406,11 @@ impl Var {
     /// a branch whose derivative is not finite where it is unused must have its argument made safe first.
     #[track_caller]
     pub fn select(self, then: impl Into<Var>, otherwise: impl Into<Var>) -> Var {
-        trace::record(Op::Select, &[self, then.into(), otherwise.into()], Location::caller())
+        trace::record(
+            Op::Select,
+            &[self, then.into(), otherwise.into()],
+            Location::caller(),
+        )
     }
 
     /// `x ln y`, which is 0 where x is 0 whatever y is (and so are its derivatives).
@@ -378,7 +431,15 @@ impl Var {
         let wrong = || {
             let shapes = vec![a.clone(), b.clone()];
             let rule = "the inner extents must agree ([.., m, k] x [.., k, n]) and neither may be a scalar";
-            trace::poisoned(Mistake::Shapes { operation: "matmul", shapes, rule }, a.clone(), location)
+            trace::poisoned(
+                Mistake::Shapes {
+                    operation: "matmul",
+                    shapes,
+                    rule,
+                },
+                a.clone(),
+                location,
+            )
         };
         if a.rank() == 0 || b.rank() == 0 {
             return wrong();
@@ -430,7 +491,15 @@ impl Var {
             Some(_) => {
                 let rule = "only an axis of extent 1 can be dropped";
                 let shapes = vec![shape.clone()];
-                trace::poisoned(Mistake::Shapes { operation: "squeeze", shapes, rule }, shape, location)
+                trace::poisoned(
+                    Mistake::Shapes {
+                        operation: "squeeze",
+                        shapes,
+                        rule,
+                    },
+                    shape,
+                    location,
+                )
             }
             None => self.no_axis("squeeze", axis, location),
         }
@@ -491,7 +560,11 @@ impl Var {
     /// Reorders the axes: axis `i` of the result is axis `order[i]`.
     #[track_caller]
     pub fn transpose(self, order: &[usize]) -> Var {
-        trace::record(Op::Transpose(order.iter().copied().collect()), &[self], Location::caller())
+        trace::record(
+            Op::Transpose(order.iter().copied().collect()),
+            &[self],
+            Location::caller(),
+        )
     }
 
     /// The elements `start..end` along an axis.
@@ -505,14 +578,29 @@ impl Var {
     pub fn slice_step(self, axis: isize, range: std::ops::Range<usize>, step: usize) -> Var {
         let location = Location::caller();
         let shape = self.shape();
-        let Some(position) = shape.axis(axis) else { return self.no_axis("slice", axis, location) };
+        let Some(position) = shape.axis(axis) else {
+            return self.no_axis("slice", axis, location);
+        };
         let length = shape[position];
         if range.end > length || range.start > range.end || step == 0 {
-            let mistake = Mistake::Index { operation: "slice", index: range.end.max(range.start), length };
+            let mistake = Mistake::Index {
+                operation: "slice",
+                index: range.end.max(range.start),
+                length,
+            };
             return trace::poisoned(mistake, shape, location);
         }
         let length = (range.end - range.start).div_ceil(step);
-        trace::record(Op::Slice { axis: position, start: range.start, step, length }, &[self], location)
+        trace::record(
+            Op::Slice {
+                axis: position,
+                start: range.start,
+                step,
+                length,
+            },
+            &[self],
+            location,
+        )
     }
 
     /// One element along an axis, which is dropped.
@@ -526,9 +614,18 @@ impl Var {
     pub fn gather<A: Number>(self, axis: isize, indices: &[A]) -> Var {
         let location = Location::caller();
         let shape = self.shape();
-        let Some(position) = shape.axis(axis) else { return self.no_axis("gather", axis, location) };
+        let Some(position) = shape.axis(axis) else {
+            return self.no_axis("gather", axis, location);
+        };
         match indices_within("gather", indices, shape[position]) {
-            Ok(index) => trace::record(Op::Gather { axis: position, index }, &[self], location),
+            Ok(index) => trace::record(
+                Op::Gather {
+                    axis: position,
+                    index,
+                },
+                &[self],
+                location,
+            ),
             Err(mistake) => trace::poisoned(mistake, shape.with(position, indices.len()), location),
         }
     }
@@ -538,9 +635,19 @@ impl Var {
     pub fn scatter_add<A: Number>(self, axis: isize, indices: &[A], length: usize) -> Var {
         let location = Location::caller();
         let shape = self.shape();
-        let Some(position) = shape.axis(axis) else { return self.no_axis("scatter_add", axis, location) };
+        let Some(position) = shape.axis(axis) else {
+            return self.no_axis("scatter_add", axis, location);
+        };
         match indices_within("scatter_add", indices, length) {
-            Ok(index) => trace::record(Op::ScatterAdd { axis: position, index, length }, &[self], location),
+            Ok(index) => trace::record(
+                Op::ScatterAdd {
+                    axis: position,
+                    index,
+                    length,
+                },
+                &[self],
+                location,
+            ),
             Err(mistake) => trace::poisoned(mistake, shape.with(position, length), location),
         }
     }
@@ -567,13 +674,21 @@ impl Var {
     /// X with `L X = B` for lower triangular `[.., n, n]` (the upper triangle is not read) and `B: [.., n, m]`.
     #[track_caller]
     pub fn solve_lower(self, b: impl Into<Var>) -> Var {
-        trace::record(Op::SolveLower { transposed: false }, &[self, b.into()], Location::caller())
+        trace::record(
+            Op::SolveLower { transposed: false },
+            &[self, b.into()],
+            Location::caller(),
+        )
     }
 
     /// X with `L' X = B` for lower triangular L.
     #[track_caller]
     pub fn solve_lower_transposed(self, b: impl Into<Var>) -> Var {
-        trace::record(Op::SolveLower { transposed: true }, &[self, b.into()], Location::caller())
+        trace::record(
+            Op::SolveLower { transposed: true },
+            &[self, b.into()],
+            Location::caller(),
+        )
     }
 
     /// `ln det A` of symmetric positive definite `[.., n, n]`, as `[..]`.
@@ -591,7 +706,9 @@ impl Var {
             return self.no_axis("tril", -2, location);
         }
         let (rows, columns) = (shape[shape.rank() - 2], shape[shape.rank() - 1]);
-        let mask: Arc<[f64]> = (0..rows * columns).map(|i| f64::from(u8::from(i % columns <= i / columns))).collect();
+        let mask: Arc<[f64]> = (0..rows * columns)
+            .map(|i| f64::from(u8::from(i % columns <= i / columns)))
+            .collect();
         match Tensor::new([rows, columns], mask) {
             Some(mask) => Var::constant(mask).select(self, 0.0),
             None => self,
@@ -599,16 +716,29 @@ impl Var {
     }
 }
 
-fn indices_within<A: Number>(operation: &'static str, indices: &[A], length: usize) -> Result<Arc<[usize]>, Mistake> {
+fn indices_within<A: Number>(
+    operation: &'static str,
+    indices: &[A],
+    length: usize,
+) -> Result<Arc<[usize]>, Mistake> {
     let index: Arc<[usize]> = indices.iter().map(|i| i.to_f64() as usize).collect();
     for (original, &index) in indices.iter().zip(index.iter()) {
         let exact = original.to_f64();
         if exact < 0.0 || exact.fract() != 0.0 || exact.is_nan() {
             let (argument, wanted) = ("indices", "non-negative integers");
-            return Err(Mistake::Argument { owner: operation.into(), argument, wanted, got: exact });
+            return Err(Mistake::Argument {
+                owner: operation.into(),
+                argument,
+                wanted,
+                got: exact,
+            });
         }
         if index >= length {
-            return Err(Mistake::Index { operation, index, length });
+            return Err(Mistake::Index {
+                operation,
+                index,
+                length,
+            });
         }
     }
     Ok(index)
@@ -619,7 +749,11 @@ fn indices_within<A: Number>(operation: &'static str, indices: &[A], length: usi
 pub fn concat(parts: &[Var], axis: isize) -> Var {
     let location = Location::caller();
     let Some(&first) = parts.first() else {
-        let mistake = Mistake::Shapes { operation: "concat", shapes: vec![], rule: "at least one array is needed" };
+        let mistake = Mistake::Shapes {
+            operation: "concat",
+            shapes: vec![],
+            rule: "at least one array is needed",
+        };
         return trace::poisoned(mistake, Shape::scalar(), location);
     };
     match first.shape().axis(axis) {

@@ -7,7 +7,13 @@ use crate::real::Real;
 ///
 /// # Safety
 /// `a` must be readable at `i * row + j * column` for `j <= i < n`, `l` writable for `n * n` elements; no overlap.
-pub(crate) unsafe fn cholesky<T: Real>(n: usize, a: *const T, row: isize, column: isize, l: *mut T) {
+pub(crate) unsafe fn cholesky<T: Real>(
+    n: usize,
+    a: *const T,
+    row: isize,
+    column: isize,
+    l: *mut T,
+) {
     // SAFETY: all indices stay within what the caller promises.
     unsafe {
         let at = |i: usize, j: usize| *a.offset(i as isize * row + j as isize * column);
@@ -38,7 +44,15 @@ pub(crate) unsafe fn cholesky<T: Real>(n: usize, a: *const T, row: isize, column
 ///
 /// # Safety
 /// `l` must be readable at `i * row + j * column` for `j <= i < n`, `x` writable for `n * m` elements; no overlap.
-pub(crate) unsafe fn solve<T: Real>(transposed: bool, n: usize, m: usize, l: *const T, row: isize, column: isize, x: *mut T) {
+pub(crate) unsafe fn solve<T: Real>(
+    transposed: bool,
+    n: usize,
+    m: usize,
+    l: *const T,
+    row: isize,
+    column: isize,
+    x: *mut T,
+) {
     // SAFETY: all indices stay within what the caller promises.
     unsafe {
         let at = |i: usize, j: usize| *l.offset(i as isize * row + j as isize * column);

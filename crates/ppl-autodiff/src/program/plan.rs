@@ -25,7 +25,9 @@ pub(crate) fn plan<T>(instructions: &[Instruction<T>], sizes: &[usize]) -> (Vec<
     // Free gaps and living buffers, as (start, end); first fit from the front.
     let mut living: Vec<(usize, usize, usize)> = Vec::new();
     for b in order {
-        let Some((first, last)) = life[b] else { continue };
+        let Some((first, last)) = life[b] else {
+            continue;
+        };
         living.retain(|&(_, _, until)| until >= first);
         living.sort_unstable();
         let size = sizes[b].next_multiple_of(ALIGN);

@@ -1,0 +1,102 @@
+//! The law of one trial with two outcomes.
+
+use ppl_autodiff::ops::Law;
+use ppl_autodiff::{Shape, Var};
+
+use super::{Distribution, Entry, check};
+use crate::support::Support;
+
+/// Bernoulli distribution on {0, 1}: `P(1) = p`, by probability or, better where it may saturate, by log-odds.
+///
+/// # Shapes
+/// The parameter `[B..]`; a draw and a `log_prob` have shape `[B..]`; the event is a scalar.
+///
+/// # Errors
+/// A probability outside [0, 1], log-odds that are NaN: at once where they are numbers.
+///
+/// # Source
+/// NumPyro `Bernoulli(probs | logits)`, PyMC `Bernoulli(p | logit_p)`, Stan `bernoulli`, `bernoulli_logit`.
+#[derive(Clone, Debug)]
+pub struct Bernoulli(Parameter);
+
+#[derive(Clone, Debug)]
+enum Parameter {
+    Probability(Var),
+    LogOdds(Var),
+}
+
+impl Bernoulli {
+    /// By the probability of a 1.
+    #[track_caller]
+    pub fn new(probability: impl Into<Var>) -> Self {
+        Self(Parameter::Probability(check::probability(
+            "Bernoulli",
+            "probability",
+            probability,
+        )))
+    }
+
+    /// By the log-odds `ln(p / (1 - p))`: exact however sure the outcome is.
+    #[track_caller]
+    pub fn logits(logits: impl Into<Var>) -> Self {
+        Self(Parameter::LogOdds(check::real(
+            "Bernoulli",
+            "logits",
+            logits,
+        )))
+    }
+
+    fn parameter(&self) -> Var {
+        match self.0 {
+            Parameter::Probability(p) | Parameter::LogOdds(p) => p,
+        }
+    }
+
+    fn probability(&self) -> Var {
+        match self.0 {
+            Parameter::Probability(p) => p,
+            Parameter::LogOdds(t) => t.sigmoid(),
+        }
+    }
+}
+
+impl Distribution for Bernoulli {
+    fn name(&self) -> &'static str {
+        "Bernoulli"
+    }
+    fn support(&self) -> Support {
+        Support::Boolean
+    }
+    fn batch_shape(&self) -> Shape {
+        self.parameter().shape()
+    }
+    /// With s = 2x - 1 and log-odds t: `-softplus(-s t)`, which keeps its digits where the outcome is nearly sure.
+    fn log_prob(&self, value: Var) -> Var {
+        match self.0 {
+            Parameter::LogOdds(t) => -((1.0 - 2.0 * value) * t).softplus(),
+            Parameter::Probability(p) => {
+                // The branch that does not count must not be ln 0: its derivative would be NaN.
+                let one = value.gt(0.5);
+                let (hit, miss) = (one.select(p, 1.0).ln(), (-one.select(0.0, p)).ln_1p());
+                one.select(hit, miss)
+            }
+        }
+    }
+    fn draw(&self, batch: &Shape) -> Var {
+        Var::random(Law::Uniform, batch, &[]).lt(self.probability())
+    }
+    fn mean(&self) -> Option<Var> {
+        Some(self.probability())
+    }
+    fn variance(&self) -> Option<Var> {
+        let p = self.probability();
+        Some(p * (1.0 - p))
+    }
+}
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "Bernoulli",
+    good: &[&[0.3], &[0.5], &[0.99]],
+    bad: &[&[-0.1], &[1.1], &[f64::NAN]],
+    build: |p| Box::new(Bernoulli::new(p[0])),
+};

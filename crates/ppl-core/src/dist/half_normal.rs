@@ -1,0 +1,71 @@
+//! The half-normal law: `|Z| * scale` with Z standard normal.
+
+use std::f64::consts::{LN_2, PI};
+
+use ppl_autodiff::ops::Law;
+use ppl_autodiff::{Shape, Var};
+
+use super::normal::LN_SQRT_2PI;
+use super::{Distribution, Entry, check};
+use crate::support::Support;
+
+/// Half-normal distribution on `[0, inf)`: `p(x) = sqrt(2/pi) / scale * exp(-x^2 / (2 scale^2))`.
+///
+/// # Shapes
+/// `scale: [B..]`; a draw and a `log_prob` have shape `[B..]`; the event is a scalar.
+///
+/// # Errors
+/// A scale that is not positive and finite: at once where it is a number; as a point without density where it is
+/// latent.
+///
+/// # Source
+/// NumPyro and PyMC `HalfNormal(scale)`; Stan: `normal(0, scale)` with a lower bound of 0. Leone, Nelson and
+/// Nottingham (1961), Technometrics 3(4), with mean 0.
+#[derive(Clone, Debug)]
+pub struct HalfNormal {
+    scale: Var,
+}
+
+impl HalfNormal {
+    /// The absolute value of a normal draw with mean 0 and standard deviation `scale`.
+    #[track_caller]
+    pub fn new(scale: impl Into<Var>) -> Self {
+        Self {
+            scale: check::positive("HalfNormal", "scale", scale),
+        }
+    }
+}
+
+impl Distribution for HalfNormal {
+    fn name(&self) -> &'static str {
+        "HalfNormal"
+    }
+    fn support(&self) -> Support {
+        Support::Positive
+    }
+    fn batch_shape(&self) -> Shape {
+        self.scale.shape()
+    }
+    fn log_prob(&self, value: Var) -> Var {
+        let inside = value.ge(0.0);
+        let log_prob =
+            -0.5 * (value / self.scale).square() - (self.scale.ln() + (LN_SQRT_2PI - LN_2));
+        inside.select(log_prob, f64::NEG_INFINITY)
+    }
+    fn draw(&self, batch: &Shape) -> Var {
+        self.scale * Var::random(Law::Normal, batch, &[]).abs()
+    }
+    fn mean(&self) -> Option<Var> {
+        Some(self.scale * (2.0 / PI).sqrt())
+    }
+    fn variance(&self) -> Option<Var> {
+        Some(self.scale.square() * (1.0 - 2.0 / PI))
+    }
+}
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "HalfNormal",
+    good: &[&[0.3], &[1.0], &[40.0]],
+    bad: &[&[0.0], &[-1.0], &[f64::NAN], &[f64::INFINITY]],
+    build: |p| Box::new(HalfNormal::new(p[0])),
+};

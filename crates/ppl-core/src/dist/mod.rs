@@ -1,0 +1,128 @@
+//! Distributions, one a file: parameters checked, support declared once, log-density and draws as operations.
+
+mod bernoulli;
+mod check;
+mod half_normal;
+mod normal;
+mod wrap;
+
+use ppl_autodiff::{Shape, Var};
+
+pub use bernoulli::Bernoulli;
+pub use half_normal::HalfNormal;
+pub use normal::Normal;
+pub use wrap::{Expanded, Independent};
+
+use crate::support::Support;
+
+/// A distribution whose parameters are [`Var`]s: numbers, arrays or latents.
+///
+/// Shapes are NumPyro's: a draw has the batch shape (one independent draw for each element that the parameters
+/// broadcast to) followed by the event shape; `log_prob` has the batch shape.
+pub trait Distribution {
+    /// The name, for errors.
+    fn name(&self) -> &'static str;
+
+    /// Where it has mass.
+    fn support(&self) -> Support;
+
+    /// The shape of independent copies.
+    fn batch_shape(&self) -> Shape;
+
+    /// The shape of one event; a scalar unless stated.
+    fn event_shape(&self) -> Shape {
+        Shape::scalar()
+    }
+
+    /// The log-density (or log-mass) of `value`, whose leading axes broadcast against the batch shape.
+    fn log_prob(&self, value: Var) -> Var;
+
+    /// Independent draws, one for each element of `batch`, to which the batch shape broadcasts: `[batch.., event..]`.
+    fn draw(&self, batch: &Shape) -> Var;
+
+    /// The mean, where there is a closed form.
+    fn mean(&self) -> Option<Var> {
+        None
+    }
+
+    /// The variance, where there is a closed form.
+    fn variance(&self) -> Option<Var> {
+        None
+    }
+
+    /// The same distribution with a larger batch shape: independent copies.
+    fn expand(self, batch: impl Into<Shape>) -> Expanded<Self>
+    where
+        Self: Sized,
+    {
+        Expanded::new(self, batch.into())
+    }
+
+    /// The same distribution with the last `axes` batch axes counted as part of one event.
+    fn to_event(self, axes: usize) -> Independent<Self>
+    where
+        Self: Sized,
+    {
+        Independent::new(self, axes)
+    }
+}
+
+impl<D: Distribution + ?Sized> Distribution for Box<D> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+    fn support(&self) -> Support {
+        (**self).support()
+    }
+    fn batch_shape(&self) -> Shape {
+        (**self).batch_shape()
+    }
+    fn event_shape(&self) -> Shape {
+        (**self).event_shape()
+    }
+    fn log_prob(&self, value: Var) -> Var {
+        (**self).log_prob(value)
+    }
+    fn draw(&self, batch: &Shape) -> Var {
+        (**self).draw(batch)
+    }
+    fn mean(&self) -> Option<Var> {
+        (**self).mean()
+    }
+    fn variance(&self) -> Option<Var> {
+        (**self).variance()
+    }
+}
+
+/// The common shape of scalar parameters. Where they do not fit, the trace is poisoned.
+#[track_caller]
+pub(crate) fn batch_of(name: &'static str, parameters: &[Var]) -> Shape {
+    let shapes: Vec<Shape> = parameters.iter().map(|p| p.shape()).collect();
+    let common = shapes
+        .iter()
+        .try_fold(Shape::scalar(), |all, s| all.broadcast(s));
+    common.unwrap_or_else(|| {
+        let rule = "the parameters' shapes must broadcast";
+        ppl_autodiff::mistake(ppl_autodiff::Mistake::Shapes {
+            operation: name,
+            shapes,
+            rule,
+        });
+        Shape::scalar()
+    })
+}
+
+/// What tests, docs and benchmarks know about a distribution: its line in the catalogue.
+pub struct Entry {
+    /// The name of the type.
+    pub name: &'static str,
+    /// Parameters that are fine, as `build` takes them.
+    pub good: &'static [&'static [f64]],
+    /// Parameters of which one is not.
+    pub bad: &'static [&'static [f64]],
+    /// The distribution with given parameters.
+    pub build: fn(&[Var]) -> Box<dyn Distribution>,
+}
+
+/// Every distribution.
+pub const CATALOGUE: &[Entry] = &[bernoulli::ENTRY, half_normal::ENTRY, normal::ENTRY];

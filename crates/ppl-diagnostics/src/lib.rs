@@ -31,6 +31,7 @@ mod autocov;
 mod bfmi;
 mod chains;
 mod draws;
+mod ecdf;
 mod ess;
 mod interval;
 mod loo;
@@ -45,6 +46,7 @@ mod warnings;
 
 pub use bfmi::bfmi;
 pub use draws::{Component, Draws, DrawsError, Truncation};
+pub use ecdf::{EcdfBand, EcdfError};
 pub use ess::{ess_bulk, ess_local, ess_mad, ess_mean, ess_median, ess_quantile, ess_sd, ess_tail};
 pub use interval::{Interval, IntervalKind, ProbabilityError, eti, hdi, median, quantile};
 pub use loo::{ElpdDifference, Loo, LooError, loo, loo_with_efficiency};

@@ -52,11 +52,23 @@ pub fn ess_mean(x: ArrayView2<f64>) -> f64 {
 }
 
 /// Effective sample size for the standard deviation: of the squared distances from the mean.
+///
+/// ```
+/// let x = ndarray::array![[0.3, -0.2, 1.1, 0.7, -0.9, 0.4, 0.0, -1.3]];
+/// let squares = x.mapv(|v: f64| (v - x.mean().unwrap()).powi(2));
+/// assert_eq!(ppl_diagnostics::ess_sd(x.view()), ppl_diagnostics::ess_mean(squares.view()));
+/// ```
 pub fn ess_sd(x: ArrayView2<f64>) -> f64 {
     of(x, |chains| squares(chains, mean(chains.values())))
 }
 
 /// Effective sample size for the quantile at `prob`: of the indicators of draws not above it.
+///
+/// ```
+/// let x = ndarray::array![[0.3, -0.2, 1.1, 0.7, -0.9, 0.4, 0.0, -1.3]];
+/// let below = x.mapv(|v| if v <= -0.2 { 1.0 } else { 0.0 }); // the quantile at 3/8 lies between -0.2 and 0
+/// assert_eq!(ppl_diagnostics::ess_quantile(x.view(), 0.375), ppl_diagnostics::ess_mean(below.view()));
+/// ```
 pub fn ess_quantile(x: ArrayView2<f64>, prob: f64) -> f64 {
     of(x, |chains| {
         up_to(
@@ -67,11 +79,23 @@ pub fn ess_quantile(x: ArrayView2<f64>, prob: f64) -> f64 {
 }
 
 /// Effective sample size for the median.
+///
+/// ```
+/// let x = ndarray::array![[0.3, -0.2, 1.1, 0.7, -0.9, 0.4, 0.0, -1.3]];
+/// assert_eq!(ppl_diagnostics::ess_median(x.view()), ppl_diagnostics::ess_quantile(x.view(), 0.5));
+/// ```
 pub fn ess_median(x: ArrayView2<f64>) -> f64 {
     ess_quantile(x, 0.5)
 }
 
 /// Effective sample size for the median absolute deviation from the median.
+///
+/// ```
+/// // The median is 0 and half the draws are within 1 of it.
+/// let x = ndarray::array![[-3.0, 1.0, -1.0, 2.0, 0.0, 0.0, 4.0, -2.5]];
+/// let near = x.mapv(|v: f64| if v.abs() <= 1.0 { 1.0 } else { 0.0 });
+/// assert_eq!(ppl_diagnostics::ess_mad(x.view()), ppl_diagnostics::ess_mean(near.view()));
+/// ```
 pub fn ess_mad(x: ArrayView2<f64>) -> f64 {
     of(x, |chains| {
         let order = Ascending::new(chains.values());
@@ -83,6 +107,12 @@ pub fn ess_mad(x: ArrayView2<f64>) -> f64 {
 
 /// Effective sample size for the probability between the quantiles at `from` and `to`: how well a small interval of
 /// the distribution is known.
+///
+/// ```
+/// let x = ndarray::array![[0.3, -0.2, 1.1, 0.7, -0.9, 0.4, 0.0, -1.3]];
+/// let from_the_left = ppl_diagnostics::ess_local(x.view(), 0.0, 0.3);
+/// assert_eq!(from_the_left, ppl_diagnostics::ess_quantile(x.view(), 0.3));
+/// ```
 pub fn ess_local(x: ArrayView2<f64>, from: f64, to: f64) -> f64 {
     of(x, |chains| {
         let order = Ascending::new(chains.values());

@@ -154,16 +154,28 @@ pub fn quantile(x: ArrayView2<f64>, prob: f64) -> f64 {
 }
 
 /// The median of the draws of all chains.
+///
+/// ```
+/// let x = ndarray::array![[4.0, 1.0], [3.0, 20.0]];
+/// assert_eq!(ppl_diagnostics::median(x.view()), 3.5);
+/// ```
 pub fn median(x: ArrayView2<f64>) -> f64 {
     median_of_sorted(&sorted(x))
 }
 
 /// All draws in ascending order; empty if one of them is not finite.
 pub(crate) fn sorted(x: ArrayView2<f64>) -> Vec<f64> {
-    let mut values: Vec<f64> = x.iter().copied().collect();
-    if !values.iter().all(|v| v.is_finite()) {
-        return Vec::new();
+    let values: Vec<f64> = x.iter().copied().collect();
+    if values.iter().all(|v| v.is_finite()) {
+        sorted_slice(&values)
+    } else {
+        Vec::new()
     }
+}
+
+/// The values in ascending order.
+pub(crate) fn sorted_slice(values: &[f64]) -> Vec<f64> {
+    let mut values = values.to_vec();
     values.sort_unstable_by(f64::total_cmp);
     values
 }

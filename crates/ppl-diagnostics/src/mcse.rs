@@ -22,6 +22,15 @@ pub fn mcse_mean(x: ArrayView2<f64>) -> f64 {
 
 /// Standard error of the standard deviation: with `c = (x - mean)^2`, its mean `E` and the error `V` of that mean squared,
 /// `sqrt(V / (4 E))` (delta method; Kenney and Keeping 1951, p. 141). NaN for a constant.
+///
+/// ```
+/// // Independent normal draws: about sd / sqrt(2 S), here with 4000 scrambled normal quantiles.
+/// let z = ppl_diagnostics::normal_scores(ndarray::Array2::from_shape_fn((4, 1000), |(c, t)| {
+///     ((c * 1000 + t) as f64).powi(2).sin()
+/// }).view());
+/// let error = ppl_diagnostics::mcse_sd(z.view());
+/// assert!((error * 8000f64.sqrt() - 1.0).abs() < 0.2, "{error}");
+/// ```
 pub fn mcse_sd(x: ArrayView2<f64>) -> f64 {
     Chains::new(x).map_or(f64::NAN, |chains| sd_error(&chains, mean(chains.values())))
 }
@@ -29,6 +38,12 @@ pub fn mcse_sd(x: ArrayView2<f64>) -> f64 {
 /// Standard error of the quantile at `prob`: half the distance between the sample quantiles at the 16 % and 84 % points
 /// of `Beta(e p + 1, e (1 - p) + 1)`, the uncertainty of a probability `p` known from `e` draws; `e` is
 /// [`ess_quantile`](crate::ess_quantile).
+///
+/// ```
+/// let x = ndarray::Array2::from_shape_fn((4, 1000), |(c, t)| ((c * 1000 + t) as f64).powi(2).sin());
+/// // The 5 % quantile of the sine of a uniform angle is where the density is high, so it is known better than the median.
+/// assert!(ppl_diagnostics::mcse_quantile(x.view(), 0.05) < ppl_diagnostics::mcse_median(x.view()));
+/// ```
 pub fn mcse_quantile(x: ArrayView2<f64>, prob: f64) -> f64 {
     let ess = ess_quantile(x, prob);
     if ess.is_nan() {
@@ -48,6 +63,11 @@ pub fn mcse_quantile(x: ArrayView2<f64>, prob: f64) -> f64 {
 }
 
 /// Standard error of the median.
+///
+/// ```
+/// let x = ndarray::array![[0.3, -0.2, 1.1, 0.7, -0.9, 0.4, 0.0, -1.3]];
+/// assert_eq!(ppl_diagnostics::mcse_median(x.view()), ppl_diagnostics::mcse_quantile(x.view(), 0.5));
+/// ```
 pub fn mcse_median(x: ArrayView2<f64>) -> f64 {
     mcse_quantile(x, 0.5)
 }

@@ -119,6 +119,13 @@ pub fn check(draws: &Draws, stats: &SampleStats, max_tree_depth: u32) -> Vec<War
 }
 
 /// The warnings of a sampler's statistics alone: divergences, tree depth, E-BFMI.
+///
+/// ```
+/// use ndarray::array;
+/// use ppl_diagnostics::{SampleStats, Warning, check_stats};
+/// let stats = SampleStats { tree_depth: array![[3, 10, 4]], ..SampleStats::default() };
+/// assert_eq!(check_stats(&stats, 10), [Warning::MaxTreeDepth { count: 1, total: 3, max_tree_depth: 10 }]);
+/// ```
 pub fn check_stats(stats: &SampleStats, max_tree_depth: u32) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let count = stats.divergences();
@@ -148,6 +155,15 @@ pub fn check_stats(stats: &SampleStats, max_tree_depth: u32) -> Vec<Warning> {
 }
 
 /// The warnings of a summary that exists already: R-hat, effective sample sizes, constants, non-finite draws.
+///
+/// ```
+/// use ndarray::ArrayD;
+/// use ppl_diagnostics::{Draws, Summary, Warning, check_summary};
+/// let draws = Draws::new([("x", ArrayD::zeros(vec![4, 100]))])?;
+/// let warnings = check_summary(&Summary::new(&draws));
+/// assert_eq!(warnings, [Warning::Constant { count: 1, first: vec!["x".into()] }]);
+/// # Ok::<(), ppl_diagnostics::DrawsError>(())
+/// ```
 pub fn check_summary(summary: &Summary) -> Vec<Warning> {
     let rows = summary.rows();
     let mut warnings = Vec::new();

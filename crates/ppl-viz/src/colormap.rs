@@ -45,7 +45,11 @@ fn diverging(t: f64) -> [f64; 3] {
     const LIGHTNESS: f64 = 25.0;
     // Seaborn puts 128 colours on each arm and one grey between them.
     const ARM: f64 = 127.0 / 256.0;
-    let (hue, depth) = if t < 0.5 { (250.0, (0.5 - t) * 2.0) } else { (12.0, (t - 0.5) * 2.0) };
+    let (hue, depth) = if t < 0.5 {
+        (250.0, (0.5 - t) * 2.0)
+    } else {
+        (12.0, (t - 0.5) * 2.0)
+    };
     let full = hsluv_to_rgb(hue, SATURATION, LIGHTNESS);
     let light = hsluv_to_rgb(hue, 0.15 * SATURATION, 95.0);
     let gap = 1.0 - 2.0 * ARM;
@@ -77,7 +81,56 @@ mod tests {
 
     fn assert_near(got: Color, want: [u8; 3], slack: i16) {
         for (g, w) in got.rgb.iter().zip(want) {
-            assert!((i16::from(*g) - i16::from(w)).abs() <= slack, "got {:?}, wanted {want:?}", got.rgb);
+            assert!(
+                (i16::from(*g) - i16::from(w)).abs() <= slack,
+                "got {:?}, wanted {want:?}",
+                got.rgb
+            );
+        }
+    }
+
+    /// Seaborn 0.13.2: `diverging_palette(250, 12, s=85, l=25, as_cmap=True)(t)`, a table of 256 entries.
+    #[test]
+    fn diverging_map_is_seaborn_s() {
+        for (t, want) in [
+            (0.0, [23, 61, 101]),
+            (0.1, [66, 96, 129]),
+            (0.25, [133, 152, 173]),
+            (0.4, [198, 206, 215]),
+            (0.5, [242, 241, 241]),
+            (0.6, [219, 197, 197]),
+            (0.75, [180, 128, 129]),
+            (0.9, [143, 62, 62]),
+            (1.0, [119, 18, 19]),
+        ] {
+            assert_near(Colormap::Diverging.at(t), want, 3);
+        }
+    }
+
+    /// Seaborn 0.13.2: `cubehelix_palette(light=1, as_cmap=True)(t)`, a table of 256 entries.
+    #[test]
+    fn sequential_map_is_seaborn_s() {
+        for (t, want) in [
+            (0.0, [255, 255, 255]),
+            (0.1, [245, 230, 224]),
+            (0.25, [230, 189, 188]),
+            (0.4, [209, 148, 164]),
+            (0.5, [190, 123, 152]),
+            (0.6, [167, 101, 142]),
+            (0.75, [123, 71, 121]),
+            (0.9, [75, 46, 89]),
+            (1.0, [45, 30, 62]),
+        ] {
+            assert_near(Colormap::Sequential.at(t), want, 2);
+        }
+    }
+
+    #[test]
+    fn what_lies_beyond_takes_the_colour_of_the_end() {
+        for map in [Colormap::Diverging, Colormap::Sequential] {
+            assert_eq!(map.at(-3.0), map.at(0.0));
+            assert_eq!(map.at(f64::INFINITY), map.at(1.0));
+            assert_eq!(map.at(f64::NAN), map.at(0.5));
         }
     }
 }

@@ -271,7 +271,16 @@ fn x_ticks(x: (f64, f64), width: f64) -> Ticks {
 }
 
 fn y_ticks(y: (f64, f64), height: f64) -> Ticks {
-    ticks(y.0, y.1, (height / 36.0).clamp(3.0, 7.0))
+    // At least three where there is room, else round steps may leave a single one.
+    let most = (height / (1.5 * TICK)).max(2.0);
+    let mut wanted = (height / 36.0).clamp(2.0, 7.0);
+    loop {
+        let found = ticks(y.0, y.1, wanted);
+        wanted += 1.0;
+        if found.values.len() >= 3 || wanted > most {
+            return found;
+        }
+    }
 }
 
 fn widest(ticks: &Ticks) -> f64 {

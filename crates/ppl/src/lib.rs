@@ -1,1 +1,3 @@
 //! Probabilistic programming in Rust: models as functions, posteriors at native speed.
+
+pub mod data;

@@ -40,5 +40,5 @@ pub use program::{Program, Workspace};
 pub use real::Real;
 pub use shape::Shape;
 pub use tensor::Tensor;
-pub use trace::{Scope, Trace, Traced, mistake, scope, trace};
+pub use trace::{Scope, Trace, Traced, attribute_to, mistake, placeholder, scope, trace};
 pub use var::{Var, concat, stack};

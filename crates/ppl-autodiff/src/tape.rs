@@ -33,6 +33,10 @@ pub struct Tape {
     /// The number of values in each input slot.
     pub(crate) slots: Vec<usize>,
     scalars: HashMap<u64, NodeId>,
+    /// Whether each node depends on an input or a random number.
+    varies: Vec<bool>,
+    /// Whether a data array with a number that is not finite reaches each node other than through a selection.
+    tainted: Vec<bool>,
 }
 
 impl Tape {
@@ -54,7 +58,29 @@ impl Tape {
         }
     }
 
+    /// Whether a node depends on an input or a random number.
+    pub(crate) fn varies(&self, node: NodeId) -> bool {
+        self.varies[node as usize]
+    }
+
+    /// Whether a data array with a number that is not finite reaches a node other than through a selection.
+    pub(crate) fn is_tainted(&self, node: NodeId) -> bool {
+        self.tainted[node as usize]
+    }
+
     pub(crate) fn push(&mut self, node: Node) -> NodeId {
+        let any = |flags: &[bool]| node.operands.iter().any(|&o| flags[o as usize]);
+        let varies = any(&self.varies) || matches!(node.op, Op::Input { .. } | Op::Random { .. });
+        let tainted = match node.op {
+            Op::Select => false,
+            Op::Constant(id) => {
+                let data = &self.constants[id as usize];
+                data.shape().rank() > 0 && data.data().iter().any(|x| !x.is_finite())
+            }
+            _ => any(&self.tainted),
+        };
+        self.varies.push(varies);
+        self.tainted.push(tainted);
         self.nodes.push(node);
         (self.nodes.len() - 1) as NodeId
     }

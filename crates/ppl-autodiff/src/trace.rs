@@ -201,7 +201,13 @@ impl Drop for Scope {
 #[track_caller]
 pub fn mistake(mistake: Mistake) {
     let location = Location::caller();
-    with_top(|r| r.poison(mistake, location));
+    with_top(|r| r.poison(mistake, r.location.unwrap_or(location)));
+}
+
+/// Poisons the innermost trace and returns a value of `shape` with which the function can go on.
+#[track_caller]
+pub fn placeholder(mistake: Mistake, shape: impl Into<Shape>) -> Var {
+    poisoned(mistake, shape.into(), Location::caller())
 }
 
 impl Recorder {
@@ -355,25 +361,43 @@ pub(crate) fn with_tape<R>(f: impl FnOnce(&Tape) -> R) -> Option<R> {
     with_top(|r| f(&r.tape))
 }
 
-/// The constant behind a `Var`, if it is one.
+/// The value of a `Var` that depends on data alone.
 pub(crate) fn constant_of(var: Var) -> Option<Tensor> {
     with_top(|r| {
-        (var.trace() == r.id)
-            .then(|| r.tape.constant(var.node()).cloned())
-            .flatten()
+        if var.trace() != r.id || r.error.is_some() || r.tape.varies(var.node()) {
+            return None;
+        }
+        if let Some(constant) = r.tape.constant(var.node()) {
+            return Some(constant.clone());
+        }
+        r.reader.read(&r.tape, var.node(), &r.point, &r.key).ok()
     })
     .flatten()
 }
 
-/// Runs `f` with every recorded node attributed to the line of `var`.
-pub(crate) fn at_line_of<R>(var: Var, f: impl FnOnce() -> R) -> R {
-    let before = with_top(|r| {
-        let line = (var.trace() == r.id).then(|| r.tape.nodes[var.node() as usize].location);
-        std::mem::replace(&mut r.location, line)
-    });
+/// Whether a data array with a number that is not finite reaches this value.
+pub(crate) fn is_tainted(var: Var) -> bool {
+    with_top(|r| var.trace() == r.id && r.tape.is_tainted(var.node())).unwrap_or(false)
+}
+
+/// Runs `f` with every mistake and every recorded operation attributed to `location` rather than to the lines of `f`:
+/// for library code that works on behalf of a line of the user's.
+pub fn attribute_to<R>(location: &'static Location<'static>, f: impl FnOnce() -> R) -> R {
+    let before = with_top(|r| r.location.replace(location));
     let result = f();
     with_top(|r| r.location = before.flatten());
     result
+}
+
+/// Runs `f` with every recorded node attributed to the line of `var`.
+pub(crate) fn at_line_of<R>(var: Var, f: impl FnOnce() -> R) -> R {
+    let line =
+        with_top(|r| (var.trace() == r.id).then(|| r.tape.nodes[var.node() as usize].location))
+            .flatten();
+    match line {
+        Some(line) => attribute_to(line, f),
+        None => f(),
+    }
 }
 
 /// Evaluates a node at the point of the trace, which becomes dynamic. `None` in a poisoned trace or outside one.
@@ -386,10 +410,8 @@ pub(crate) fn read(var: Var, location: &'static Location<'static>) -> Option<Ten
         if r.error.is_some() {
             return None;
         }
-        if let Some(constant) = r.tape.constant(var.node()) {
-            return Some(constant.clone());
-        }
-        r.dynamic = true;
+        // What depends on data alone is the same at every point.
+        r.dynamic |= r.tape.varies(var.node());
         match r.reader.read(&r.tape, var.node(), &r.point, &r.key) {
             Ok(value) => Some(value),
             Err(error) => {

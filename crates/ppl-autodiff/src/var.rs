@@ -178,9 +178,14 @@ impl Var {
         }
     }
 
-    /// The constant behind this value, if it is one (a number or an array that entered the trace as data).
+    /// The value, if it depends on data alone (no input, no random number): known whatever the point.
     pub fn as_constant(self) -> Option<Tensor> {
         trace::constant_of(self)
+    }
+
+    /// Whether a data array that holds NaN or an infinity reaches this value other than through a selection.
+    pub fn has_bad_data(self) -> bool {
+        trace::is_tainted(self)
     }
 
     #[track_caller]

@@ -104,68 +104,75 @@ multiversion! {
 
 multiversion! {
     /// `out = a + b`; returns (a . out, b . out).
-    fn join_points(a: &[f64], b: &[f64], out: &mut [f64]) -> [f64; 2] {
+    fn sum_and_dots(a: &[f64], b: &[f64], out: &mut [f64]) -> [f64; 2] {
         let (a, a_rest) = a.as_chunks::<LANES>();
         let (b, b_rest) = b.as_chunks::<LANES>();
         let (out, out_rest) = out.as_chunks_mut::<LANES>();
-        let mut sums = [[0.0; LANES]; 2];
+        let (mut with_a, mut with_b) = ([0.0; LANES], [0.0; LANES]);
         for ((a, b), out) in a.iter().zip(b).zip(out) {
             for i in 0..LANES {
-                let rho = a[i] + b[i];
-                out[i] = rho;
-                sums[0][i] += a[i] * rho;
-                sums[1][i] += b[i] * rho;
+                let sum = a[i] + b[i];
+                out[i] = sum;
+                with_a[i] += a[i] * sum;
+                with_b[i] += b[i] * sum;
             }
         }
-        let mut dots = sums.map(total);
+        let (mut with_a, mut with_b) = (total(with_a), total(with_b));
         for ((a, b), out) in a_rest.iter().zip(b_rest).zip(out_rest) {
             *out = a + b;
-            dots[0] += a * *out;
-            dots[1] += b * *out;
+            with_a += a * *out;
+            with_b += b * *out;
         }
-        dots
+        [with_a, with_b]
     }
 }
 
-/// Momenta at the ends of a trajectory, in the order of integration.
-#[derive(Clone, Copy)]
-pub(crate) struct Ends<'a> {
-    pub first: &'a [f64],
-    pub last: &'a [f64],
+multiversion! {
+    /// `sum += more`; returns (a . sum, b . sum).
+    fn add_and_dots(a: &[f64], b: &[f64], more: &[f64], sum: &mut [f64]) -> [f64; 2] {
+        let (a, a_rest) = a.as_chunks::<LANES>();
+        let (b, b_rest) = b.as_chunks::<LANES>();
+        let (more, more_rest) = more.as_chunks::<LANES>();
+        let (sum, sum_rest) = sum.as_chunks_mut::<LANES>();
+        let (mut with_a, mut with_b) = ([0.0; LANES], [0.0; LANES]);
+        for (((a, b), more), sum) in a.iter().zip(b).zip(more).zip(sum) {
+            for i in 0..LANES {
+                let new = sum[i] + more[i];
+                sum[i] = new;
+                with_a[i] += a[i] * new;
+                with_b[i] += b[i] * new;
+            }
+        }
+        let (mut with_a, mut with_b) = (total(with_a), total(with_b));
+        for (((a, b), more), sum) in a_rest.iter().zip(b_rest).zip(more_rest).zip(sum_rest) {
+            *sum += more;
+            with_a += a * *sum;
+            with_b += b * *sum;
+        }
+        [with_a, with_b]
+    }
 }
 
 multiversion! {
-    /// `rho += rho_b`, for trajectories a then b with momentum sums rho and rho_b; returns the six products of the
-    /// U-turn criterion: the ends of the whole with the whole sum, a and the first of b with their sum, the last of a
-    /// and b with theirs.
-    fn join_trees(a: Ends<'_>, rho: &mut [f64], b: Ends<'_>, rho_b: &[f64]) -> [f64; 6] {
-        // Six sums of four lanes fit the registers of AVX2.
-        const LANES: usize = 4;
-        let n = rho.len();
-        let whole = n - n % LANES;
-        let (a_first, a_last) = (&a.first[..n], &a.last[..n]);
-        let (b_first, b_last) = (&b.first[..n], &b.last[..n]);
-        let rho_b = &rho_b[..n];
-        let mut sums = [[0.0; LANES]; 6];
-        let mut add = |lane: usize, j: usize, rho: &mut f64| {
-            let (front, back) = (*rho + b_first[j], rho_b[j] + a_last[j]);
-            *rho += rho_b[j];
-            sums[0][lane] += a_first[j] * *rho;
-            sums[1][lane] += b_last[j] * *rho;
-            sums[2][lane] += a_first[j] * front;
-            sums[3][lane] += b_first[j] * front;
-            sums[4][lane] += a_last[j] * back;
-            sums[5][lane] += b_last[j] * back;
-        };
-        for start in (0..whole).step_by(LANES) {
-            for lane in 0..LANES {
-                add(lane, start + lane, &mut rho[start + lane]);
+    /// (a . (sum + b), b . (sum + b)).
+    fn dots_with_sum(a: &[f64], b: &[f64], sum: &[f64]) -> [f64; 2] {
+        let (a, a_rest) = a.as_chunks::<LANES>();
+        let (b, b_rest) = b.as_chunks::<LANES>();
+        let (sum, sum_rest) = sum.as_chunks::<LANES>();
+        let (mut with_a, mut with_b) = ([0.0; LANES], [0.0; LANES]);
+        for ((a, b), sum) in a.iter().zip(b).zip(sum) {
+            for i in 0..LANES {
+                let new = sum[i] + b[i];
+                with_a[i] += a[i] * new;
+                with_b[i] += b[i] * new;
             }
         }
-        for (lane, j) in (whole..n).enumerate() {
-            add(lane, j, &mut rho[j]);
+        let (mut with_a, mut with_b) = (total(with_a), total(with_b));
+        for ((a, b), sum) in a_rest.iter().zip(b_rest).zip(sum_rest) {
+            with_a += a * (sum + b);
+            with_b += b * (sum + b);
         }
-        sums.map(total)
+        [with_a, with_b]
     }
 }
 
@@ -194,7 +201,6 @@ mod tests {
                 numbers(n, 2.1),
                 numbers(n, 0.2),
             );
-            let (rho_a, rho_b) = (numbers(n, 3.3), numbers(n, 4.1));
             let product = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
             let sum =
                 |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x + y).collect::<Vec<_>>();
@@ -202,37 +208,20 @@ mod tests {
             close(dot(&a, &b), product(&a, &b));
 
             let mut out = vec![0.0; n];
-            let got = join_points(&a, &b, &mut out);
+            let got = sum_and_dots(&a, &b, &mut out);
             assert_eq!(out, sum(&a, &b));
             close(got[0], product(&a, &out));
             close(got[1], product(&b, &out));
 
-            let mut rho = rho_a.clone();
-            let got = join_trees(
-                Ends {
-                    first: &a,
-                    last: &b,
-                },
-                &mut rho,
-                Ends {
-                    first: &c,
-                    last: &d,
-                },
-                &rho_b,
-            );
-            assert_eq!(rho, sum(&rho_a, &rho_b));
-            let (front, back) = (sum(&rho_a, &c), sum(&rho_b, &b));
-            let want = [
-                (&a, &rho),
-                (&d, &rho),
-                (&a, &front),
-                (&c, &front),
-                (&b, &back),
-                (&d, &back),
-            ];
-            for (got, (x, y)) in got.into_iter().zip(want) {
-                close(got, product(x, y));
-            }
+            let mut out = c.clone();
+            let got = add_and_dots(&a, &b, &d, &mut out);
+            assert_eq!(out, sum(&c, &d));
+            close(got[0], product(&a, &out));
+            close(got[1], product(&b, &out));
+
+            let got = dots_with_sum(&a, &b, &c);
+            close(got[0], product(&a, &sum(&c, &b)));
+            close(got[1], product(&b, &sum(&c, &b)));
 
             let (mut q, mut z) = (vec![0.0; n], vec![0.0; n]);
             kick_drift(0.25, 0.5, &a, &b, &c, &d, &mut q, &mut z);

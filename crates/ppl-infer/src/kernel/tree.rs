@@ -1,7 +1,7 @@
 //! Trajectories of NUTS: pooled points, and joining two trajectories under the generalised U-turn criterion.
 
 use crate::dynamics::Point;
-use crate::dynamics::vector::{Ends, join_points, join_trees};
+use crate::dynamics::vector::{add_and_dots, dots_with_sum, sum_and_dots};
 
 /// A point of the [`Pool`].
 pub(super) type PointId = usize;
@@ -105,13 +105,6 @@ impl Pool {
         }
     }
 
-    fn new_sum(&mut self) -> SumId {
-        self.free_sums.pop().unwrap_or_else(|| {
-            self.sums.push(vec![0.0; self.dim]);
-            self.sums.len() - 1
-        })
-    }
-
     /// Joins `a` and `b`, as many points each, where the last of `a` precedes the first of `b`. The proposal is b's
     /// if `choose_b` says so, told the log-weights of `a` and `b`.
     ///
@@ -125,30 +118,30 @@ impl Pool {
         choose_b: impl FnOnce(f64, f64) -> bool,
     ) -> (Tree, bool) {
         let momentum = |id: PointId| self.points[id].momentum.as_slice();
+        let (a_first, b_last) = (momentum(a.first), momentum(b.last));
+        let agree = |dots: [f64; 2]| dots[0] > 0.0 && dots[1] > 0.0;
         let (sum, goes_on) = match (a.sum, b.sum) {
-            (Some(sum), Some(sum_b)) => {
-                let mut rho = std::mem::take(&mut self.sums[sum]);
-                let (ends_a, ends_b) = (
-                    Ends {
-                        first: momentum(a.first),
-                        last: momentum(a.last),
-                    },
-                    Ends {
-                        first: momentum(b.first),
-                        last: momentum(b.last),
-                    },
-                );
-                let dots = join_trees(ends_a, &mut rho, ends_b, &self.sums[sum_b]);
-                self.sums[sum] = rho;
+            (Some(sum_a), Some(sum_b)) => {
                 self.free_sums.push(sum_b);
-                (sum, dots.iter().all(|&dot| dot > 0.0))
+                let mut rho = std::mem::take(&mut self.sums[sum_a]);
+                let rho_b = self.sums[sum_b].as_slice();
+                let (a_last, b_first) = (momentum(a.last), momentum(b.first));
+                let goes_on = agree(dots_with_sum(a_first, b_first, &rho))
+                    && agree(dots_with_sum(b_last, a_last, rho_b))
+                    && agree(add_and_dots(a_first, b_last, rho_b, &mut rho));
+                self.sums[sum_a] = rho;
+                (sum_a, goes_on)
             }
             // Two points: the three tests are one.
             _ => {
-                let sum = self.new_sum();
-                let momentum = |id: PointId| self.points[id].momentum.as_slice();
-                let dots = join_points(momentum(a.first), momentum(b.first), &mut self.sums[sum]);
-                (sum, dots.iter().all(|&dot| dot > 0.0))
+                let sum = self.free_sums.pop().unwrap_or_else(|| {
+                    self.sums.push(vec![0.0; self.dim]);
+                    self.sums.len() - 1
+                });
+                (
+                    sum,
+                    agree(sum_and_dots(a_first, b_last, &mut self.sums[sum])),
+                )
             }
         };
         let proposal = if choose_b(a.log_weight, b.log_weight) {

@@ -90,8 +90,8 @@ fn main() {
         ("correlated 0.9, 10", &*correlated.target),
         ("Student t(5), 10", &*student.target),
         ("funnel, centred, 5", &*funnel.target),
-        ("logistic regression, 20", &logistic),
-        ("eight schools, 10", &schools),
+        ("logistic regression, 20", &*logistic),
+        ("eight schools, 10", &*schools),
     ];
     for (name, target) in cases {
         for warmup in [300, 1000] {

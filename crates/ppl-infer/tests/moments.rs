@@ -173,6 +173,31 @@ fn undefined_in_a_half_space() {
     }
 }
 
+/// Means of posteriordb's reference draws for eight_schools-eight_schools_noncentered (10 000 draws), with their own
+/// standard errors.
+#[test]
+fn eight_schools() {
+    let target = densities::eight_schools();
+    let theta = |x: &[f64], i: usize| x[0] + x[1].exp() * x[1 + i];
+    for metric in ALL {
+        let chains = sample(Nuts::new().metric(metric).target_acceptance(0.9), &*target);
+        let check = |draws: Vec<Vec<f64>>, mean: f64, mcse: f64| {
+            // z of the difference: our standard error, and theirs.
+            let z = z_score(&draws, mean);
+            let all = draws.concat();
+            let ours = (all.iter().sum::<f64>() / all.len() as f64 - mean) / z;
+            assert!(
+                (z * ours).abs() < 4.0 * ours.hypot(mcse),
+                "{metric:?}: {z} standard errors from {mean}"
+            );
+        };
+        check(values(&chains, |x| x[0]), 4.410_518_3, 0.033_037_471);
+        check(values(&chains, |x| x[1].exp()), 3.602_059_5, 0.031_861_514);
+        check(values(&chains, |x| theta(x, 1)), 6.150_502_3, 0.055_737_528);
+        check(values(&chains, |x| theta(x, 8)), 4.883_996_9, 0.054_251_161);
+    }
+}
+
 /// Jitter changes the step size and not the law.
 #[test]
 fn jittered_steps() {

@@ -75,17 +75,13 @@ pub fn leapfrog(
     to.index = from.index + if step < 0.0 { -1 } else { 1 };
     match metric {
         Metric::Diagonal(diagonal) => {
-            let scale = diagonal.scale();
-            let (q, z) = (&mut to.position, &mut to.momentum);
+            let start = [&from.position[..], &from.momentum, &from.gradient];
             kick_drift(
-                0.5 * step,
                 step,
-                scale,
-                &from.position,
-                &from.momentum,
-                &from.gradient,
-                q,
-                z,
+                diagonal.scale(),
+                start,
+                &mut to.position,
+                &mut to.momentum,
             );
         }
         Metric::Dense(dense) => drift_dense(dense, step, from, to),

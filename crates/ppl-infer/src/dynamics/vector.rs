@@ -43,11 +43,12 @@ fn total<const N: usize>(mut lanes: [f64; N]) -> f64 {
 }
 
 multiversion! {
-    /// Half a kick and a drift under M^-1 = diag(scale^2): `z = z0 + half scale g0`, `q = q0 + step scale z`.
-    fn kick_drift(half: f64, step: f64, scale: &[f64], q0: &[f64], z0: &[f64], g0: &[f64], q: &mut [f64], z: &mut [f64]) {
+    /// Half a kick and a drift under M^-1 = diag(scale^2), from (q0, z0) with gradient g0:
+    /// `z = z0 + step/2 scale g0`, `q = q0 + step scale z`.
+    fn kick_drift(step: f64, scale: &[f64], from: [&[f64]; 3], q: &mut [f64], z: &mut [f64]) {
         let n = scale.len();
-        let (q0, z0, g0) = (&q0[..n], &z0[..n], &g0[..n]);
-        let (q, z) = (&mut q[..n], &mut z[..n]);
+        let [q0, z0, g0] = from.map(|x| &x[..n]);
+        let (q, z, half) = (&mut q[..n], &mut z[..n], 0.5 * step);
         for i in 0..n {
             let moved = z0[i] + half * (scale[i] * g0[i]);
             z[i] = moved;
@@ -103,77 +104,86 @@ multiversion! {
 }
 
 multiversion! {
-    /// `out = a + b`; returns (a . out, b . out).
-    fn sum_and_dots(a: &[f64], b: &[f64], out: &mut [f64]) -> [f64; 2] {
-        let (a, a_rest) = a.as_chunks::<LANES>();
-        let (b, b_rest) = b.as_chunks::<LANES>();
-        let (out, out_rest) = out.as_chunks_mut::<LANES>();
-        let (mut with_a, mut with_b) = ([0.0; LANES], [0.0; LANES]);
-        for ((a, b), out) in a.iter().zip(b).zip(out) {
-            for i in 0..LANES {
-                let sum = a[i] + b[i];
-                out[i] = sum;
-                with_a[i] += a[i] * sum;
-                with_b[i] += b[i] * sum;
-            }
-        }
-        let (mut with_a, mut with_b) = (total(with_a), total(with_b));
-        for ((a, b), out) in a_rest.iter().zip(b_rest).zip(out_rest) {
+    /// `out = a + b`.
+    fn add(a: &[f64], b: &[f64], out: &mut [f64]) {
+        for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
             *out = a + b;
-            with_a += a * *out;
-            with_b += b * *out;
         }
-        [with_a, with_b]
     }
 }
 
-multiversion! {
-    /// `sum += more`; returns (a . sum, b . sum).
-    fn add_and_dots(a: &[f64], b: &[f64], more: &[f64], sum: &mut [f64]) -> [f64; 2] {
-        let (a, a_rest) = a.as_chunks::<LANES>();
-        let (b, b_rest) = b.as_chunks::<LANES>();
-        let (more, more_rest) = more.as_chunks::<LANES>();
-        let (sum, sum_rest) = sum.as_chunks_mut::<LANES>();
-        let (mut with_a, mut with_b) = ([0.0; LANES], [0.0; LANES]);
-        for (((a, b), more), sum) in a.iter().zip(b).zip(more).zip(sum) {
-            for i in 0..LANES {
-                let new = sum[i] + more[i];
-                sum[i] = new;
-                with_a[i] += a[i] * new;
-                with_b[i] += b[i] * new;
-            }
-        }
-        let (mut with_a, mut with_b) = (total(with_a), total(with_b));
-        for (((a, b), more), sum) in a_rest.iter().zip(b_rest).zip(more_rest).zip(sum_rest) {
-            *sum += more;
-            with_a += a * *sum;
-            with_b += b * *sum;
-        }
-        [with_a, with_b]
+/// Four vectors of one length.
+type Four<'a> = [&'a [f64]; 4];
+
+/// (a . (u + v), b . (u + v)): the two products of a U-turn test.
+///
+/// By hand for AVX2, where the compiler pairs the two sums and gets a third of the speed.
+#[inline]
+pub(crate) fn dots_with_sum(vectors: Four<'_>) -> [f64; 2] {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the line above found AVX2 on this machine.
+        return unsafe { dots_with_sum_avx2(vectors) };
     }
+    dots_with_sum_plain(vectors)
 }
 
-multiversion! {
-    /// (a . (sum + b), b . (sum + b)).
-    fn dots_with_sum(a: &[f64], b: &[f64], sum: &[f64]) -> [f64; 2] {
-        let (a, a_rest) = a.as_chunks::<LANES>();
-        let (b, b_rest) = b.as_chunks::<LANES>();
-        let (sum, sum_rest) = sum.as_chunks::<LANES>();
-        let (mut with_a, mut with_b) = ([0.0; LANES], [0.0; LANES]);
-        for ((a, b), sum) in a.iter().zip(b).zip(sum) {
-            for i in 0..LANES {
-                let new = sum[i] + b[i];
-                with_a[i] += a[i] * new;
-                with_b[i] += b[i] * new;
-            }
+fn dots_with_sum_plain(vectors: Four<'_>) -> [f64; 2] {
+    let [(a, a_rest), (b, b_rest), (u, u_rest), (v, v_rest)] =
+        vectors.map(<[f64]>::as_chunks::<LANES>);
+    let mut sums = [[0.0; LANES]; 2];
+    for (((a, b), u), v) in a.iter().zip(b).zip(u).zip(v) {
+        for i in 0..LANES {
+            sums[0][i] += a[i] * (u[i] + v[i]);
+            sums[1][i] += b[i] * (u[i] + v[i]);
         }
-        let (mut with_a, mut with_b) = (total(with_a), total(with_b));
-        for ((a, b), sum) in a_rest.iter().zip(b_rest).zip(sum_rest) {
-            with_a += a * (sum + b);
-            with_b += b * (sum + b);
-        }
-        [with_a, with_b]
     }
+    add_rest(sums, [a_rest, b_rest, u_rest, v_rest])
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn dots_with_sum_avx2(vectors: Four<'_>) -> [f64; 2] {
+    use std::arch::x86_64::{
+        _mm256_add_pd, _mm256_loadu_pd, _mm256_mul_pd, _mm256_setzero_pd, _mm256_storeu_pd,
+    };
+
+    const WIDTH: usize = 4;
+    let [(a, a_rest), (b, b_rest), (u, u_rest), (v, v_rest)] =
+        vectors.map(<[f64]>::as_chunks::<LANES>);
+    let (mut with_a, mut with_b) = (
+        [_mm256_setzero_pd(); LANES / WIDTH],
+        [_mm256_setzero_pd(); LANES / WIDTH],
+    );
+    for (((a, b), u), v) in a.iter().zip(b).zip(u).zip(v) {
+        for (k, (with_a, with_b)) in with_a.iter_mut().zip(&mut with_b).enumerate() {
+            let start = k * WIDTH;
+            // SAFETY: start + WIDTH <= LANES, the length of each array.
+            let [a, b, u, v] =
+                [a, b, u, v].map(|x| unsafe { _mm256_loadu_pd(x.as_ptr().add(start)) });
+            let sum = _mm256_add_pd(u, v);
+            *with_a = _mm256_add_pd(*with_a, _mm256_mul_pd(a, sum));
+            *with_b = _mm256_add_pd(*with_b, _mm256_mul_pd(b, sum));
+        }
+    }
+    let mut sums = [[0.0; LANES]; 2];
+    for (sums, with) in sums.iter_mut().zip([with_a, with_b]) {
+        for (part, with) in sums.as_chunks_mut::<WIDTH>().0.iter_mut().zip(with) {
+            // SAFETY: the part has WIDTH numbers.
+            unsafe { _mm256_storeu_pd(part.as_mut_ptr(), with) };
+        }
+    }
+    add_rest(sums, [a_rest, b_rest, u_rest, v_rest])
+}
+
+/// The sums of lanes, with what did not fill the lanes.
+fn add_rest(sums: [[f64; LANES]; 2], [a, b, u, v]: Four<'_>) -> [f64; 2] {
+    let mut dots = sums.map(total);
+    for (((a, b), u), v) in a.iter().zip(b).zip(u).zip(v) {
+        dots[0] += a * (u + v);
+        dots[1] += b * (u + v);
+    }
+    dots
 }
 
 #[cfg(test)]
@@ -208,23 +218,16 @@ mod tests {
             close(dot(&a, &b), product(&a, &b));
 
             let mut out = vec![0.0; n];
-            let got = sum_and_dots(&a, &b, &mut out);
+            add(&a, &b, &mut out);
             assert_eq!(out, sum(&a, &b));
-            close(got[0], product(&a, &out));
-            close(got[1], product(&b, &out));
 
-            let mut out = c.clone();
-            let got = add_and_dots(&a, &b, &d, &mut out);
-            assert_eq!(out, sum(&c, &d));
-            close(got[0], product(&a, &out));
-            close(got[1], product(&b, &out));
-
-            let got = dots_with_sum(&a, &b, &c);
-            close(got[0], product(&a, &sum(&c, &b)));
-            close(got[1], product(&b, &sum(&c, &b)));
+            let got = dots_with_sum([&a, &b, &c, &d]);
+            close(got[0], product(&a, &sum(&c, &d)));
+            close(got[1], product(&b, &sum(&c, &d)));
+            assert_eq!(got, dots_with_sum_plain([&a, &b, &c, &d]));
 
             let (mut q, mut z) = (vec![0.0; n], vec![0.0; n]);
-            kick_drift(0.25, 0.5, &a, &b, &c, &d, &mut q, &mut z);
+            kick_drift(0.5, &a, [&b, &c, &d], &mut q, &mut z);
             for i in 0..n {
                 close(z[i], c[i] + 0.25 * a[i] * d[i]);
                 close(q[i], b[i] + 0.5 * a[i] * z[i]);

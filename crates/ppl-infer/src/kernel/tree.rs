@@ -1,7 +1,7 @@
 //! Trajectories of NUTS: pooled points, and joining two trajectories under the generalised U-turn criterion.
 
 use crate::dynamics::Point;
-use crate::dynamics::vector::{add_and_dots, dots_with_sum, sum_and_dots};
+use crate::dynamics::vector::{add, axpy, dots_with_sum};
 
 /// A point of the [`Pool`].
 pub(super) type PointId = usize;
@@ -119,17 +119,22 @@ impl Pool {
     ) -> (Tree, bool) {
         let momentum = |id: PointId| self.points[id].momentum.as_slice();
         let (a_first, b_last) = (momentum(a.first), momentum(b.last));
-        let agree = |dots: [f64; 2]| dots[0] > 0.0 && dots[1] > 0.0;
+        let agree = |u: &[f64], v: &[f64], rho_a: &[f64], rho_b: &[f64]| {
+            dots_with_sum([u, v, rho_a, rho_b])
+                .iter()
+                .all(|&dot| dot > 0.0)
+        };
         let (sum, goes_on) = match (a.sum, b.sum) {
             (Some(sum_a), Some(sum_b)) => {
                 self.free_sums.push(sum_b);
-                let mut rho = std::mem::take(&mut self.sums[sum_a]);
+                let mut rho_a = std::mem::take(&mut self.sums[sum_a]);
                 let rho_b = self.sums[sum_b].as_slice();
                 let (a_last, b_first) = (momentum(a.last), momentum(b.first));
-                let goes_on = agree(dots_with_sum(a_first, b_first, &rho))
-                    && agree(dots_with_sum(b_last, a_last, rho_b))
-                    && agree(add_and_dots(a_first, b_last, rho_b, &mut rho));
-                self.sums[sum_a] = rho;
+                let goes_on = agree(a_first, b_last, &rho_a, rho_b)
+                    && agree(a_first, b_first, &rho_a, b_first)
+                    && agree(a_last, b_last, a_last, rho_b);
+                axpy(1.0, rho_b, &mut rho_a);
+                self.sums[sum_a] = rho_a;
                 (sum_a, goes_on)
             }
             // Two points: the three tests are one.
@@ -138,10 +143,8 @@ impl Pool {
                     self.sums.push(vec![0.0; self.dim]);
                     self.sums.len() - 1
                 });
-                (
-                    sum,
-                    agree(sum_and_dots(a_first, b_last, &mut self.sums[sum])),
-                )
+                add(a_first, b_last, &mut self.sums[sum]);
+                (sum, agree(a_first, b_last, a_first, b_last))
             }
         };
         let proposal = if choose_b(a.log_weight, b.log_weight) {

@@ -215,12 +215,19 @@ mod tests {
         assert_eq!(pool.free_points, [2]);
     }
 
-    /// rho = (1.5, 0): ends (1, 0) agree with it, yet a period lies between. Only the inner tests see that the sum
-    /// of the first two and the third point, (1, 0) + (0, 1) + (-1, 0) = (0, 1), is orthogonal to the first.
+    /// The ends (1, 0) and (2, 1) agree with rho = (1.8, 3), yet the sum of the first three, (-0.2, 2), is against the
+    /// first: only one inner test sees it, and in the opposite order only the other.
     #[test]
-    fn inner_tests_catch_a_period() {
-        let (_, _, goes_on) = joined([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [1.5, -1.0]]);
-        assert!(!goes_on);
+    fn inner_tests_see_what_the_ends_do_not() {
+        let momenta = [[1.0, 0.0], [0.0, 1.0], [-1.2, 1.0], [2.0, 1.0]];
+        let [a, b, c, d] = momenta;
+        assert!(!joined(momenta).2);
+        assert!(!joined([d, c, b, a]).2);
+        // With a third point that is not against the first all is well.
+        assert!(joined([a, b, [-0.8, 1.0], d]).2);
+        assert!(joined([d, [-0.8, 1.0], b, a]).2);
+        // The ends alone: (1, 0) is against (-0.5, 3.5), the others are not.
+        assert!(!joined([a, [0.5, 1.0], [0.0, 1.0], [-2.0, 1.5]]).2);
     }
 
     #[test]

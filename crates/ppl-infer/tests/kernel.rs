@@ -177,3 +177,23 @@ fn an_error_leaves_the_state() {
     assert!(matches!(result, Err(DensityError::Fatal(_))));
     assert_eq!(state, before);
 }
+
+#[test]
+fn what_does_not_fit_is_an_error() {
+    let known = densities::equicorrelated(3, 0.5);
+    let mut density = known.target.density();
+    let mut kernel = NutsKernel::default();
+    let error = kernel.init(&mut *density, &[0.0; 2]).unwrap_err();
+    assert_eq!(error.to_string(), "2 coordinates, wanted 3");
+    let mut state = kernel.init(&mut *density, &[0.0; 3]).unwrap();
+    let random = ChainRng::new(0, 0);
+    for metric in [
+        Metric::identity(4),
+        Metric::dense(ndarray::Array2::eye(4)).unwrap(),
+    ] {
+        let error = kernel
+            .step(&mut *density, &params(0.1, metric), &random, &mut state)
+            .unwrap_err();
+        assert_eq!(error.to_string(), "4 coordinates, wanted 3");
+    }
+}

@@ -9,6 +9,14 @@ pub enum DensityError {
     /// The density is not finite here, or its evaluation failed for reasons that depend on the point: a divergence.
     #[error("the log-density is not finite at this point")]
     NotFinite,
+    /// A point, or a metric, that does not fit the density.
+    #[error("{got} coordinates, wanted {wanted}")]
+    Dimension {
+        /// Coordinates of what was given.
+        got: usize,
+        /// Coordinates of the density.
+        wanted: usize,
+    },
     /// The target itself is broken: the run ends, what was drawn so far is kept.
     #[error("{0}")]
     Fatal(std::sync::Arc<dyn std::error::Error + Send + Sync>),

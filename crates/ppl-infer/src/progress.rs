@@ -199,7 +199,7 @@ mod tests {
             step_size: 0.25,
             n_steps: 7,
             diverging: false,
-            total_steps,
+            gradients,
             divergences: 3,
         }
     }

@@ -118,7 +118,8 @@ fn densities_that_fail() {
     from.log_density = 0.0;
     from.start(&metric);
     let mut to = Point::new(1);
-    let cases: [(&str, fn(&mut [f64]) -> Result<f64, DensityError>); 5] = [
+    type Case = (&'static str, fn(&mut [f64]) -> Result<f64, DensityError>);
+    let cases: [Case; 5] = [
         ("NaN", |_| Ok(f64::NAN)),
         ("infinite", |_| Ok(f64::INFINITY)),
         ("minus infinite", |_| Ok(f64::NEG_INFINITY)),

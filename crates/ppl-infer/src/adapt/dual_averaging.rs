@@ -43,8 +43,11 @@ impl DualAveraging {
 
     /// Learns one acceptance statistic. One that is not a number counts as 0.
     pub fn update(&mut self, acceptance: f64) {
-        // `max` before `min`: a NaN becomes 0.
-        let acceptance = acceptance.max(0.0).min(1.0);
+        let acceptance = if acceptance.is_nan() {
+            0.0
+        } else {
+            acceptance.clamp(0.0, 1.0)
+        };
         self.count += 1.0;
         let eta = 1.0 / (self.count + T0);
         self.shortfall = (1.0 - eta) * self.shortfall + eta * (self.target - acceptance);

@@ -64,7 +64,8 @@ impl Point {
 /// Where the density is not finite or not defined `to.energy` is infinite, for the caller to take as a divergence.
 ///
 /// # Errors
-/// Whatever the density returns but [`DensityError::NotFinite`].
+/// [`DensityError::Dimension`] where the metric does not fit the points; whatever the density returns but
+/// [`DensityError::NotFinite`].
 pub fn leapfrog(
     density: &mut dyn LogDensity,
     metric: &Metric,
@@ -72,20 +73,24 @@ pub fn leapfrog(
     from: &Point,
     to: &mut Point,
 ) -> Result<(), DensityError> {
+    for point in [from, &*to] {
+        if point.position.len() != metric.dim() {
+            return Err(DensityError::Dimension {
+                got: metric.dim(),
+                wanted: point.position.len(),
+            });
+        }
+    }
     to.index = from.index + if step < 0.0 { -1 } else { 1 };
     match metric {
         Metric::Diagonal(diagonal) => {
-            let scale = diagonal.scale();
-            let (q, z) = (&mut to.position, &mut to.momentum);
+            let start = [&from.position[..], &from.momentum, &from.gradient];
             kick_drift(
-                0.5 * step,
                 step,
-                scale,
-                &from.position,
-                &from.momentum,
-                &from.gradient,
-                q,
-                z,
+                diagonal.scale(),
+                start,
+                &mut to.position,
+                &mut to.momentum,
             );
         }
         Metric::Dense(dense) => drift_dense(dense, step, from, to),

@@ -59,8 +59,15 @@ impl GradientState {
     /// Evaluates the density at a position.
     ///
     /// # Errors
-    /// [`DensityError::NotFinite`] where value or gradient is not finite; whatever the density returns.
+    /// [`DensityError::Dimension`] where the position does not fit; [`DensityError::NotFinite`] where value or
+    /// gradient is not finite; whatever the density returns.
     pub fn at(density: &mut dyn LogDensity, position: &[f64]) -> Result<Self, DensityError> {
+        if position.len() != density.dim() {
+            return Err(DensityError::Dimension {
+                got: position.len(),
+                wanted: density.dim(),
+            });
+        }
         let mut gradient = vec![0.0; position.len()];
         let log_density = density.evaluate(position, &mut gradient)?;
         if !log_density.is_finite() || gradient.iter().any(|g| !g.is_finite()) {

@@ -116,6 +116,15 @@ pub struct NutsKernel {
     pending: Vec<Tree>,
 }
 
+/// What moves the points of one transition.
+struct Flow<'a> {
+    density: &'a mut dyn LogDensity,
+    metric: &'a Metric,
+    /// Signed step size.
+    step: f64,
+    initial_energy: f64,
+}
+
 /// What became of a half.
 enum Growth {
     Complete(Tree),
@@ -133,9 +142,9 @@ struct Tally {
 
 impl Tally {
     fn add(&mut self, log_weight: f64) {
-        self.acceptance += log_weight.min(0.0).exp();
         // 2 min(1, w) / (1 + w) is the same for w and 1 / w: take the one below 1.
         let w = (-log_weight.abs()).exp();
+        self.acceptance += if log_weight > 0.0 { 1.0 } else { w };
         self.symmetric += 2.0 * w / (1.0 + w);
         self.n_steps += 1;
     }
@@ -154,23 +163,20 @@ impl NutsKernel {
     /// Builds 2^depth points beyond the last point of `trajectory`, joining equal halves as they complete.
     fn grow(
         &mut self,
-        density: &mut dyn LogDensity,
-        move_by: (&Metric, f64),
+        flow: &mut Flow<'_>,
         trajectory: Tree,
         depth: usize,
-        initial_energy: f64,
         choices: &mut Philox,
         tally: &mut Tally,
     ) -> Result<Growth, DensityError> {
-        let (metric, step) = move_by;
         self.pending.clear();
         let mut end = trajectory.last;
         let mut n = 0usize;
         loop {
             let mut tree = self.pool.leaf();
             let (from, to) = self.pool.pair(end, tree.last);
-            leapfrog(density, metric, step, from, to)?;
-            let energy_error = to.energy - initial_energy;
+            leapfrog(flow.density, flow.metric, flow.step, from, to)?;
+            let energy_error = to.energy - flow.initial_energy;
             tree.log_weight = -energy_error;
             tally.add(-energy_error);
             if energy_error > self.config.max_energy_error {
@@ -234,27 +240,23 @@ impl Kernel for NutsKernel {
             .stream(Purpose::Momentum)
             .fill_standard_normal(&mut start.momentum);
         start.start(&params.metric);
-        let initial_energy = start.energy;
 
+        let mut flow = Flow {
+            density,
+            metric: &params.metric,
+            step: step_size,
+            initial_energy: start.energy,
+        };
         let mut tally = Tally::default();
         let mut divergence = None;
         let mut depth = 0;
-        let mut forward = true;
         while depth < self.config.max_depth {
-            if (choices.uniform() < 0.5) != forward {
-                forward = !forward;
+            let forward = choices.uniform() < 0.5;
+            if forward != (flow.step > 0.0) {
+                flow.step = -flow.step;
                 trajectory = trajectory.reversed();
             }
-            let move_by = (&params.metric, if forward { step_size } else { -step_size });
-            let half = match self.grow(
-                density,
-                move_by,
-                trajectory,
-                depth,
-                initial_energy,
-                &mut choices,
-                &mut tally,
-            )? {
+            let half = match self.grow(&mut flow, trajectory, depth, &mut choices, &mut tally)? {
                 Growth::Complete(half) => half,
                 Growth::Turning => break,
                 Growth::Diverging(found) => {

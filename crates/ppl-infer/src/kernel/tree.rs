@@ -1,7 +1,7 @@
 //! Trajectories of NUTS: pooled points, and joining two trajectories under the generalised U-turn criterion.
 
 use crate::dynamics::Point;
-use crate::dynamics::vector::{Ends, join_points, join_trees};
+use crate::dynamics::vector::{add, axpy, dots_with_sum};
 
 /// A point of the [`Pool`].
 pub(super) type PointId = usize;
@@ -105,13 +105,6 @@ impl Pool {
         }
     }
 
-    fn new_sum(&mut self) -> SumId {
-        self.free_sums.pop().unwrap_or_else(|| {
-            self.sums.push(vec![0.0; self.dim]);
-            self.sums.len() - 1
-        })
-    }
-
     /// Joins `a` and `b`, as many points each, where the last of `a` precedes the first of `b`. The proposal is b's
     /// if `choose_b` says so, told the log-weights of `a` and `b`.
     ///
@@ -125,30 +118,33 @@ impl Pool {
         choose_b: impl FnOnce(f64, f64) -> bool,
     ) -> (Tree, bool) {
         let momentum = |id: PointId| self.points[id].momentum.as_slice();
+        let (a_first, b_last) = (momentum(a.first), momentum(b.last));
+        let agree = |u: &[f64], v: &[f64], rho_a: &[f64], rho_b: &[f64]| {
+            dots_with_sum([u, v, rho_a, rho_b])
+                .iter()
+                .all(|&dot| dot > 0.0)
+        };
         let (sum, goes_on) = match (a.sum, b.sum) {
-            (Some(sum), Some(sum_b)) => {
-                let mut rho = std::mem::take(&mut self.sums[sum]);
-                let (ends_a, ends_b) = (
-                    Ends {
-                        first: momentum(a.first),
-                        last: momentum(a.last),
-                    },
-                    Ends {
-                        first: momentum(b.first),
-                        last: momentum(b.last),
-                    },
-                );
-                let dots = join_trees(ends_a, &mut rho, ends_b, &self.sums[sum_b]);
-                self.sums[sum] = rho;
+            (Some(sum_a), Some(sum_b)) => {
                 self.free_sums.push(sum_b);
-                (sum, dots.iter().all(|&dot| dot > 0.0))
+                let mut rho_a = std::mem::take(&mut self.sums[sum_a]);
+                let rho_b = self.sums[sum_b].as_slice();
+                let (a_last, b_first) = (momentum(a.last), momentum(b.first));
+                let goes_on = agree(a_first, b_last, &rho_a, rho_b)
+                    && agree(a_first, b_first, &rho_a, b_first)
+                    && agree(a_last, b_last, a_last, rho_b);
+                axpy(1.0, rho_b, &mut rho_a);
+                self.sums[sum_a] = rho_a;
+                (sum_a, goes_on)
             }
             // Two points: the three tests are one.
             _ => {
-                let sum = self.new_sum();
-                let momentum = |id: PointId| self.points[id].momentum.as_slice();
-                let dots = join_points(momentum(a.first), momentum(b.first), &mut self.sums[sum]);
-                (sum, dots.iter().all(|&dot| dot > 0.0))
+                let sum = self.free_sums.pop().unwrap_or_else(|| {
+                    self.sums.push(vec![0.0; self.dim]);
+                    self.sums.len() - 1
+                });
+                add(a_first, b_last, &mut self.sums[sum]);
+                (sum, agree(a_first, b_last, a_first, b_last))
             }
         };
         let proposal = if choose_b(a.log_weight, b.log_weight) {
@@ -219,12 +215,19 @@ mod tests {
         assert_eq!(pool.free_points, [2]);
     }
 
-    /// rho = (1.5, 0): ends (1, 0) agree with it, yet a period lies between. Only the inner tests see that the sum
-    /// of the first two and the third point, (1, 0) + (0, 1) + (-1, 0) = (0, 1), is orthogonal to the first.
+    /// The ends (1, 0) and (2, 1) agree with rho = (1.8, 3), yet the sum of the first three, (-0.2, 2), is against the
+    /// first: only one inner test sees it, and in the opposite order only the other.
     #[test]
-    fn inner_tests_catch_a_period() {
-        let (_, _, goes_on) = joined([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [1.5, -1.0]]);
-        assert!(!goes_on);
+    fn inner_tests_see_what_the_ends_do_not() {
+        let momenta = [[1.0, 0.0], [0.0, 1.0], [-1.2, 1.0], [2.0, 1.0]];
+        let [a, b, c, d] = momenta;
+        assert!(!joined(momenta).2);
+        assert!(!joined([d, c, b, a]).2);
+        // With a third point that is not against the first all is well.
+        assert!(joined([a, b, [-0.8, 1.0], d]).2);
+        assert!(joined([d, [-0.8, 1.0], b, a]).2);
+        // The ends alone: (1, 0) is against (-0.5, 3.5), the others are not.
+        assert!(!joined([a, [0.5, 1.0], [0.0, 1.0], [-2.0, 1.5]]).2);
     }
 
     #[test]

@@ -3,13 +3,15 @@
 use ppl_autodiff::random::{Philox, Purpose};
 use ppl_infer::density::{DensityError, LogDensity, Target};
 
+type Evaluation = Result<f64, DensityError>;
+
 /// A function of (point, gradient to write) as a target.
 pub struct Function<F> {
     dim: usize,
     f: F,
 }
 
-impl<F: Fn(&[f64], &mut [f64]) -> Result<f64, DensityError> + Sync> Function<F> {
+impl<F: Fn(&[f64], &mut [f64]) -> Evaluation + Sync> Function<F> {
     pub fn new(dim: usize, f: F) -> Self {
         Self { dim, f }
     }
@@ -22,18 +24,16 @@ impl<F: Fn(&[f64], &mut [f64]) -> Result<f64, DensityError> + Sync> Function<F> 
 
 pub struct Evaluator<'a, F>(&'a Function<F>);
 
-impl<F: Fn(&[f64], &mut [f64]) -> Result<f64, DensityError> + Sync> LogDensity
-    for Evaluator<'_, F>
-{
+impl<F: Fn(&[f64], &mut [f64]) -> Evaluation + Sync> LogDensity for Evaluator<'_, F> {
     fn dim(&self) -> usize {
         self.0.dim
     }
-    fn evaluate(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError> {
+    fn evaluate(&mut self, x: &[f64], gradient: &mut [f64]) -> Evaluation {
         (self.0.f)(x, gradient)
     }
 }
 
-impl<F: Fn(&[f64], &mut [f64]) -> Result<f64, DensityError> + Sync> Target for Function<F> {
+impl<F: Fn(&[f64], &mut [f64]) -> Evaluation + Sync> Target for Function<F> {
     fn dim(&self) -> usize {
         self.dim
     }
@@ -140,9 +140,7 @@ pub fn funnel(dim: usize) -> Known {
 
 /// Posterior of a logistic regression with standard normal weights, 200 made rows of correlated, unequally scaled
 /// predictors.
-pub fn logistic(
-    dim: usize,
-) -> Function<impl Fn(&[f64], &mut [f64]) -> Result<f64, DensityError> + Sync> {
+pub fn logistic(dim: usize) -> Box<dyn Target> {
     let mut random = Philox::new(5, Purpose::PriorPredictive, 0, 0);
     let rows: Vec<(Vec<f64>, f64)> = (0..200)
         .map(|_| {
@@ -164,7 +162,7 @@ pub fn logistic(
             )
         })
         .collect();
-    Function::new(dim, move |w, g| {
+    Box::new(Function::new(dim, move |w, g| {
         let mut log_density = -0.5 * w.iter().map(|w| w * w / 100.0).sum::<f64>();
         g.iter_mut().zip(w).for_each(|(g, w)| *g = -w / 100.0);
         for (row, y) in &rows {
@@ -174,15 +172,14 @@ pub fn logistic(
             g.iter_mut().zip(row).for_each(|(g, x)| *g += residual * x);
         }
         Ok(log_density)
-    })
+    }))
 }
 
 /// Rubin's eight schools, non-centred: mu ~ N(0, 5), tau ~ half-Cauchy(5) by its logarithm, eta_i ~ N(0, 1).
-pub fn eight_schools() -> Function<impl Fn(&[f64], &mut [f64]) -> Result<f64, DensityError> + Sync>
-{
+pub fn eight_schools() -> Box<dyn Target> {
     const Y: [f64; 8] = [28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0];
     const S: [f64; 8] = [15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0];
-    Function::new(10, |x, g| {
+    Box::new(Function::new(10, |x, g| {
         let (mu, log_tau) = (x[0], x[1]);
         let tau = log_tau.exp();
         let mut log_density = -mu * mu / 50.0 - (tau * tau / 25.0).ln_1p() + log_tau;
@@ -197,5 +194,5 @@ pub fn eight_schools() -> Function<impl Fn(&[f64], &mut [f64]) -> Result<f64, De
             g[2 + i] = -eta + residual * tau;
         }
         Ok(log_density)
-    })
+    }))
 }

@@ -1,0 +1,69 @@
+//! A step of NUTS allocates nothing once its pool has grown.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ppl_infer::dynamics::Metric;
+use ppl_infer::kernel::Kernel;
+use ppl_infer::kernel::nuts::{NutsKernel, NutsParams};
+use ppl_infer::random::ChainRng;
+
+mod common;
+use common::densities;
+
+struct Counting;
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise is the system allocator's.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is the system allocator's.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn steps_do_not_allocate() {
+    let known = densities::normal("normal", vec![0.0; 30], vec![1.0; 30]);
+    let mut density = known.target.density();
+    let dense = Metric::dense(ndarray::Array2::eye(30)).unwrap();
+    for metric in [Metric::identity(30), dense] {
+        let mut kernel = NutsKernel::default();
+        // Depth 6 or so: enough for many joins.
+        let params = NutsParams {
+            step_size: 0.05,
+            jitter: 0.1,
+            metric,
+        };
+        let mut state = kernel.init(&mut *density, &[0.1; 30]).unwrap();
+        let mut steps = |from: u32, to: u32| {
+            let before = COUNT.load(Ordering::Relaxed);
+            let mut leapfrogs = 0;
+            for i in from..to {
+                let random = ChainRng::new(0, 0).at(i);
+                leapfrogs += kernel
+                    .step(&mut *density, &params, &random, &mut state)
+                    .unwrap()
+                    .n_steps;
+            }
+            (COUNT.load(Ordering::Relaxed) - before, leapfrogs)
+        };
+        let (first, _) = steps(0, 100);
+        let (later, leapfrogs) = steps(100, 200);
+        assert!(first > 0 && leapfrogs > 3000, "{leapfrogs} leapfrog steps");
+        // The test harness may allocate once or twice beside us.
+        assert!(
+            later <= 2,
+            "{later} allocations in {leapfrogs} leapfrog steps"
+        );
+    }
+}

@@ -1,0 +1,237 @@
+//! NUTS on laws with known moments: means and variances within four Monte Carlo standard errors.
+//!
+//! Each check errs with probability 6e-5; the seed is fixed, so a failure is a change of the sampler.
+
+use std::sync::atomic::AtomicBool;
+
+use ppl_infer::adapt::MetricAdaptation::{self, FisherDiagonal, StanDense, StanDiagonal};
+use ppl_infer::chain::{ChainDraws, Outcome};
+use ppl_infer::density::Target;
+use ppl_infer::observe::Silent;
+use ppl_infer::runner::Nuts;
+
+mod common;
+use common::densities::{self, Function, Known};
+use common::{effective_size, values, z_score};
+
+const ALL: [MetricAdaptation; 3] = [FisherDiagonal, StanDiagonal, StanDense];
+
+fn sample(settings: Nuts, target: &dyn Target) -> Vec<ChainDraws> {
+    let chains = settings
+        .sample_chains(target, &Silent, &AtomicBool::new(false))
+        .unwrap();
+    for chain in &chains {
+        assert!(
+            matches!(chain.outcome, Outcome::Complete),
+            "{:?}",
+            chain.outcome
+        );
+        assert_eq!(chain.kernel, "NUTS");
+    }
+    chains
+}
+
+/// Checks means and variances, and that there is some efficiency to speak of.
+fn check(known: &Known, chains: &[ChainDraws], least_ess: f64) {
+    for (j, (mean, variance)) in known.means.iter().zip(&known.variances).enumerate() {
+        let draws = values(chains, |x| x[j]);
+        let squares = values(chains, |x| (x[j] - mean).powi(2));
+        let (z_mean, z_variance) = (z_score(&draws, *mean), z_score(&squares, *variance));
+        assert!(
+            z_mean.abs() < 4.0,
+            "{} mean {j}: {z_mean} standard errors",
+            known.name
+        );
+        assert!(
+            z_variance.abs() < 4.0,
+            "{} variance {j}: {z_variance} standard errors",
+            known.name
+        );
+        let ess = effective_size(&draws);
+        assert!(
+            ess > least_ess,
+            "{} coordinate {j}: effective size {ess} of {}",
+            known.name,
+            4 * chains[0].stats.len()
+        );
+    }
+}
+
+#[test]
+fn normal_in_one_dimension() {
+    let known = densities::normal("normal", vec![-3.0], vec![0.02]);
+    for metric in ALL {
+        check(
+            &known,
+            &sample(Nuts::new().metric(metric), &*known.target),
+            1000.0,
+        );
+    }
+}
+
+#[test]
+fn correlated_normal() {
+    let known = densities::equicorrelated(10, 0.9);
+    for metric in ALL {
+        // No diagonal helps against correlation.
+        let least_ess = if metric == StanDense { 2000.0 } else { 250.0 };
+        check(
+            &known,
+            &sample(Nuts::new().metric(metric), &*known.target),
+            least_ess,
+        );
+    }
+}
+
+#[test]
+fn ill_conditioned_normal() {
+    let known = densities::normal(
+        "ill-conditioned",
+        vec![1.0; 20],
+        densities::log_scales(20, 3.0),
+    );
+    for metric in ALL {
+        let chains = sample(Nuts::new().metric(metric), &*known.target);
+        check(&known, &chains, 1500.0);
+        let deepest = chains.iter().flat_map(|c| &c.stats).map(|s| s.depth).max();
+        assert!(deepest <= Some(5), "{metric:?}: depth {deepest:?}");
+    }
+}
+
+#[test]
+fn student_t_with_five_degrees_of_freedom() {
+    // Of the square of a t(5) only the mean and, barely, the variance exist: more draws.
+    let known = densities::student_t(5, 5.0);
+    for metric in ALL {
+        check(
+            &known,
+            &sample(Nuts::new().metric(metric).draws(4000), &*known.target),
+            4000.0,
+        );
+    }
+}
+
+/// v = 3 z0, x_i = e^{v/2} z_i with z standard normal: log x_i^2 = v + log z_i^2 has mean -1.27036 and variance
+/// 9 + pi^2/2 (log of a chi-square with one degree of freedom: mean psi(1/2) + ln 2, variance psi'(1/2)).
+#[test]
+fn funnel_non_centred() {
+    let known = densities::normal("funnel, non-centred", vec![0.0; 10], vec![1.0; 10]);
+    for metric in ALL {
+        let chains = sample(Nuts::new().metric(metric), &*known.target);
+        check(&known, &chains, 1500.0);
+        let mean = -1.270_362_845_461_478;
+        for i in 1..10 {
+            let log_square = |x: &[f64]| 3.0 * x[0] + (x[i] * x[i]).ln();
+            assert!(z_score(&values(&chains, log_square), mean).abs() < 4.0);
+            let variance = 9.0 + std::f64::consts::PI.powi(2) / 2.0;
+            assert!(
+                z_score(
+                    &values(&chains, |x| (log_square(x) - mean).powi(2)),
+                    variance
+                )
+                .abs()
+                    < 4.0
+            );
+        }
+    }
+}
+
+/// The density is NaN where x0 < 0: half-normal with mean sqrt(2/pi) and variance 1 - 2/pi. Half of the starting
+/// points fail, every step across the border is a divergence, and the draws are right all the same.
+#[test]
+fn undefined_in_a_half_space() {
+    let target = Function::new(2, |x, g| {
+        g.copy_from_slice(&[-x[0], -x[1]]);
+        Ok(if x[0] < 0.0 {
+            f64::NAN
+        } else {
+            -0.5 * (x[0] * x[0] + x[1] * x[1])
+        })
+    });
+    let share = std::f64::consts::FRAC_2_PI;
+    let known = Known {
+        name: "half-space",
+        target: Box::new(target),
+        means: vec![share.sqrt(), 0.0],
+        variances: vec![1.0 - share, 1.0],
+    };
+    for metric in ALL {
+        let chains = sample(Nuts::new().metric(metric).draws(4000), &*known.target);
+        check(&known, &chains, 300.0);
+        for chain in &chains {
+            assert!(!chain.divergences.is_empty());
+            assert_eq!(
+                chain.divergences.len(),
+                chain.stats.iter().filter(|s| s.diverging).count()
+            );
+            for (draw, divergence) in &chain.divergences {
+                assert!(chain.stats[*draw].diverging);
+                assert!(divergence.energy_error == f64::INFINITY && divergence.start[0] > 0.0);
+            }
+            assert!(chain.draws.column(0).iter().all(|x| *x > 0.0));
+        }
+    }
+}
+
+/// Means of posteriordb's reference draws for eight_schools-eight_schools_noncentered (10 000 draws), with their own
+/// standard errors.
+#[test]
+fn eight_schools() {
+    let target = densities::eight_schools();
+    let theta = |x: &[f64], i: usize| x[0] + x[1].exp() * x[1 + i];
+    for metric in ALL {
+        let chains = sample(Nuts::new().metric(metric).target_acceptance(0.9), &*target);
+        let check = |draws: Vec<Vec<f64>>, mean: f64, mcse: f64| {
+            // z of the difference: our standard error, and theirs.
+            let z = z_score(&draws, mean);
+            let all = draws.concat();
+            let ours = (all.iter().sum::<f64>() / all.len() as f64 - mean) / z;
+            assert!(
+                (z * ours).abs() < 4.0 * ours.hypot(mcse),
+                "{metric:?}: {z} standard errors from {mean}"
+            );
+        };
+        check(values(&chains, |x| x[0]), 4.410_518_3, 0.033_037_471);
+        check(values(&chains, |x| x[1].exp()), 3.602_059_5, 0.031_861_514);
+        check(values(&chains, |x| theta(x, 1)), 6.150_502_3, 0.055_737_528);
+        check(values(&chains, |x| theta(x, 8)), 4.883_996_9, 0.054_251_161);
+    }
+}
+
+/// Jitter changes the step size and not the law.
+#[test]
+fn jittered_steps() {
+    let known = densities::equicorrelated(4, 0.5);
+    check(
+        &known,
+        &sample(Nuts::new().step_size_jitter(0.3), &*known.target),
+        1000.0,
+    );
+}
+
+/// The statistic that adaptation drives to its target gets there: its mean over draws is within 0.05 of it.
+#[test]
+fn acceptance_is_as_asked_for() {
+    let known = densities::normal("normal", vec![0.0; 50], vec![1.0; 50]);
+    for target in [0.7, 0.8, 0.95] {
+        let chains = sample(Nuts::new().target_acceptance(target), &*known.target);
+        let stats: Vec<f64> = chains
+            .iter()
+            .flat_map(|c| &c.stats)
+            .map(|s| s.acceptance)
+            .collect();
+        let mean = stats.iter().sum::<f64>() / stats.len() as f64;
+        assert!((mean - target).abs() < 0.05, "{mean} against {target}");
+    }
+}
+
+/// No coordinates: every draw is the empty point, and nothing loops for ever.
+#[test]
+fn nothing_to_sample() {
+    let target = Function::new(0, |_, _| Ok(1.5));
+    for metric in ALL {
+        let chains = sample(Nuts::new().metric(metric).warmup(30).draws(7), &target);
+        assert_eq!(chains[0].draws.dim(), (7, 0));
+        assert!(chains[0].stats.iter().all(|s| s.log_density == 1.5));
+    }
+}

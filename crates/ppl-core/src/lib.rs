@@ -1,9 +1,23 @@
 //! The modelling language: sites, plates, distributions, supports and transforms.
+//!
+//! A model is an ordinary function with [`sample!`] and [`observe!`] in it; [`model!`] makes calling it return a
+//! [`Model`], which inference traces and compiles. Nothing in the code of a model names an algorithm.
 
 pub mod dist;
+pub mod error;
+mod macros;
+pub mod model;
+pub mod observed;
+pub mod plate;
+pub mod run;
+pub mod site;
 pub mod support;
 pub mod transform;
 
 pub use dist::Distribution;
+pub use error::{ModelError, SiteError};
+pub use model::{Model, ModelTrace};
+pub use run::{Kind, Site, Values};
+pub use site::{deterministic, factor, observe, sample};
 pub use support::Support;
 pub use transform::Transform;

@@ -46,7 +46,7 @@ fn measure(name: &str, target: &dyn Target, warmup: usize, metric: MetricAdaptat
             ess,
             ess / (all - warm) as f64,
             ess / all as f64,
-            stats().map(|s| s.acceptance).sum::<f64>() / count,
+            stats().map(|s| s.acceptance_rate).sum::<f64>() / count,
             stats().filter(|s| s.diverging).count() as f64,
         ];
         columns.iter_mut().zip(row).for_each(|(c, x)| c.push(x));

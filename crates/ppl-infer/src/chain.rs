@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use ndarray::{Array2, s};
+use ppl_diagnostics::DrawStats;
 use thiserror::Error;
 
 use crate::adapt::{Warmup, WarmupConfig, WarmupError};
@@ -38,25 +39,6 @@ pub enum Outcome {
     Interrupted,
     /// Because of an error; the draws so far are kept.
     Failed(ChainError),
-}
-
-/// Statistics of one draw.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct DrawStats {
-    /// The log-density of the draw.
-    pub log_density: f64,
-    /// The mean acceptance probability over the trajectory.
-    pub acceptance: f64,
-    /// The step size, without jitter.
-    pub step_size: f64,
-    /// Number of completed doublings.
-    pub depth: usize,
-    /// Number of leapfrog steps.
-    pub n_steps: usize,
-    /// Whether the trajectory diverged.
-    pub diverging: bool,
-    /// The energy of the draw.
-    pub energy: f64,
 }
 
 /// The draws of one chain and what is known about them.
@@ -209,10 +191,10 @@ impl ChainRun<'_> {
             chain.gradients += info.n_steps;
             chain.stats.push(DrawStats {
                 log_density: info.log_density,
-                acceptance: info.acceptance,
+                acceptance_rate: info.acceptance,
                 step_size: params.step_size,
-                depth: info.depth,
-                n_steps: info.n_steps,
+                tree_depth: info.depth as u32,
+                n_steps: info.n_steps as u32,
                 diverging: info.diverging(),
                 energy: info.energy,
             });

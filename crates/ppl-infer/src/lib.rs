@@ -1,12 +1,26 @@
 //! Inference: NUTS, the runner of chains, posteriors and predictions.
+//!
+//! [`Nuts::run`] takes a model to its [`Posterior`]: the model is compiled to a log-density with gradient
+//! ([`compiled`]), chains run over any such [`density`], draws are mapped back to the model's sites.
 
 pub mod adapt;
 pub mod chain;
+pub mod compiled;
 pub mod density;
 pub mod dynamics;
+pub mod error;
+mod fit;
 pub mod init;
 pub mod kernel;
 pub mod observe;
+pub mod posterior;
+pub mod predictive;
 pub mod progress;
 pub mod random;
+pub mod reduce;
 pub mod runner;
+
+pub use error::InferError;
+pub use posterior::{Concern, Posterior};
+pub use predictive::{Predictive, prior_predictive};
+pub use runner::Nuts;

@@ -175,6 +175,16 @@ impl Nuts {
         }
     }
 
+    /// The seed in use.
+    pub(crate) fn seed_value(&self) -> u64 {
+        self.seed
+    }
+
+    /// The largest number of doublings in use.
+    pub(crate) fn max_depth_value(&self) -> u32 {
+        self.max_depth as u32
+    }
+
     /// Whether a run could begin.
     ///
     /// # Errors

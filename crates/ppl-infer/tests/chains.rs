@@ -148,7 +148,7 @@ fn parameters_are_frozen_after_warmup() {
                 .all(|e| e.step_size == frozen.step_size)
         );
         assert!(chain.stats.iter().all(|s| s.step_size == frozen.step_size));
-        let steps: usize = chain.stats.iter().map(|s| s.n_steps).sum();
+        let steps: usize = chain.stats.iter().map(|s| s.n_steps as usize).sum();
         assert_eq!(chain.gradients, chain.warmup_gradients + steps);
         assert_eq!(events[139].gradients, chain.gradients);
     }

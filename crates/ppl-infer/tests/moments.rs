@@ -93,7 +93,7 @@ fn ill_conditioned_normal() {
     for metric in ALL {
         let chains = sample(Nuts::new().metric(metric), &*known.target);
         check(&known, &chains, 1500.0);
-        let deepest = chains.iter().flat_map(|c| &c.stats).map(|s| s.depth).max();
+        let deepest = chains.iter().flat_map(|c| &c.stats).map(|s| s.tree_depth).max();
         assert!(deepest <= Some(5), "{metric:?}: depth {deepest:?}");
     }
 }
@@ -218,7 +218,7 @@ fn acceptance_is_as_asked_for() {
         let stats: Vec<f64> = chains
             .iter()
             .flat_map(|c| &c.stats)
-            .map(|s| s.acceptance)
+            .map(|s| s.acceptance_rate)
             .collect();
         let mean = stats.iter().sum::<f64>() / stats.len() as f64;
         assert!((mean - target).abs() < 0.05, "{mean} against {target}");

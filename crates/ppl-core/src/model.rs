@@ -1,0 +1,198 @@
+//! Models: functions with sites, traced when somebody asks for something.
+
+use std::fmt;
+
+use ppl_autodiff::dynamic::Reader;
+use ppl_autodiff::random::Key;
+use ppl_autodiff::{Trace, Traced, Var, attribute_to};
+
+use crate::error::ModelError;
+use crate::run::{Kind, Site, Values, with_run};
+
+/// A function with sites and its data. Usually made by [`model!`](crate::model!).
+pub trait Model: Send + Sync {
+    /// The name, for errors.
+    fn name(&self) -> &str;
+
+    /// Runs the function. Sites and operations go to the run that asked for it.
+    fn run(&self);
+}
+
+impl<M: Model + ?Sized> Model for &M {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+    fn run(&self) {
+        (**self).run();
+    }
+}
+
+/// A model made of a closure.
+///
+/// ```
+/// use ppl_core::dist::Normal;
+/// use ppl_core::model::{FnModel, Model, ModelTrace};
+/// let model = FnModel::new("one", || {
+///     ppl_core::sample("x", || Normal::new(0.0, 1.0));
+/// });
+/// let trace = ModelTrace::unconstrained(&model, &[])?;
+/// assert_eq!(trace.sites()[0].name, "x");
+/// # Ok::<(), ppl_core::ModelError>(())
+/// ```
+#[derive(Clone)]
+pub struct FnModel<F> {
+    name: &'static str,
+    function: F,
+}
+
+impl<R, F: Fn() -> R + Send + Sync> FnModel<F> {
+    /// A model with a name for errors.
+    pub fn new(name: &'static str, function: F) -> Self {
+        Self { name, function }
+    }
+}
+
+impl<F> fmt::Debug for FnModel<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "model `{}`", self.name)
+    }
+}
+
+impl<R, F: Fn() -> R + Send + Sync> Model for FnModel<F> {
+    fn name(&self) -> &str {
+        self.name
+    }
+    fn run(&self) {
+        (self.function)();
+    }
+}
+
+/// The terms of a model's log-density, each summed over its sites. Which of them an algorithm wants is its business;
+/// that none is counted twice is settled here.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// The log-density of latent sites and factors.
+    pub prior: Var,
+    /// The log-density of data.
+    pub likelihood: Var,
+    /// The log-Jacobian of the transforms.
+    pub log_det: Var,
+}
+
+impl Terms {
+    /// The log-density over unconstrained space.
+    pub fn log_density(&self) -> Var {
+        self.prior + self.likelihood + self.log_det
+    }
+}
+
+/// One recorded run of a model.
+pub struct ModelTrace {
+    traced: Traced,
+    sites: Vec<Site>,
+}
+
+impl ModelTrace {
+    /// Runs a model over unconstrained space; values are read at `point`, which counts as filled up with zeros.
+    ///
+    /// # Errors
+    /// The first mistake in the model.
+    pub fn unconstrained(model: &dyn Model, point: &[f64]) -> Result<Self, ModelError> {
+        Self::record(model, Values::Unconstrained, Trace::default().point(&[point]))
+    }
+
+    /// As [`ModelTrace::unconstrained`], for repeated runs that read values: `reader` keeps the programs for that.
+    ///
+    /// # Errors
+    /// The first mistake in the model.
+    pub fn unconstrained_with(model: &dyn Model, point: &[f64], reader: Reader) -> Result<Self, ModelError> {
+        Self::record(model, Values::Unconstrained, Trace::default().point(&[point]).reader(reader))
+    }
+
+    /// Runs a model forwards: sites are given or drawn. Values are read at `point` with the draws of `key`.
+    ///
+    /// # Errors
+    /// The first mistake in the model.
+    pub fn forward(model: &dyn Model, values: Values, point: &[f64], key: Key) -> Result<Self, ModelError> {
+        Self::record(model, values, Trace::default().point(&[point]).key(key))
+    }
+
+    fn record(model: &dyn Model, values: Values, trace: Trace) -> Result<Self, ModelError> {
+        let (((), sites), traced) = trace.model(model.name()).run(|| with_run(values, || model.run()))?;
+        Ok(Self { traced, sites })
+    }
+
+    /// The sites in the order in which the function met them.
+    pub fn sites(&self) -> &[Site] {
+        &self.sites
+    }
+
+    /// The tape with what was recorded.
+    pub fn traced(&self) -> &Traced {
+        &self.traced
+    }
+
+    /// Whether the function read a value.
+    pub fn is_dynamic(&self) -> bool {
+        self.traced.is_dynamic()
+    }
+
+    /// Records more on the tape of this run.
+    ///
+    /// # Errors
+    /// The first mistake in `f`.
+    pub fn extend<R>(self, f: impl FnOnce(&[Site]) -> R) -> Result<(R, Self), ModelError> {
+        let Self { traced, sites } = self;
+        let (result, traced) = traced.extend(|| f(&sites))?;
+        Ok((result, Self { traced, sites }))
+    }
+
+    /// Records the terms of the log-density.
+    ///
+    /// # Errors
+    /// The first mistake in a term.
+    pub fn terms(self) -> Result<(Terms, Self), ModelError> {
+        self.extend(|sites| {
+            let total = |pick: &dyn Fn(&Site) -> Option<Var>| {
+                sites.iter().filter_map(|s| attribute_to(s.location, || Some(pick(s)?.sum()))).sum::<Var>()
+            };
+            Terms {
+                prior: total(&|s| s.log_prob.filter(|_| s.kind != Kind::Observed)),
+                likelihood: total(&|s| s.log_prob.filter(|_| s.kind == Kind::Observed)),
+                log_det: total(&|s| s.unconstrained.map(|(_, log_det)| log_det)),
+            }
+        })
+    }
+}
+
+/// That two runs of one model met the same sites.
+///
+/// # Errors
+/// [`ModelError::Changed`] for the first site that differs in name, kind, shape or support.
+pub fn same_sites(model: &dyn Model, before: &[Site], after: &[Site]) -> Result<(), ModelError> {
+    let changed = |site: &Site, change| {
+        let (model, site_name, location) = (model.name().to_owned(), site.name.clone(), site.location);
+        Err(ModelError::Changed { model, site: site_name, change, location })
+    };
+    for (a, b) in before.iter().zip(after) {
+        let support = match (&a.support, &b.support) {
+            (Some(a), Some(b)) => a.same_kind(b),
+            (None, None) => true,
+            _ => false,
+        };
+        if a.name != b.name {
+            return changed(b, "the order or the names of sites change");
+        } else if a.kind != b.kind {
+            return changed(b, "the kind of the site changes");
+        } else if a.shape != b.shape {
+            return changed(b, "the shape changes");
+        } else if !support {
+            return changed(b, "the support changes");
+        }
+    }
+    match before.len().cmp(&after.len()) {
+        std::cmp::Ordering::Less => changed(&after[before.len()], "the site appears"),
+        std::cmp::Ordering::Greater => changed(&before[after.len()], "the site disappears"),
+        std::cmp::Ordering::Equal => Ok(()),
+    }
+}

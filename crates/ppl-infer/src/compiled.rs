@@ -1,0 +1,243 @@
+//! A model compiled for inference: its log-density with gradient, and the way from coordinates to sites.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ppl_autodiff::dynamic::{Reader, signature};
+use ppl_autodiff::{Program, Shape, Var, Workspace, attribute_to, gradient};
+use ppl_core::model::same_sites;
+use ppl_core::{Kind, Model, ModelError, ModelTrace, Site};
+
+use crate::density::{DensityError, LogDensity, Target};
+use crate::error::{SiteRow, SiteTable};
+
+/// Programs kept for a function that reads values before the cache starts anew.
+const MAX_PROGRAMS: usize = 256;
+
+/// The name and the shape of a recorded site.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// The site.
+    pub name: String,
+    /// Its shape.
+    pub shape: Shape,
+}
+
+/// The programs of one path through a model's function.
+struct Path {
+    /// Coordinates in; the log-density and its gradient out.
+    density: Program<f64>,
+    /// Coordinates in; the values of the columns out.
+    values: Program<f64>,
+}
+
+/// A model compiled for inference.
+///
+/// A function that never reads a value is traced once and has one path. One that does is run again at every
+/// evaluation, and the path that it takes selects compiled programs.
+pub struct CompiledModel<'m> {
+    model: &'m dyn Model,
+    dim: usize,
+    sites: Vec<Site>,
+    columns: Vec<Column>,
+    fixed: Option<Arc<Path>>,
+    paths: Mutex<HashMap<u64, Arc<Path>>>,
+    reader: Reader,
+}
+
+/// A second point, away from zero, at which the function must meet the same sites.
+const OTHER_POINT: f64 = 0.5;
+
+impl<'m> CompiledModel<'m> {
+    /// Traces, differentiates and compiles a model.
+    ///
+    /// # Errors
+    /// The first mistake in the model; sites that change between two runs; a model without latent sites.
+    pub fn new(model: &'m dyn Model) -> Result<Self, ModelError> {
+        let reader = Reader::default();
+        let trace = ModelTrace::unconstrained_with(model, &[], reader.clone())?;
+        let dim = trace.traced().tape().slots().first().copied().unwrap_or(0);
+        if dim == 0 {
+            return Err(ModelError::NoLatents { model: model.name().to_owned() });
+        }
+        let other = ModelTrace::unconstrained_with(model, &vec![OTHER_POINT; dim], reader.clone())?;
+        same_sites(model, trace.sites(), other.sites())?;
+        let sites = trace.sites().to_vec();
+        let columns = kept(&sites).map(|s| Column { name: s.name.clone(), shape: s.shape.clone() }).collect();
+        let dynamic = trace.is_dynamic();
+        let mark = signature(trace.traced().tape(), trace.traced().tape().nodes().len() as u32);
+        let path = Arc::new(compile(trace)?);
+        let fixed = (!dynamic).then(|| path.clone());
+        Ok(Self { model, dim, sites, columns, fixed, paths: Mutex::new(HashMap::from([(mark, path)])), reader })
+    }
+
+    /// The sites whose values are recorded, in order: latent and deterministic ones.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The number of recorded values of one draw.
+    pub fn width(&self) -> usize {
+        self.columns.iter().map(|c| c.shape.size()).sum()
+    }
+
+    /// The program of the log-density and its gradient, of a function with one path; for inspection and benchmarks.
+    pub fn program(&self) -> Option<&Program<f64>> {
+        self.fixed.as_ref().map(|path| &path.density)
+    }
+
+    /// A function from coordinates to the values of the columns, one after the other, with a workspace of its own.
+    pub fn constrain(&self) -> Constrain<'_> {
+        Constrain { compiled: self, workspace: None }
+    }
+
+    /// The log-density of each site at a point.
+    ///
+    /// # Errors
+    /// The first mistake in the model.
+    pub fn table(&self, point: &[f64]) -> Result<SiteTable, ModelError> {
+        let trace = ModelTrace::unconstrained(self.model, point)?;
+        let (terms, trace) = trace.extend(|sites| {
+            sites.iter().filter_map(|s| attribute_to(s.location, || term(s))).collect::<Vec<(Var, Var)>>()
+        })?;
+        let (sums, bad): (Vec<Var>, Vec<Var>) = terms.into_iter().unzip();
+        let program = Program::<f64>::compile(trace.traced().tape(), &[&sums, &bad]);
+        let (mut sum, mut count) = (vec![0.0; sums.len()], vec![0.0; bad.len()]);
+        program.evaluate(&mut program.workspace(), &[point], &mut [&mut sum, &mut count]);
+        let rows = trace.sites().iter().filter(|s| s.log_prob.is_some()).zip(sum.iter().zip(&count)).map(|(s, (&sum, &bad))| {
+            SiteRow {
+                site: s.name.clone(),
+                distribution: s.distribution.unwrap_or_default().to_owned(),
+                shape: s.shape.to_string(),
+                location: format!("{}:{}", s.location.file(), s.location.line()),
+                log_density: sum,
+                bad: bad as usize,
+            }
+        });
+        Ok(SiteTable(rows.collect()))
+    }
+
+    /// The programs for the path that the function takes at a point.
+    fn path(&self, point: &[f64]) -> Result<Arc<Path>, ModelError> {
+        if let Some(path) = &self.fixed {
+            return Ok(path.clone());
+        }
+        let trace = ModelTrace::unconstrained_with(self.model, point, self.reader.clone())?;
+        same_sites(self.model, &self.sites, trace.sites())?;
+        let tape = trace.traced().tape();
+        let mark = signature(tape, tape.nodes().len() as u32);
+        if let Some(path) = self.lock().get(&mark) {
+            return Ok(path.clone());
+        }
+        let path = Arc::new(compile(trace)?);
+        let mut paths = self.lock();
+        if paths.len() >= MAX_PROGRAMS {
+            paths.clear();
+        }
+        paths.insert(mark, path.clone());
+        Ok(path)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Path>>> {
+        self.paths.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Latent and deterministic sites.
+fn kept(sites: &[Site]) -> impl Iterator<Item = &Site> {
+    sites.iter().filter(|s| matches!(s.kind, Kind::Latent | Kind::Deterministic))
+}
+
+/// A site's log-density with its log-Jacobian, and the number of its terms that are not finite.
+fn term(site: &Site) -> Option<(Var, Var)> {
+    let log_prob = site.log_prob?;
+    let log_det = site.unconstrained.map_or_else(|| Var::from(0.0), |(_, log_det)| log_det.sum());
+    let bad = (1.0 - log_prob.abs().lt(f64::INFINITY)).sum();
+    Some((log_prob.sum() + log_det, bad))
+}
+
+fn compile(trace: ModelTrace) -> Result<Path, ModelError> {
+    let values: Vec<Var> = kept(trace.sites()).map(|s| s.value).collect();
+    let (terms, trace) = trace.terms()?;
+    let ((density, slopes), trace) = trace.extend(|sites| {
+        let density = terms.log_density();
+        let coordinates: Vec<Var> = sites.iter().filter_map(|s| s.unconstrained.map(|(x, _)| x)).collect();
+        (density, gradient(density, &coordinates))
+    })?;
+    let tape = trace.traced().tape();
+    let density = Program::compile(tape, &[&[density], &slopes]);
+    let values = Program::compile(tape, &[&values]);
+    Ok(Path { density, values })
+}
+
+/// The workspace of a program, kept as long as the path stays the same.
+struct Held {
+    path: Arc<Path>,
+    workspace: Workspace<f64>,
+}
+
+impl Held {
+    fn renew<'h>(held: &'h mut Option<Held>, path: Arc<Path>, program: fn(&Path) -> &Program<f64>) -> &'h mut Held {
+        if held.as_ref().is_some_and(|h| !Arc::ptr_eq(&h.path, &path)) {
+            *held = None;
+        }
+        held.get_or_insert_with(|| Held { workspace: program(&path).workspace(), path })
+    }
+}
+
+/// From coordinates to sites; see [`CompiledModel::constrain`].
+pub struct Constrain<'c> {
+    compiled: &'c CompiledModel<'c>,
+    workspace: Option<Held>,
+}
+
+impl Constrain<'_> {
+    /// Writes the values of the columns at a point, `width` numbers.
+    ///
+    /// # Errors
+    /// Where the function reads values: what is wrong with the path taken at this point.
+    pub fn apply(&mut self, point: &[f64], out: &mut [f64]) -> Result<(), ModelError> {
+        let path = self.compiled.path(point)?;
+        let held = Held::renew(&mut self.workspace, path, |p| &p.values);
+        held.path.values.evaluate(&mut held.workspace, &[point], &mut [out]);
+        Ok(())
+    }
+}
+
+struct Density<'c> {
+    compiled: &'c CompiledModel<'c>,
+    held: Option<Held>,
+}
+
+impl LogDensity for Density<'_> {
+    fn dim(&self) -> usize {
+        self.compiled.dim
+    }
+
+    fn evaluate(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError> {
+        let dim = self.compiled.dim;
+        if let Some(&got) = [x.len(), gradient.len()].iter().find(|&&n| n != dim) {
+            return Err(DensityError::Dimension { got, wanted: dim });
+        }
+        let held = match &mut self.held {
+            Some(held) if self.compiled.fixed.is_some() => held,
+            held => {
+                let path = self.compiled.path(x).map_err(|e| DensityError::Fatal(Arc::new(e)))?;
+                Held::renew(held, path, |p| &p.density)
+            }
+        };
+        let mut value = [0.0];
+        held.path.density.evaluate(&mut held.workspace, &[x], &mut [&mut value, gradient]);
+        Ok(value[0])
+    }
+}
+
+impl Target for CompiledModel<'_> {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn density(&self) -> Box<dyn LogDensity + '_> {
+        Box::new(Density { compiled: self, held: None })
+    }
+}

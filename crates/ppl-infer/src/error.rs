@@ -1,0 +1,101 @@
+//! Why an inference could not be run, or a posterior not be asked.
+
+use std::fmt;
+
+use ppl_core::ModelError;
+use ppl_diagnostics::DrawsError;
+use thiserror::Error;
+
+use crate::chain::ChainError;
+use crate::runner::SettingsError;
+
+/// Why there is no result.
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum InferError {
+    /// The model is wrong.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A setting is out of range.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// No chain found a point with a finite density: the density of each site at the last point tried.
+    #[error("model `{model}` has no finite log-density with finite gradient at any of {attempts} starting points; at the last:\n{table}")]
+    NoStart {
+        /// The model.
+        model: String,
+        /// How many points were tried.
+        attempts: u32,
+        /// The sites there.
+        table: SiteTable,
+    },
+    /// Every chain ended before its first draw.
+    #[error("no chain made a draw; the first ended because {0}")]
+    NoDraws(ChainError),
+    /// The run was interrupted before the first draw.
+    #[error("interrupted before the first draw")]
+    Interrupted,
+    /// A site that is not there.
+    #[error("there is no site `{site}`; there are {known:?}")]
+    UnknownSite {
+        /// The name asked for.
+        site: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// A model that shares no latent site with the posterior.
+    #[error("model `{model}` has none of the posterior's sites {known:?}")]
+    Unrelated {
+        /// The model.
+        model: String,
+        /// The posterior's sites.
+        known: Vec<String>,
+    },
+    /// Nothing to predict.
+    #[error("model `{model}` has neither a site to draw nor a deterministic one")]
+    NothingToPredict {
+        /// The model.
+        model: String,
+    },
+    /// Draws that do not go together.
+    #[error(transparent)]
+    Draws(#[from] DrawsError),
+}
+
+/// The log-density of each site at one point: shows which of them is to blame.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SiteTable(pub Vec<SiteRow>);
+
+/// One site of a [`SiteTable`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct SiteRow {
+    /// The site.
+    pub site: String,
+    /// Its distribution; empty for a factor.
+    pub distribution: String,
+    /// The shape of its value.
+    pub shape: String,
+    /// Where it stands.
+    pub location: String,
+    /// Its log-density, with the log-Jacobian of its transform.
+    pub log_density: f64,
+    /// How many of the terms are not finite.
+    pub bad: usize,
+}
+
+impl fmt::Display for SiteTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = |of: &dyn Fn(&SiteRow) -> usize| self.0.iter().map(of).max().unwrap_or(0);
+        let (name, law) = (width(&|r| r.site.len()), width(&|r| r.distribution.len()));
+        let shape = width(&|r| r.shape.len());
+        for row in &self.0 {
+            let SiteRow { site, distribution, shape: s, location, log_density, bad } = row;
+            write!(f, "  {site:name$}  {distribution:law$}  {s:shape$}  {log_density:>12.5}")?;
+            if *bad > 0 {
+                write!(f, "  {bad} terms not finite")?;
+            }
+            writeln!(f, "  {location}")?;
+        }
+        Ok(())
+    }
+}

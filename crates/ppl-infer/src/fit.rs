@@ -1,0 +1,70 @@
+//! From a model to its posterior: compile, run the chains, gather the draws.
+
+use std::sync::atomic::AtomicBool;
+
+use ppl_core::Model;
+use rayon::prelude::*;
+
+use crate::compiled::CompiledModel;
+use crate::error::InferError;
+use crate::observe::{Observer, Silent};
+use crate::posterior::Posterior;
+use crate::runner::Nuts;
+
+impl Nuts {
+    /// Draws from a model's posterior.
+    ///
+    /// ```
+    /// use ppl_core::{dist::Normal, model, observe, sample};
+    /// use ppl_infer::Nuts;
+    ///
+    /// model! {
+    ///     /// A normal mean with known spread.
+    ///     fn location(y: Vec<f64>) {
+    ///         let mean = sample!("mean", Normal::new(0.0, 10.0));
+    ///         observe!("y", Normal::new(mean, 1.0), y);
+    ///     }
+    /// }
+    /// let posterior = Nuts::new().warmup(300).draws(500).chains(2).seed(1).run(&location(vec![1.0, 2.0, 3.0]))?;
+    /// // Conjugate: precision 3 + 1/100, mean 6 / 3.01; five standard errors of the mean are about 0.1.
+    /// assert!((posterior.mean("mean")?.sum() - 6.0 / 3.01).abs() < 0.1);
+    /// # Ok::<(), ppl_infer::InferError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A mistake in the model, with site and source line; a setting out of range; no chain that made a draw. A chain
+    /// that fails later keeps its draws: see [`Posterior::warnings`].
+    pub fn run(&self, model: &dyn Model) -> Result<Posterior, InferError> {
+        self.run_watched(model, &Silent, &AtomicBool::new(false))
+    }
+
+    /// As [`Nuts::run`], telling `observer` of every iteration, until `interrupt` is set: then the draws so far make
+    /// the posterior.
+    ///
+    /// # Errors
+    /// As [`Nuts::run`].
+    pub fn run_watched(
+        &self,
+        model: &dyn Model,
+        observer: &dyn Observer,
+        interrupt: &AtomicBool,
+    ) -> Result<Posterior, InferError> {
+        self.check()?;
+        let compiled = CompiledModel::new(model)?;
+        let chains = self.sample_chains(&compiled, observer, interrupt)?;
+        Posterior::gather(&compiled, model, self.seed_value(), self.max_depth_value(), chains)
+    }
+
+    /// Fits many models side by side: model `i` with seed `seed + i`, so that each fit can be had alone. Posteriors
+    /// come in the order of the models, each with its own outcome.
+    ///
+    /// # Errors
+    /// As [`Nuts::run`], for each model.
+    pub fn run_many<M: Model>(&self, models: &[M], interrupt: &AtomicBool) -> Vec<Result<Posterior, InferError>> {
+        let fit = |(i, model): (usize, &M)| {
+            let seed = self.seed_value().wrapping_add(i as u64);
+            self.clone().seed(seed).run_watched(model, &Silent, interrupt)
+        };
+        models.par_iter().with_max_len(1).enumerate().map(fit).collect()
+    }
+}

@@ -90,6 +90,16 @@ pub fn exp<T: ExpTable>(x: T) -> T {
     a.mul_add(p, a) * b
 }
 
+/// `e^(x + extra)` for `UNDERFLOW <= x <= OVERFLOW` and an `extra` of the size of a rounding error of `x`.
+#[inline(always)]
+pub fn exp_sum<T: ExpTable>(x: T, extra: T) -> T {
+    let Reduced { t, r, low } = reduce(x);
+    let low = low + extra;
+    let p = r + (r * r).mul_add(horner(r, T::Q), low.mul_add(r, low));
+    let (a, b) = T::pow2_split(t);
+    a.mul_add(p, a) * b
+}
+
 /// `e^x - 1 = (2^n - 1) + 2^n r + 2^n (e^r - 1 - r)`, summed from the large to the small term, each fused.
 #[inline(always)]
 pub fn expm1<T: ExpTable>(x: T) -> T {

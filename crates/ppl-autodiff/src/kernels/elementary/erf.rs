@@ -109,7 +109,7 @@ fn upper_tail<T: ErfTable>(x: T) -> T {
     let x = at_most(x, T::ERFC_ZERO);
     let square = x * x;
     let low = x.mul_add(x, -square);
-    exp_sum(at_least(-square, T::UNDERFLOW), -low) * scaled(x)
+    exp_sum(at_least(-square, T::UNDERFLOW), -low, scaled(x))
 }
 
 /// Error function.

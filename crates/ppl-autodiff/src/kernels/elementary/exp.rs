@@ -90,13 +90,15 @@ pub fn exp<T: ExpTable>(x: T) -> T {
     a.mul_add(p, a) * b
 }
 
-/// `e^(x + extra)` for `UNDERFLOW <= x <= OVERFLOW` and an `extra` of the size of a rounding error of `x`.
+/// `scale * e^(x + extra)` for `UNDERFLOW <= x <= OVERFLOW`, an `extra` of the size of a rounding error of `x`, and a
+/// `scale` near 1; rounded once for exponential and product together.
 #[inline(always)]
-pub fn exp_sum<T: ExpTable>(x: T, extra: T) -> T {
+pub fn exp_sum<T: ExpTable>(x: T, extra: T, scale: T) -> T {
     let Reduced { t, r, low } = reduce(x);
-    let low = low + extra;
-    let p = r + (r * r).mul_add(horner(r, T::Q), low.mul_add(r, low));
+    let r = r + (low + extra);
+    let p = (r * r).mul_add(horner(r, T::Q), r);
     let (a, b) = T::pow2_split(t);
+    let a = a * scale;
     a.mul_add(p, a) * b
 }
 

@@ -258,20 +258,29 @@ pub fn digamma<T: Real>(x: T) -> T {
     }
 }
 
+/// The sum of `1/(x+i)^2` over `FIRST <= i < END` as numerator and denominator.
+#[inline(always)]
+fn squares_below<const FIRST: u32, const END: u32>(x: f64) -> (f64, f64) {
+    let (mut n, mut d) = (0.0f64, 1.0f64);
+    for i in FIRST..END {
+        let y = x + f64::from(i);
+        let square = y * y;
+        n = n.mul_add(square, d);
+        d *= square;
+    }
+    (n, d)
+}
+
 /// Trigamma for `x >= 0`, straight line.
 #[inline(always)]
 pub fn trigamma_positive<T: Real>(x: T) -> T {
     let x = x.to_f64();
     let large = x >= STIRLING;
 
-    // trigamma(x) = 1/x^2 + n/d + trigamma(x + 8), n/d = sum of 1/(x+i)^2 over i = 1..7.
-    let (mut n, mut d) = (0.0f64, 1.0f64);
-    for i in 1..8 {
-        let y = x + f64::from(i);
-        let square = y * y;
-        n = n.mul_add(square, d);
-        d *= square;
-    }
+    // trigamma(x) = 1/x^2 + sum of 1/(x+i)^2 over i = 1..7 + trigamma(x + 8), the sum as two fractions.
+    let (n, d) = squares_below::<1, 3>(x);
+    let (m, e) = squares_below::<3, 8>(x);
+    let sum = n / d + m / e;
     let inverse = 1.0 / f64::select(large, x, x + 8.0);
     let w = inverse * inverse;
     let far = inverse + 0.5f64.mul_add(w, (w * inverse) * horner(w, TRIGAMMA_STIRLING));
@@ -281,7 +290,7 @@ pub fn trigamma_positive<T: Real>(x: T) -> T {
     let (square, square_low) = two_product(first, first);
     let square_low = (first + first).mul_add(first_low, square_low);
     let square_low = f64::select(square < f64::INFINITY, square_low, 0.0);
-    let near = square + (square_low + (n / d + far));
+    let near = square + (square_low + (sum + far));
 
     T::from_f64(f64::select(large, far, near))
 }

@@ -267,7 +267,7 @@ fn slices_of_every_length_are_filled_exactly() {
             let one = scalar::<T>(entry.name);
             for n in 0..=40 {
                 let start = n % 8;
-                let mut out = vec![sentinel; 64];
+                let mut out = [sentinel; 64];
                 T::slices(entry)(&x[start..start + n], &mut out[start..start + n]);
                 for (i, got) in out.iter().enumerate() {
                     let inside = (start..start + n).contains(&i);

@@ -1,7 +1,7 @@
 //! The error function and its complement.
 
-use super::exp::{ExpTable, exp};
-use super::lane::{at_most, horner};
+use super::exp::{ExpTable, exp_sum};
+use super::lane::{at_least, at_most, horner};
 
 /// Constants of the error function, for each number type.
 pub trait ErfTable: ExpTable {
@@ -109,8 +109,7 @@ fn upper_tail<T: ErfTable>(x: T) -> T {
     let x = at_most(x, T::ERFC_ZERO);
     let square = x * x;
     let low = x.mul_add(x, -square);
-    let e = exp(-square);
-    e.mul_add(-low, e) * scaled(x)
+    exp_sum(at_least(-square, T::UNDERFLOW), -low, scaled(x))
 }
 
 /// Error function.

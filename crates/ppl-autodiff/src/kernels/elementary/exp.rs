@@ -90,6 +90,18 @@ pub fn exp<T: ExpTable>(x: T) -> T {
     a.mul_add(p, a) * b
 }
 
+/// `scale * e^(x + extra)` for `UNDERFLOW <= x <= OVERFLOW`, an `extra` of the size of a rounding error of `x`, and a
+/// `scale` near 1; rounded once for exponential and product together.
+#[inline(always)]
+pub fn exp_sum<T: ExpTable>(x: T, extra: T, scale: T) -> T {
+    let Reduced { t, r, low } = reduce(x);
+    let r = r + (low + extra);
+    let p = (r * r).mul_add(horner(r, T::Q), r);
+    let (a, b) = T::pow2_split(t);
+    let a = a * scale;
+    a.mul_add(p, a) * b
+}
+
 /// `e^x - 1 = (2^n - 1) + 2^n r + 2^n (e^r - 1 - r)`, summed from the large to the small term, each fused.
 #[inline(always)]
 pub fn expm1<T: ExpTable>(x: T) -> T {

@@ -9,7 +9,7 @@ use super::trig::{cos_near, sin_near};
 use crate::real::Real;
 
 /// From here on Stirling's series is used; below, recurrences lead to an interval of length 1.
-const STIRLING: f64 = 8.0;
+const STIRLING: f64 = 4.0;
 
 /// `P` of `lgamma(2 + t) = (1 - euler) t + t^2 P(t)` on `|t| <= 1/2`, near-minimax.
 const LGAMMA: &[f64] = &[
@@ -40,15 +40,18 @@ const ONE_MINUS_EULER: [f64; 2] = [0.422_784_335_098_467_13, 4.942_915_152_430_6
 /// `ln(2 pi)/2 - 1/2`.
 const STIRLING_CONSTANT: f64 = 0.418_938_533_204_672_7;
 
-/// `C` of `lgamma(x) = (x - 1/2)(ln x - 1) + ln(2 pi)/2 - 1/2 + C(1/x^2)/x` on `x >= 8`, near-minimax.
+/// `C` of `lgamma(x) = (x - 1/2)(ln x - 1) + ln(2 pi)/2 - 1/2 + C(1/x^2)/x` on `x >= 4`, near-minimax.
 const LGAMMA_STIRLING: &[f64] = &[
     0.083_333_333_333_333_33,
-    -0.002_777_777_777_773_988,
-    0.000_793_650_789_752_405_9,
-    -0.000_595_236_584_505_704_9,
-    0.000_841_470_085_250_314_7,
-    -0.001_890_382_993_887_715,
-    0.005_065_905_360_156_132,
+    -0.002_777_777_777_771_288,
+    0.000_793_650_790_180_589_4,
+    -0.000_595_237_367_260_747_4,
+    0.000_841_672_148_378_057_9,
+    -0.001_912_536_810_857_489_7,
+    0.006_210_992_276_421_007,
+    -0.024_319_700_815_182_16,
+    0.086_008_869_153_620_22,
+    -0.173_902_239_784_223_67,
 ];
 
 /// The positive zero of digamma, in two parts.
@@ -79,27 +82,33 @@ const DIGAMMA: &[f64] = &[
     0.000_252_259_050_696_488_5,
 ];
 
-/// `D` of `digamma(x) = ln x - 1/(2x) - w D(w)`, `w = 1/x^2`, on `x >= 8`, near-minimax.
+/// `D` of `digamma(x) = ln x - 1/(2x) - w D(w)`, `w = 1/x^2`, on `x >= 4`, near-minimax.
 const DIGAMMA_STIRLING: &[f64] = &[
-    0.083_333_333_333_333_33,
-    -0.008_333_333_333_278_636,
-    0.003_968_253_911_953_708_4,
-    -0.004_166_644_823_049_7,
-    0.007_571_689_620_283_902,
-    -0.020_697_987_372_370_493,
-    0.063_621_505_876_343_56,
+    0.083_333_333_333_333_3,
+    -0.008_333_333_333_220_18,
+    0.003_968_253_907_681_641,
+    -0.004_166_653_932_895_41,
+    0.007_574_376_314_502_456,
+    -0.021_004_729_764_303_443,
+    0.079_785_858_937_978_04,
+    -0.348_758_355_556_930_5,
+    1.317_667_749_896_685,
+    -2.763_246_144_177_119_7,
 ];
 
-/// `T` of `trigamma(x) = 1/x + 1/(2x^2) + T(1/x^2)/x^3` on `x >= 8`, near-minimax.
+/// `T` of `trigamma(x) = 1/x + 1/(2x^2) + T(1/x^2)/x^3` on `x >= 4`, near-minimax.
 const TRIGAMMA_STIRLING: &[f64] = &[
-    0.166_666_666_666_666_66,
-    -0.033_333_333_333_304_76,
-    0.023_809_523_770_911_365,
-    -0.033_333_313_355_818_46,
-    0.075_752_463_481_775_86,
-    -0.252_394_686_273_460_3,
-    1.109_360_196_559_724_8,
-    -4.575_304_142_113_963,
+    0.166_666_666_666_666_6,
+    -0.033_333_333_333_051_524,
+    0.023_809_523_626_646_25,
+    -0.033_333_286_478_507_106,
+    0.075_751_324_865_120_58,
+    -0.252_616_750_023_843_04,
+    1.141_258_502_711_947_3,
+    -6.212_848_416_800_843,
+    33.494_756_096_387_37,
+    -137.646_927_820_666_86,
+    291.539_608_821_451_5,
 ];
 
 /// The logarithm of a positive finite number as a sum of two.
@@ -122,7 +131,7 @@ pub fn lgamma_positive<T: Real>(x: T) -> T {
 
     // Gamma(x) = (x-1)(x-2)..y Gamma(y), y in (3/2, 5/2].
     let (mut y, mut product) = (x, 1.0);
-    for _ in 0..6 {
+    for _ in 0..2 {
         let (shift, next) = (y > 2.5, y - 1.0);
         product = f64::select(shift, product * next, product);
         y = f64::select(shift, next, y);
@@ -211,7 +220,7 @@ pub fn digamma_positive<T: Real>(x: T) -> T {
     // digamma(x) = n/d + digamma(y) with y in [1, 2]: up one step below 1, down as many as it takes above 2.
     let mut y = f64::select(below, x + 1.0, x);
     let (mut n, mut d) = (f64::select(below, -1.0, 0.0), f64::select(below, x, 1.0));
-    for _ in 0..6 {
+    for _ in 0..2 {
         let (shift, next) = (y > 2.0, y - 1.0);
         n = f64::select(shift, n.mul_add(next, d), n);
         d = f64::select(shift, d * next, d);
@@ -221,13 +230,12 @@ pub fn digamma_positive<T: Real>(x: T) -> T {
     let quotient = n * inverse;
     let remainder = quotient.mul_add(-d, n) * inverse;
     let remainder = f64::select(quotient.abs() < f64::INFINITY, remainder, 0.0);
-    let near = ((y - ROOT[0]) - ROOT[1]) * horner(y - 1.5, DIGAMMA);
+    let slope = horner(y - 1.5, DIGAMMA);
+    let (near, near_low) = two_product(y - ROOT[0], slope);
+    let near_low = slope.mul_add(-ROOT[1], near_low);
     let (sum, error) = two_sum(quotient, near);
-    let near = f64::select(
-        quotient.abs() < f64::INFINITY,
-        sum + (error + remainder),
-        quotient,
-    );
+    let sum = sum + (error + (remainder + near_low));
+    let near = f64::select(quotient.abs() < f64::INFINITY, sum, quotient);
 
     let w = inverse * inverse;
     let far = ln(x) - 0.5f64.mul_add(inverse, w * horner(w, DIGAMMA_STIRLING));
@@ -264,15 +272,15 @@ pub fn trigamma_positive<T: Real>(x: T) -> T {
     let x = x.to_f64();
     let large = x >= STIRLING;
 
-    // trigamma(x) = 1/x^2 + n/d + trigamma(x + 8), n/d = sum of 1/(x+i)^2 over i = 1..7.
+    // trigamma(x) = 1/x^2 + n/d + trigamma(x + 4), n/d = sum of 1/(x+i)^2 over i = 1..3.
     let (mut n, mut d) = (0.0f64, 1.0f64);
-    for i in 1..8 {
+    for i in 1..4 {
         let y = x + f64::from(i);
         let square = y * y;
         n = n.mul_add(square, d);
         d *= square;
     }
-    let inverse = 1.0 / f64::select(large, x, x + 8.0);
+    let inverse = 1.0 / f64::select(large, x, x + STIRLING);
     let w = inverse * inverse;
     let far = inverse + 0.5f64.mul_add(w, (w * inverse) * horner(w, TRIGAMMA_STIRLING));
 

@@ -26,15 +26,17 @@ impl SigmoidTable for f32 {
     const SQRT_2_MINUS_1: Self = 0.414_213_57;
 }
 
-/// `tanh |x| = u / (u + 2)` with `u = e^(2|x|) - 1`: one exponential and one division for the whole line.
+/// `tanh |x| = u / (u + 2)` with `u = e^(2|x|) - 1`: one exponential and one division for the whole line. Small
+/// quotients are used as `u/2 - (u/2) u / (u + 2)`, which keeps only a part of their rounding errors.
 #[inline(always)]
 pub fn tanh<T: SigmoidTable>(x: T) -> T {
     let a = at_most(x.abs(), T::TANH_ONE);
     let Reduced { t, r, low } = reduce(a + a);
-    let c = (r * r).mul_add(horner(r, T::Q), low);
+    let p = r + (r * r).mul_add(horner(r, T::Q), low);
     let s = T::pow2(t);
-    let u = s.mul_add(c, s.mul_add(r, s - T::ONE));
-    (u / (u + T::TWO)).copysign(x)
+    let u = s.mul_add(p, s - T::ONE);
+    let (quotient, half) = (u / (u + T::TWO), T::HALF * u);
+    T::select(u < T::ONE, half.mul_add(-quotient, half), quotient).copysign(x)
 }
 
 /// `1 / (1 + e^-x)`, multiplied above and below by a power of two so that nothing overflows:
@@ -44,7 +46,11 @@ pub fn sigmoid<T: SigmoidTable>(x: T) -> T {
     let Reduced { t, r, .. } = reduce(-at_most(at_least(x, T::UNDERFLOW), T::SIGMOID_ONE));
     let p = (r * r).mul_add(horner(r, T::Q), r);
     let (a, b) = T::pow2_split_neg(t);
-    (a / (a.mul_add(b, T::ONE) + p)) * b
+    let power = a * b;
+    let sum = power + T::ONE;
+    // What rounding took from the sum: nothing where the power is above 1.
+    let error = power - (sum - T::ONE);
+    (a / (sum + (p + error))) * b
 }
 
 /// `max(x, 0) + ln(1 + e)` with `e = e^-|x|`. As `e <= 1`, `1 + e` needs no general logarithm: it is near 1, or near 2.

@@ -22,8 +22,8 @@ pub trait Lane: Real {
     fn pow2_split(t: Self) -> (Self, Self);
     /// `(2^-a, 2^-b)`, as [`pow2_split`](Lane::pow2_split).
     fn pow2_split_neg(t: Self) -> (Self, Self);
-    /// `(m, k, 2^-k)` with `x = m * 2^k`, `sqrt(1/2) <= m < sqrt(2)`, for positive normal `x`. The last is 0 at the
-    /// largest exponent.
+    /// `(m, k, 2^(1-k))` with `x = m * 2^k`, `sqrt(1/2) <= m < sqrt(2)`, for positive normal `x`; the last only
+    /// for `x >= 2^-60`.
     fn split(self) -> (Self, Self, Self);
     /// Is the integer in `t = ROUND + n` odd?
     fn is_odd(t: Self) -> bool;
@@ -70,7 +70,7 @@ macro_rules! impl_lane {
                 // 2^explicit: an integer or'ed to its bits stands in the last places.
                 const WHOLE: $t = ((1 as $bits) << $explicit) as $t;
                 const BIAS: $t = ($t::MAX_EXP - 1) as $t;
-                const TWICE_BIAS: $bits = 2 * ($t::MAX_EXP - 1) as $bits;
+                const MIRROR: $bits = 2 * ($t::MAX_EXP - 1) as $bits + 1;
                 let one = (1.0 as $t).to_bits();
                 let shifted = self.to_bits().wrapping_add(one.wrapping_sub($sqrt_half));
                 let exponent = shifted >> $explicit;
@@ -79,7 +79,7 @@ macro_rules! impl_lane {
                 (
                     m,
                     k,
-                    $t::from_bits(TWICE_BIAS.wrapping_sub(exponent) << $explicit),
+                    $t::from_bits(MIRROR.wrapping_sub(exponent) << $explicit),
                 )
             }
             #[inline(always)]

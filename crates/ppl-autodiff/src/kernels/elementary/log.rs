@@ -86,13 +86,14 @@ pub fn ln<T: LogTable>(x: T) -> T {
 #[inline(always)]
 pub fn ln_1p<T: LogTable>(x: T) -> T {
     let u = T::ONE + x;
-    let (m, k, scale) = u.split();
+    let (m, k, twice_scale) = u.split();
     let error = T::select(x >= T::ONE, T::ONE - (u - x), x - (u - T::ONE));
     let small = k == T::ZERO;
     let f = T::select(small, x, m - T::ONE);
-    // 1/m to 3 percent is enough for a rounding error: 1/(1+f) = (1 - f)(1 + f^2 + ...).
-    let inverse = (f * f).mul_add(T::ONE - f, T::ONE - f);
-    let low = T::select(small, T::ZERO, (error * scale) * inverse);
+    // 1/m to 3 percent is enough for a rounding error: 1/(1+f) = (1 - f)(1 + f^2 + ...), here half of it.
+    let half = T::HALF.mul_add(-f, T::HALF);
+    let half_inverse = (f * f).mul_add(half, half);
+    let low = T::select(small, T::ZERO, (error * twice_scale) * half_inverse);
     let y = T::ln_near_one(f, k, low);
     let y = at_the_ends(u, y);
     T::select(x.abs() < T::EPSILON * T::HALF, x, y)

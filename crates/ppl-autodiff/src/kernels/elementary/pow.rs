@@ -1,6 +1,6 @@
 //! `x^y`.
 
-use super::exp::{ExpTable, Reduced, exp, reduce};
+use super::exp::{ExpTable, exp, exp_sum};
 use super::lane::{Lane, at_least, at_most, horner, two_product, two_sum};
 use super::log::ln;
 use crate::real::Real;
@@ -73,11 +73,7 @@ impl PowTable for f64 {
         let clamped = (product <= f64::UNDERFLOW) | (product >= f64::OVERFLOW);
         let product_low = f64::select(clamped, 0.0, product_low);
 
-        let Reduced { t, r, low } = reduce(product);
-        let r = r + (low + product_low);
-        let p = (r * r).mul_add(horner(r, f64::Q), r);
-        let (first, second) = f64::pow2_split(t);
-        first.mul_add(p, first) * second
+        exp_sum(product, product_low, 1.0)
     }
 }
 

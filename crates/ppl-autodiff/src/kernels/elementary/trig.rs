@@ -1,6 +1,6 @@
 //! Sine and cosine.
 
-use super::lane::{Lane, horner};
+use super::lane::{Lane, horner, two_product, two_sum};
 
 /// Constants of sine and cosine, for each number type.
 pub trait TrigTable: Lane {
@@ -64,8 +64,9 @@ fn quadrant<T: TrigTable>(x: T) -> Quadrant<T> {
     let t = x.mul_add(T::TWO_OVER_PI, T::ROUND);
     let n = t - T::ROUND;
     let a = n.mul_add(-T::HALF_PI[0], x);
-    let b = n.mul_add(-T::HALF_PI[1], a);
-    let rest = n.mul_add(-T::HALF_PI[2], n.mul_add(-T::HALF_PI[1], a - b));
+    let (second, second_error) = two_product(n, T::HALF_PI[1]);
+    let (b, error) = two_sum(a, -second);
+    let rest = n.mul_add(-T::HALF_PI[2], error - second_error);
     let r = b + rest;
     let low = (b - r) + rest;
     let z = r * r;

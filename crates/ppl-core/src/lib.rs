@@ -17,7 +17,7 @@ pub mod transform;
 pub use dist::Distribution;
 pub use error::{ModelError, SiteError};
 pub use model::{Model, ModelTrace};
-pub use run::{Kind, Site, Values};
+pub use run::{Kind, Outline, Site, Values};
 pub use site::{deterministic, factor, observe, sample};
 pub use support::Support;
 pub use transform::Transform;

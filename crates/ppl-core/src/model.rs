@@ -7,7 +7,7 @@ use ppl_autodiff::random::Key;
 use ppl_autodiff::{Trace, Traced, Var, attribute_to};
 
 use crate::error::ModelError;
-use crate::run::{Kind, Site, Values, with_run};
+use crate::run::{Kind, Outline, Site, Values, with_run};
 
 /// A function with sites and its data. Usually made by [`model!`](crate::model!).
 pub trait Model: Send + Sync {
@@ -98,33 +98,57 @@ impl ModelTrace {
     /// # Errors
     /// The first mistake in the model.
     pub fn unconstrained(model: &dyn Model, point: &[f64]) -> Result<Self, ModelError> {
-        Self::record(model, Values::Unconstrained, Trace::default().point(&[point]))
+        Self::record(
+            model,
+            Values::Unconstrained,
+            Trace::default().point(&[point]),
+        )
     }
 
     /// As [`ModelTrace::unconstrained`], for repeated runs that read values: `reader` keeps the programs for that.
     ///
     /// # Errors
     /// The first mistake in the model.
-    pub fn unconstrained_with(model: &dyn Model, point: &[f64], reader: Reader) -> Result<Self, ModelError> {
-        Self::record(model, Values::Unconstrained, Trace::default().point(&[point]).reader(reader))
+    pub fn unconstrained_with(
+        model: &dyn Model,
+        point: &[f64],
+        reader: Reader,
+    ) -> Result<Self, ModelError> {
+        Self::record(
+            model,
+            Values::Unconstrained,
+            Trace::default().point(&[point]).reader(reader),
+        )
     }
 
     /// Runs a model forwards: sites are given or drawn. Values are read at `point` with the draws of `key`.
     ///
     /// # Errors
     /// The first mistake in the model.
-    pub fn forward(model: &dyn Model, values: Values, point: &[f64], key: Key) -> Result<Self, ModelError> {
+    pub fn forward(
+        model: &dyn Model,
+        values: Values,
+        point: &[f64],
+        key: Key,
+    ) -> Result<Self, ModelError> {
         Self::record(model, values, Trace::default().point(&[point]).key(key))
     }
 
     fn record(model: &dyn Model, values: Values, trace: Trace) -> Result<Self, ModelError> {
-        let (((), sites), traced) = trace.model(model.name()).run(|| with_run(values, || model.run()))?;
+        let (((), sites), traced) = trace
+            .model(model.name())
+            .run(|| with_run(values, || model.run()))?;
         Ok(Self { traced, sites })
     }
 
     /// The sites in the order in which the function met them.
     pub fn sites(&self) -> &[Site] {
         &self.sites
+    }
+
+    /// What may not change from run to run.
+    pub fn outline(&self) -> Vec<Outline> {
+        self.sites.iter().map(Site::outline).collect()
     }
 
     /// The tape with what was recorded.
@@ -154,7 +178,10 @@ impl ModelTrace {
     pub fn terms(self) -> Result<(Terms, Self), ModelError> {
         self.extend(|sites| {
             let total = |pick: &dyn Fn(&Site) -> Option<Var>| {
-                sites.iter().filter_map(|s| attribute_to(s.location, || Some(pick(s)?.sum()))).sum::<Var>()
+                sites
+                    .iter()
+                    .filter_map(|s| attribute_to(s.location, || Some(pick(s)?.sum())))
+                    .sum::<Var>()
             };
             Terms {
                 prior: total(&|s| s.log_prob.filter(|_| s.kind != Kind::Observed)),
@@ -169,24 +196,29 @@ impl ModelTrace {
 ///
 /// # Errors
 /// [`ModelError::Changed`] for the first site that differs in name, kind, shape or support.
-pub fn same_sites(model: &dyn Model, before: &[Site], after: &[Site]) -> Result<(), ModelError> {
-    let changed = |site: &Site, change| {
-        let (model, site_name, location) = (model.name().to_owned(), site.name.clone(), site.location);
-        Err(ModelError::Changed { model, site: site_name, change, location })
+pub fn same_sites(
+    model: &dyn Model,
+    before: &[Outline],
+    after: &[Outline],
+) -> Result<(), ModelError> {
+    let changed = |site: &Outline, change| {
+        let (model, site_name, location) =
+            (model.name().to_owned(), site.name.clone(), site.location);
+        Err(ModelError::Changed {
+            model,
+            site: site_name,
+            change,
+            location,
+        })
     };
     for (a, b) in before.iter().zip(after) {
-        let support = match (&a.support, &b.support) {
-            (Some(a), Some(b)) => a.same_kind(b),
-            (None, None) => true,
-            _ => false,
-        };
         if a.name != b.name {
             return changed(b, "the order or the names of sites change");
         } else if a.kind != b.kind {
             return changed(b, "the kind of the site changes");
         } else if a.shape != b.shape {
             return changed(b, "the shape changes");
-        } else if !support {
+        } else if a.support != b.support {
             return changed(b, "the support changes");
         }
     }

@@ -60,6 +60,43 @@ pub struct Site {
     pub distribution: Option<&'static str>,
 }
 
+impl Site {
+    /// What may not change from run to run.
+    pub fn outline(&self) -> Outline {
+        let Site {
+            name,
+            kind,
+            location,
+            shape,
+            support,
+            ..
+        } = self;
+        let support = support.as_ref().map(Support::name);
+        Outline {
+            name: name.clone(),
+            kind: *kind,
+            location,
+            shape: shape.clone(),
+            support,
+        }
+    }
+}
+
+/// A site without its values: what may not change from run to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// The name.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Where it stands in the source.
+    pub location: &'static Location<'static>,
+    /// Its shape.
+    pub shape: Shape,
+    /// The kind of its support, for sites with a distribution.
+    pub support: Option<&'static str>,
+}
+
 /// An open plate: independent copies along one axis, counted from the right.
 #[derive(Clone, Debug)]
 pub(crate) struct Plate {
@@ -89,7 +126,12 @@ pub(crate) fn with_run<R>(values: Values, f: impl FnOnce() -> R) -> (R, Vec<Site
             RUNS.with_borrow_mut(|runs| runs.pop());
         }
     }
-    RUNS.with_borrow_mut(|runs| runs.push(Run { values, ..Run::default() }));
+    RUNS.with_borrow_mut(|runs| {
+        runs.push(Run {
+            values,
+            ..Run::default()
+        })
+    });
     let guard = Guard;
     let result = f();
     std::mem::forget(guard);

@@ -107,9 +107,4 @@ impl Support {
             Support::IntegerInterval { low, high } => value.ge(low) * value.le(high) * whole(value),
         }
     }
-
-    /// Whether the support is the same kind of set (bounds aside): what may not change from run to run.
-    pub fn same_kind(&self, other: &Support) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other)
-    }
 }

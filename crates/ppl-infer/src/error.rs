@@ -20,7 +20,9 @@ pub enum InferError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// No chain found a point with a finite density: the density of each site at the last point tried.
-    #[error("model `{model}` has no finite log-density with finite gradient at any of {attempts} starting points; at the last:\n{table}")]
+    #[error(
+        "model `{model}` has no finite log-density with finite gradient at any of {attempts} starting points; at the last:\n{table}"
+    )]
     NoStart {
         /// The model.
         model: String,
@@ -89,8 +91,18 @@ impl fmt::Display for SiteTable {
         let (name, law) = (width(&|r| r.site.len()), width(&|r| r.distribution.len()));
         let shape = width(&|r| r.shape.len());
         for row in &self.0 {
-            let SiteRow { site, distribution, shape: s, location, log_density, bad } = row;
-            write!(f, "  {site:name$}  {distribution:law$}  {s:shape$}  {log_density:>12.5}")?;
+            let SiteRow {
+                site,
+                distribution,
+                shape: s,
+                location,
+                log_density,
+                bad,
+            } = row;
+            write!(
+                f,
+                "  {site:name$}  {distribution:law$}  {s:shape$}  {log_density:>12.5}"
+            )?;
             if *bad > 0 {
                 write!(f, "  {bad} terms not finite")?;
             }

@@ -52,7 +52,13 @@ impl Nuts {
         self.check()?;
         let compiled = CompiledModel::new(model)?;
         let chains = self.sample_chains(&compiled, observer, interrupt)?;
-        Posterior::gather(&compiled, model, self.seed_value(), self.max_depth_value(), chains)
+        Posterior::gather(
+            &compiled,
+            model,
+            self.seed_value(),
+            self.max_depth_value(),
+            chains,
+        )
     }
 
     /// Fits many models side by side: model `i` with seed `seed + i`, so that each fit can be had alone. Posteriors
@@ -60,11 +66,22 @@ impl Nuts {
     ///
     /// # Errors
     /// As [`Nuts::run`], for each model.
-    pub fn run_many<M: Model>(&self, models: &[M], interrupt: &AtomicBool) -> Vec<Result<Posterior, InferError>> {
+    pub fn run_many<M: Model>(
+        &self,
+        models: &[M],
+        interrupt: &AtomicBool,
+    ) -> Vec<Result<Posterior, InferError>> {
         let fit = |(i, model): (usize, &M)| {
             let seed = self.seed_value().wrapping_add(i as u64);
-            self.clone().seed(seed).run_watched(model, &Silent, interrupt)
+            self.clone()
+                .seed(seed)
+                .run_watched(model, &Silent, interrupt)
         };
-        models.par_iter().with_max_len(1).enumerate().map(fit).collect()
+        models
+            .par_iter()
+            .with_max_len(1)
+            .enumerate()
+            .map(fit)
+            .collect()
     }
 }

@@ -93,7 +93,11 @@ fn ill_conditioned_normal() {
     for metric in ALL {
         let chains = sample(Nuts::new().metric(metric), &*known.target);
         check(&known, &chains, 1500.0);
-        let deepest = chains.iter().flat_map(|c| &c.stats).map(|s| s.tree_depth).max();
+        let deepest = chains
+            .iter()
+            .flat_map(|c| &c.stats)
+            .map(|s| s.tree_depth)
+            .max();
         assert!(deepest <= Some(5), "{metric:?}: depth {deepest:?}");
     }
 }

@@ -20,13 +20,7 @@ pub struct Reader(Arc<Mutex<HashMap<u64, Arc<Program<f64>>>>>);
 
 impl Reader {
     /// Evaluates a node of a tape at a point (slots that are too short count as filled up with zeros).
-    pub(crate) fn read(
-        &self,
-        tape: &Tape,
-        node: NodeId,
-        point: &[Vec<f64>],
-        key: &Key,
-    ) -> Result<Tensor, TraceError> {
+    pub(crate) fn read(&self, tape: &Tape, node: NodeId, point: &[Vec<f64>], key: &Key) -> Result<Tensor, TraceError> {
         let mark = signature(tape, node + 1);
         let known = self.lock().get(&mark).cloned();
         let program = known.unwrap_or_else(|| {
@@ -52,19 +46,13 @@ impl Reader {
         let shape = tape.nodes()[node as usize].shape.clone();
         let mut value = vec![0.0; shape.size()];
         // The tape goes on growing, so its slots may be longer by now than when the program was compiled.
-        let cut: Vec<&[f64]> = slots
-            .iter()
-            .zip(program.input_lengths())
-            .map(|(s, &n)| &s[..n.min(s.len())])
-            .collect();
+        let cut: Vec<&[f64]> = slots.iter().zip(program.input_lengths()).map(|(s, &n)| &s[..n.min(s.len())]).collect();
         program.run(&mut program.workspace(), &cut, &mut [&mut value], key);
         Ok(Tensor::new(shape.clone(), value).unwrap_or_else(|| Tensor::full(shape, f64::NAN)))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Program<f64>>>> {
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -75,10 +63,7 @@ pub fn signature(tape: &Tape, nodes: NodeId) -> u64 {
         match tape.constant(id as NodeId) {
             Some(tensor) => {
                 tensor.shape().hash(&mut hasher);
-                tensor
-                    .data()
-                    .iter()
-                    .for_each(|x| x.to_bits().hash(&mut hasher));
+                tensor.data().iter().for_each(|x| x.to_bits().hash(&mut hasher));
             }
             None => node.op.hash(&mut hasher),
         }

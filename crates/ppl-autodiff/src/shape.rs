@@ -40,11 +40,7 @@ impl Shape {
 
     /// The common shape of two operands: axes align from the right, extents are equal or 1.
     pub fn broadcast(&self, other: &Shape) -> Option<Shape> {
-        let (long, short) = if self.rank() >= other.rank() {
-            (self, other)
-        } else {
-            (other, self)
-        };
+        let (long, short) = if self.rank() >= other.rank() { (self, other) } else { (other, self) };
         let mut out = long.clone();
         let skip = long.rank() - short.rank();
         for (o, &s) in out.0[skip..].iter_mut().zip(short.iter()) {
@@ -179,10 +175,7 @@ mod tests {
     #[test]
     fn axes_count_from_both_ends() {
         let s = Shape::from([2, 3, 4]);
-        assert_eq!(
-            (s.axis(-1), s.axis(0), s.axis(3), s.axis(-4)),
-            (Some(2), Some(0), None, None)
-        );
+        assert_eq!((s.axis(-1), s.axis(0), s.axis(3), s.axis(-4)), (Some(2), Some(0), None, None));
         assert_eq!(&s.strides()[..], &[12, 4, 1]);
     }
 }

@@ -85,11 +85,7 @@ impl Tape {
         (self.nodes.len() - 1) as NodeId
     }
 
-    pub(crate) fn push_constant(
-        &mut self,
-        value: Tensor,
-        location: &'static Location<'static>,
-    ) -> NodeId {
+    pub(crate) fn push_constant(&mut self, value: Tensor, location: &'static Location<'static>) -> NodeId {
         let scalar = (value.shape().rank() == 0).then(|| value.data()[0].to_bits());
         if let Some(&known) = scalar.and_then(|bits| self.scalars.get(&bits)) {
             return known;
@@ -97,12 +93,7 @@ impl Tape {
         let shape = value.shape().clone();
         self.constants.push(value);
         let op = Op::Constant((self.constants.len() - 1) as u32);
-        let id = self.push(Node {
-            op,
-            operands: SmallVec::new(),
-            shape,
-            location,
-        });
+        let id = self.push(Node { op, operands: SmallVec::new(), shape, location });
         if let Some(bits) = scalar {
             self.scalars.insert(bits, id);
         }
@@ -110,26 +101,13 @@ impl Tape {
     }
 
     /// Adds an input: `shape.size()` values at the end of a slot.
-    pub(crate) fn push_input(
-        &mut self,
-        slot: usize,
-        shape: Shape,
-        location: &'static Location<'static>,
-    ) -> NodeId {
+    pub(crate) fn push_input(&mut self, slot: usize, shape: Shape, location: &'static Location<'static>) -> NodeId {
         if self.slots.len() <= slot {
             self.slots.resize(slot + 1, 0);
         }
         let offset = self.slots[slot];
         self.slots[slot] += shape.size();
-        let op = Op::Input {
-            slot: slot as u32,
-            offset,
-        };
-        self.push(Node {
-            op,
-            operands: SmallVec::new(),
-            shape,
-            location,
-        })
+        let op = Op::Input { slot: slot as u32, offset };
+        self.push(Node { op, operands: SmallVec::new(), shape, location })
     }
 }

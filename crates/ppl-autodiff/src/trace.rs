@@ -162,8 +162,7 @@ fn record_with<R>(recorder: Recorder, f: impl FnOnce() -> R) -> (R, Recorder) {
     std::mem::forget(guard);
     let recorder = RECORDERS.with_borrow_mut(|stack| stack.pop());
     // Every nested trace pops what it pushed, so the recorder on top is the one from above.
-    let recorder =
-        recorder.unwrap_or_else(|| unreachable!("recorders are popped by those who pushed them"));
+    let recorder = recorder.unwrap_or_else(|| unreachable!("recorders are popped by those who pushed them"));
     (result, recorder)
 }
 
@@ -214,12 +213,7 @@ impl Recorder {
     fn poison(&mut self, mistake: Mistake, location: &'static Location<'static>) {
         if self.error.is_none() {
             let (site, model) = (self.scopes.last().cloned(), self.model.clone());
-            self.error = Some(TraceError {
-                mistake,
-                location,
-                site,
-                model,
-            });
+            self.error = Some(TraceError { mistake, location, site, model });
         }
     }
 
@@ -231,12 +225,7 @@ impl Recorder {
         location: &'static Location<'static>,
     ) -> Var {
         let location = self.location.unwrap_or(location);
-        let node = self.tape.push(Node {
-            op,
-            operands,
-            shape,
-            location,
-        });
+        let node = self.tape.push(Node { op, operands, shape, location });
         Var::new(self.id, node)
     }
 }
@@ -279,21 +268,11 @@ pub(crate) fn record(op: Op, operands: &[Var], location: &'static Location<'stat
             r.poison(mistake, location);
             return r.push(Op::Poison, SmallVec::new(), Shape::scalar(), location);
         }
-        let shapes: SmallVec<[&Shape; 3]> = operands
-            .iter()
-            .map(|v| &r.tape.nodes[v.node() as usize].shape)
-            .collect();
-        let shape = op
-            .shape(&shapes)
-            .map_err(|mistake| (mistake, shapes.first().map(|&s| s.clone())));
+        let shapes: SmallVec<[&Shape; 3]> = operands.iter().map(|v| &r.tape.nodes[v.node() as usize].shape).collect();
+        let shape = op.shape(&shapes).map_err(|mistake| (mistake, shapes.first().map(|&s| s.clone())));
         drop(shapes);
         match shape {
-            Ok(shape) => r.push(
-                op,
-                operands.iter().map(|v| v.node()).collect(),
-                shape,
-                location,
-            ),
+            Ok(shape) => r.push(op, operands.iter().map(|v| v.node()).collect(), shape, location),
             Err((mistake, shape)) => {
                 let shape = shape.unwrap_or_default();
                 r.poison(mistake, r.location.unwrap_or(location));
@@ -337,9 +316,7 @@ pub(crate) fn next_stream() -> u32 {
     with_top(|r| {
         let site = r.scopes.last().map_or("", |s| s.as_str());
         // FNV-1a, 32 bits.
-        let mark = site.bytes().fold(0x811c_9dc5_u32, |h, b| {
-            (h ^ u32::from(b)).wrapping_mul(0x0100_0193)
-        });
+        let mark = site.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
         let count = r.streams.entry(mark).or_insert(0);
         *count += 1;
         mark.wrapping_add(count.wrapping_mul(0x9E37_79B9))
@@ -391,9 +368,7 @@ pub fn attribute_to<R>(location: &'static Location<'static>, f: impl FnOnce() ->
 
 /// Runs `f` with every recorded node attributed to the line of `var`.
 pub(crate) fn at_line_of<R>(var: Var, f: impl FnOnce() -> R) -> R {
-    let line =
-        with_top(|r| (var.trace() == r.id).then(|| r.tape.nodes[var.node() as usize].location))
-            .flatten();
+    let line = with_top(|r| (var.trace() == r.id).then(|| r.tape.nodes[var.node() as usize].location)).flatten();
     match line {
         Some(line) => attribute_to(line, f),
         None => f(),

@@ -73,11 +73,7 @@ macro_rules! reductions {
 
 impl Var {
     pub(crate) fn new(trace: u32, node: NodeId) -> Self {
-        Self {
-            trace,
-            node,
-            not_send: PhantomData,
-        }
+        Self { trace, node, not_send: PhantomData }
     }
 
     pub(crate) fn trace(self) -> u32 {
@@ -112,11 +108,7 @@ impl Var {
     /// `parameters` must broadcast to `shape`.
     #[track_caller]
     pub fn random(law: Law, shape: impl Into<Shape>, parameters: &[Var]) -> Var {
-        let op = Op::Random {
-            law,
-            shape: shape.into(),
-            stream: trace::next_stream(),
-        };
+        let op = Op::Random { law, shape: shape.into(), stream: trace::next_stream() };
         trace::record(op, parameters, Location::caller())
     }
 
@@ -132,11 +124,7 @@ impl Var {
         match shape.axis(axis) {
             Some(axis) => shape[axis],
             None => {
-                trace::mistake(Mistake::Axis {
-                    operation: "dim",
-                    axis,
-                    shape,
-                });
+                trace::mistake(Mistake::Axis { operation: "dim", axis, shape });
                 1
             }
         }
@@ -158,11 +146,7 @@ impl Var {
             Some(value) => value.as_scalar().unwrap_or_else(|| {
                 let shapes = vec![value.shape().clone()];
                 let rule = "only a scalar can be read as a number; use `array`";
-                trace::mistake(Mistake::Shapes {
-                    operation: "value",
-                    shapes,
-                    rule,
-                });
+                trace::mistake(Mistake::Shapes { operation: "value", shapes, rule });
                 f64::NAN
             }),
             None => f64::NAN,
@@ -291,11 +275,7 @@ impl Var {
                 Some(axis) => reduced.push(axis),
                 None => {
                     return trace::poisoned(
-                        Mistake::Axis {
-                            operation: op.name(),
-                            axis,
-                            shape,
-                        },
+                        Mistake::Axis { operation: op.name(), axis, shape },
                         Shape::scalar(),
                         location,
                     );
@@ -307,22 +287,12 @@ impl Var {
         let out = if reduced.is_empty() {
             self
         } else {
-            trace::record(
-                Op::Reduce {
-                    op,
-                    axes: reduced.clone(),
-                },
-                &[self],
-                location,
-            )
+            trace::record(Op::Reduce { op, axes: reduced.clone() }, &[self], location)
         };
         if keep {
             return out;
         }
-        let rest: Shape = (0..shape.rank())
-            .filter(|a| !reduced.contains(a))
-            .map(|a| shape[a])
-            .collect();
+        let rest: Shape = (0..shape.rank()).filter(|a| !reduced.contains(a)).map(|a| shape[a]).collect();
         trace::record(Op::Reshape(rest), &[out], location)
     }
 
@@ -367,22 +337,9 @@ impl Var {
         }
     }
 
-    fn no_axis(
-        self,
-        operation: &'static str,
-        axis: isize,
-        location: &'static Location<'static>,
-    ) -> Var {
+    fn no_axis(self, operation: &'static str, axis: isize, location: &'static Location<'static>) -> Var {
         let shape = self.shape();
-        trace::poisoned(
-            Mistake::Axis {
-                operation,
-                axis,
-                shape: shape.clone(),
-            },
-            shape,
-            location,
-        )
+        trace::poisoned(Mistake::Axis { operation, axis, shape: shape.clone() }, shape, location)
     }
 
     /// `x` raised to an integer.
@@ -411,11 +368,7 @@ impl Var {
     /// a branch whose derivative is not finite where it is unused must have its argument made safe first.
     #[track_caller]
     pub fn select(self, then: impl Into<Var>, otherwise: impl Into<Var>) -> Var {
-        trace::record(
-            Op::Select,
-            &[self, then.into(), otherwise.into()],
-            Location::caller(),
-        )
+        trace::record(Op::Select, &[self, then.into(), otherwise.into()], Location::caller())
     }
 
     /// `x ln y`, which is 0 where x is 0 whatever y is (and so are its derivatives).
@@ -436,15 +389,7 @@ impl Var {
         let wrong = || {
             let shapes = vec![a.clone(), b.clone()];
             let rule = "the inner extents must agree ([.., m, k] x [.., k, n]) and neither may be a scalar";
-            trace::poisoned(
-                Mistake::Shapes {
-                    operation: "matmul",
-                    shapes,
-                    rule,
-                },
-                a.clone(),
-                location,
-            )
+            trace::poisoned(Mistake::Shapes { operation: "matmul", shapes, rule }, a.clone(), location)
         };
         if a.rank() == 0 || b.rank() == 0 {
             return wrong();
@@ -496,15 +441,7 @@ impl Var {
             Some(_) => {
                 let rule = "only an axis of extent 1 can be dropped";
                 let shapes = vec![shape.clone()];
-                trace::poisoned(
-                    Mistake::Shapes {
-                        operation: "squeeze",
-                        shapes,
-                        rule,
-                    },
-                    shape,
-                    location,
-                )
+                trace::poisoned(Mistake::Shapes { operation: "squeeze", shapes, rule }, shape, location)
             }
             None => self.no_axis("squeeze", axis, location),
         }
@@ -565,11 +502,7 @@ impl Var {
     /// Reorders the axes: axis `i` of the result is axis `order[i]`.
     #[track_caller]
     pub fn transpose(self, order: &[usize]) -> Var {
-        trace::record(
-            Op::Transpose(order.iter().copied().collect()),
-            &[self],
-            Location::caller(),
-        )
+        trace::record(Op::Transpose(order.iter().copied().collect()), &[self], Location::caller())
     }
 
     /// The elements `start..end` along an axis.
@@ -588,24 +521,11 @@ impl Var {
         };
         let length = shape[position];
         if range.end > length || range.start > range.end || step == 0 {
-            let mistake = Mistake::Index {
-                operation: "slice",
-                index: range.end.max(range.start),
-                length,
-            };
+            let mistake = Mistake::Index { operation: "slice", index: range.end.max(range.start), length };
             return trace::poisoned(mistake, shape, location);
         }
         let length = (range.end - range.start).div_ceil(step);
-        trace::record(
-            Op::Slice {
-                axis: position,
-                start: range.start,
-                step,
-                length,
-            },
-            &[self],
-            location,
-        )
+        trace::record(Op::Slice { axis: position, start: range.start, step, length }, &[self], location)
     }
 
     /// One element along an axis, which is dropped.
@@ -623,14 +543,7 @@ impl Var {
             return self.no_axis("gather", axis, location);
         };
         match indices_within("gather", indices, shape[position]) {
-            Ok(index) => trace::record(
-                Op::Gather {
-                    axis: position,
-                    index,
-                },
-                &[self],
-                location,
-            ),
+            Ok(index) => trace::record(Op::Gather { axis: position, index }, &[self], location),
             Err(mistake) => trace::poisoned(mistake, shape.with(position, indices.len()), location),
         }
     }
@@ -644,15 +557,7 @@ impl Var {
             return self.no_axis("scatter_add", axis, location);
         };
         match indices_within("scatter_add", indices, length) {
-            Ok(index) => trace::record(
-                Op::ScatterAdd {
-                    axis: position,
-                    index,
-                    length,
-                },
-                &[self],
-                location,
-            ),
+            Ok(index) => trace::record(Op::ScatterAdd { axis: position, index, length }, &[self], location),
             Err(mistake) => trace::poisoned(mistake, shape.with(position, length), location),
         }
     }
@@ -679,21 +584,13 @@ impl Var {
     /// X with `L X = B` for lower triangular `[.., n, n]` (the upper triangle is not read) and `B: [.., n, m]`.
     #[track_caller]
     pub fn solve_lower(self, b: impl Into<Var>) -> Var {
-        trace::record(
-            Op::SolveLower { transposed: false },
-            &[self, b.into()],
-            Location::caller(),
-        )
+        trace::record(Op::SolveLower { transposed: false }, &[self, b.into()], Location::caller())
     }
 
     /// X with `L' X = B` for lower triangular L.
     #[track_caller]
     pub fn solve_lower_transposed(self, b: impl Into<Var>) -> Var {
-        trace::record(
-            Op::SolveLower { transposed: true },
-            &[self, b.into()],
-            Location::caller(),
-        )
+        trace::record(Op::SolveLower { transposed: true }, &[self, b.into()], Location::caller())
     }
 
     /// `ln det A` of symmetric positive definite `[.., n, n]`, as `[..]`.
@@ -711,9 +608,7 @@ impl Var {
             return self.no_axis("tril", -2, location);
         }
         let (rows, columns) = (shape[shape.rank() - 2], shape[shape.rank() - 1]);
-        let mask: Arc<[f64]> = (0..rows * columns)
-            .map(|i| f64::from(u8::from(i % columns <= i / columns)))
-            .collect();
+        let mask: Arc<[f64]> = (0..rows * columns).map(|i| f64::from(u8::from(i % columns <= i / columns))).collect();
         match Tensor::new([rows, columns], mask) {
             Some(mask) => Var::constant(mask).select(self, 0.0),
             None => self,
@@ -721,29 +616,16 @@ impl Var {
     }
 }
 
-fn indices_within<A: Number>(
-    operation: &'static str,
-    indices: &[A],
-    length: usize,
-) -> Result<Arc<[usize]>, Mistake> {
+fn indices_within<A: Number>(operation: &'static str, indices: &[A], length: usize) -> Result<Arc<[usize]>, Mistake> {
     let index: Arc<[usize]> = indices.iter().map(|i| i.to_f64() as usize).collect();
     for (original, &index) in indices.iter().zip(index.iter()) {
         let exact = original.to_f64();
         if exact < 0.0 || exact.fract() != 0.0 || exact.is_nan() {
             let (argument, wanted) = ("indices", "non-negative integers");
-            return Err(Mistake::Argument {
-                owner: operation.into(),
-                argument,
-                wanted,
-                got: exact,
-            });
+            return Err(Mistake::Argument { owner: operation.into(), argument, wanted, got: exact });
         }
         if index >= length {
-            return Err(Mistake::Index {
-                operation,
-                index,
-                length,
-            });
+            return Err(Mistake::Index { operation, index, length });
         }
     }
     Ok(index)
@@ -754,11 +636,7 @@ fn indices_within<A: Number>(
 pub fn concat(parts: &[Var], axis: isize) -> Var {
     let location = Location::caller();
     let Some(&first) = parts.first() else {
-        let mistake = Mistake::Shapes {
-            operation: "concat",
-            shapes: vec![],
-            rule: "at least one array is needed",
-        };
+        let mistake = Mistake::Shapes { operation: "concat", shapes: vec![], rule: "at least one array is needed" };
         return trace::poisoned(mistake, Shape::scalar(), location);
     };
     match first.shape().axis(axis) {

@@ -38,9 +38,7 @@ pub enum SiteError {
         shape: Shape,
     },
     /// Data that do not fit the distribution.
-    #[error(
-        "the data of shape {data} do not fit {distribution} of batch shape {batch} and event shape {event}"
-    )]
+    #[error("the data of shape {data} do not fit {distribution} of batch shape {batch} and event shape {event}")]
     DataShape {
         /// The data's shape.
         data: Shape,
@@ -92,9 +90,7 @@ pub enum SiteError {
     #[error("a data array that holds NaN or an infinity reaches this site")]
     BadData,
     /// A latent site that has no density over the real numbers.
-    #[error(
-        "{distribution} is discrete ({support}) and cannot be sampled with gradients; give it data or sum it out"
-    )]
+    #[error("{distribution} is discrete ({support}) and cannot be sampled with gradients; give it data or sum it out")]
     Discrete {
         /// The distribution.
         distribution: &'static str,

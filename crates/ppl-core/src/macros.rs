@@ -40,9 +40,7 @@ macro_rules! sample {
         $crate::site::sample(&::std::format!($name), || $distribution)
     };
     ($name:expr, $distribution:expr $(,)?) => {
-        $crate::site::sample(::std::convert::AsRef::<str>::as_ref(&$name), || {
-            $distribution
-        })
+        $crate::site::sample(::std::convert::AsRef::<str>::as_ref(&$name), || $distribution)
     };
 }
 
@@ -54,11 +52,7 @@ macro_rules! observe {
         $crate::site::observe(&::std::format!($name), || $distribution, $data)
     };
     ($name:expr, $distribution:expr, $data:expr $(,)?) => {
-        $crate::site::observe(
-            ::std::convert::AsRef::<str>::as_ref(&$name),
-            || $distribution,
-            $data,
-        )
+        $crate::site::observe(::std::convert::AsRef::<str>::as_ref(&$name), || $distribution, $data)
     };
 }
 
@@ -90,19 +84,9 @@ macro_rules! factor {
 #[macro_export]
 macro_rules! plate {
     ($name:literal, $size:expr, dim = $dim:expr, $body:expr $(,)?) => {
-        $crate::plate::plate(
-            &::std::format!($name),
-            $size,
-            ::std::option::Option::Some($dim),
-            || $body,
-        )
+        $crate::plate::plate(&::std::format!($name), $size, ::std::option::Option::Some($dim), || $body)
     };
     ($name:literal, $size:expr, $body:expr $(,)?) => {
-        $crate::plate::plate(
-            &::std::format!($name),
-            $size,
-            ::std::option::Option::None,
-            || $body,
-        )
+        $crate::plate::plate(&::std::format!($name), $size, ::std::option::Option::None, || $body)
     };
 }

@@ -98,46 +98,27 @@ impl ModelTrace {
     /// # Errors
     /// The first mistake in the model.
     pub fn unconstrained(model: &dyn Model, point: &[f64]) -> Result<Self, ModelError> {
-        Self::record(
-            model,
-            Values::Unconstrained,
-            Trace::default().point(&[point]),
-        )
+        Self::record(model, Values::Unconstrained, Trace::default().point(&[point]))
     }
 
     /// As [`ModelTrace::unconstrained`], for repeated runs that read values: `reader` keeps the programs for that.
     ///
     /// # Errors
     /// The first mistake in the model.
-    pub fn unconstrained_with(
-        model: &dyn Model,
-        point: &[f64],
-        reader: Reader,
-    ) -> Result<Self, ModelError> {
-        Self::record(
-            model,
-            Values::Unconstrained,
-            Trace::default().point(&[point]).reader(reader),
-        )
+    pub fn unconstrained_with(model: &dyn Model, point: &[f64], reader: Reader) -> Result<Self, ModelError> {
+        Self::record(model, Values::Unconstrained, Trace::default().point(&[point]).reader(reader))
     }
 
     /// Runs a model forwards: sites are given or drawn. Values are read at `point` with the draws of `key`.
     ///
     /// # Errors
     /// The first mistake in the model.
-    pub fn forward(
-        model: &dyn Model,
-        values: Values,
-        point: &[f64],
-        key: Key,
-    ) -> Result<Self, ModelError> {
+    pub fn forward(model: &dyn Model, values: Values, point: &[f64], key: Key) -> Result<Self, ModelError> {
         Self::record(model, values, Trace::default().point(&[point]).key(key))
     }
 
     fn record(model: &dyn Model, values: Values, trace: Trace) -> Result<Self, ModelError> {
-        let (((), sites), traced) = trace
-            .model(model.name())
-            .run(|| with_run(values, || model.run()))?;
+        let (((), sites), traced) = trace.model(model.name()).run(|| with_run(values, || model.run()))?;
         Ok(Self { traced, sites })
     }
 
@@ -178,10 +159,7 @@ impl ModelTrace {
     pub fn terms(self) -> Result<(Terms, Self), ModelError> {
         self.extend(|sites| {
             let total = |pick: &dyn Fn(&Site) -> Option<Var>| {
-                sites
-                    .iter()
-                    .filter_map(|s| attribute_to(s.location, || Some(pick(s)?.sum())))
-                    .sum::<Var>()
+                sites.iter().filter_map(|s| attribute_to(s.location, || Some(pick(s)?.sum()))).sum::<Var>()
             };
             Terms {
                 prior: total(&|s| s.log_prob.filter(|_| s.kind != Kind::Observed)),
@@ -196,20 +174,10 @@ impl ModelTrace {
 ///
 /// # Errors
 /// [`ModelError::Changed`] for the first site that differs in name, kind, shape or support.
-pub fn same_sites(
-    model: &dyn Model,
-    before: &[Outline],
-    after: &[Outline],
-) -> Result<(), ModelError> {
+pub fn same_sites(model: &dyn Model, before: &[Outline], after: &[Outline]) -> Result<(), ModelError> {
     let changed = |site: &Outline, change| {
-        let (model, site_name, location) =
-            (model.name().to_owned(), site.name.clone(), site.location);
-        Err(ModelError::Changed {
-            model,
-            site: site_name,
-            change,
-            location,
-        })
+        let (model, site_name, location) = (model.name().to_owned(), site.name.clone(), site.location);
+        Err(ModelError::Changed { model, site: site_name, change, location })
     };
     for (a, b) in before.iter().zip(after) {
         if a.name != b.name {

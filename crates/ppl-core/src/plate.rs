@@ -33,40 +33,20 @@ pub fn plate<R>(name: &str, size: usize, dim: Option<isize>, body: impl FnOnce()
 fn open(name: &str, size: usize, dim: Option<isize>) -> bool {
     let taken = with_current(|run| run.plates.iter().map(|p| p.dim).collect::<Vec<_>>());
     let Some(taken) = taken else {
-        placeholder(
-            Mistake::OutsideTrace {
-                operation: "plate!",
-            },
-            Shape::scalar(),
-        );
+        placeholder(Mistake::OutsideTrace { operation: "plate!" }, Shape::scalar());
         return false;
     };
-    let free = (1..)
-        .map(|d: isize| -d)
-        .find(|d| !taken.contains(d))
-        .unwrap_or(-1);
+    let free = (1..).map(|d: isize| -d).find(|d| !taken.contains(d)).unwrap_or(-1);
     let dim = dim.unwrap_or(free);
     if dim >= 0 {
-        site_mistake(SiteError::PlateDim {
-            dim,
-            reason: "must be negative: axes of plates count from the right",
-        });
+        site_mistake(SiteError::PlateDim { dim, reason: "must be negative: axes of plates count from the right" });
         return false;
     }
     if taken.contains(&dim) {
-        site_mistake(SiteError::PlateDim {
-            dim,
-            reason: "belongs to an enclosing plate already",
-        });
+        site_mistake(SiteError::PlateDim { dim, reason: "belongs to an enclosing plate already" });
         return false;
     }
-    with_current(|run| {
-        run.plates.push(Plate {
-            name: name.to_owned(),
-            size,
-            dim,
-        })
-    });
+    with_current(|run| run.plates.push(Plate { name: name.to_owned(), size, dim }));
     true
 }
 
@@ -76,20 +56,10 @@ pub(crate) fn batch_in_plates(own: &Shape) -> Shape {
     let mut batch = own.clone();
     for plate in plates {
         let depth = plate.dim.unsigned_abs();
-        let got = if depth <= own.rank() {
-            own[own.rank() - depth]
-        } else {
-            1
-        };
+        let got = if depth <= own.rank() { own[own.rank() - depth] } else { 1 };
         if got != 1 && got != plate.size {
             let Plate { name, size, dim } = plate;
-            site_mistake(SiteError::Plate {
-                batch: own.clone(),
-                got,
-                dim,
-                plate: name,
-                size,
-            });
+            site_mistake(SiteError::Plate { batch: own.clone(), got, dim, plate: name, size });
             continue;
         }
         let mut frame = vec![1; depth];

@@ -63,22 +63,9 @@ pub struct Site {
 impl Site {
     /// What may not change from run to run.
     pub fn outline(&self) -> Outline {
-        let Site {
-            name,
-            kind,
-            location,
-            shape,
-            support,
-            ..
-        } = self;
+        let Site { name, kind, location, shape, support, .. } = self;
         let support = support.as_ref().map(Support::name);
-        Outline {
-            name: name.clone(),
-            kind: *kind,
-            location,
-            shape: shape.clone(),
-            support,
-        }
+        Outline { name: name.clone(), kind: *kind, location, shape: shape.clone(), support }
     }
 }
 
@@ -126,12 +113,7 @@ pub(crate) fn with_run<R>(values: Values, f: impl FnOnce() -> R) -> (R, Vec<Site
             RUNS.with_borrow_mut(|runs| runs.pop());
         }
     }
-    RUNS.with_borrow_mut(|runs| {
-        runs.push(Run {
-            values,
-            ..Run::default()
-        })
-    });
+    RUNS.with_borrow_mut(|runs| runs.push(Run { values, ..Run::default() }));
     let guard = Guard;
     let result = f();
     std::mem::forget(guard);

@@ -24,11 +24,7 @@ pub fn sample<D: Distribution>(name: &str, distribution: impl FnOnce() -> D) -> 
 ///
 /// Usually written [`observe!`](crate::observe!).
 #[track_caller]
-pub fn observe<D: Distribution>(
-    name: &str,
-    distribution: impl FnOnce() -> D,
-    data: impl IntoObserved,
-) -> Var {
+pub fn observe<D: Distribution>(name: &str, distribution: impl FnOnce() -> D, data: impl IntoObserved) -> Var {
     let data = data.into_observed();
     random_site("observe!", name, distribution, data, Location::caller())
 }
@@ -43,16 +39,7 @@ pub fn deterministic(name: &str, value: impl Into<Var>) -> Var {
     let _scope = Scope::enter(name);
     attribute_to(location, || {
         if enter("deterministic!", name, location) {
-            record(
-                name,
-                Kind::Deterministic,
-                location,
-                value,
-                None,
-                None,
-                None,
-                None,
-            );
+            record(name, Kind::Deterministic, location, value, None, None, None, None);
         }
     });
     value
@@ -69,16 +56,7 @@ pub fn factor(name: &str, log_factor: impl Into<Var>) {
     attribute_to(location, || {
         if enter("factor!", name, location) {
             check_data(term);
-            record(
-                name,
-                Kind::Factor,
-                location,
-                term,
-                Some(term),
-                None,
-                None,
-                None,
-            );
+            record(name, Kind::Factor, location, term, Some(term), None, None, None);
         }
     });
 }
@@ -107,10 +85,7 @@ fn enter(operation: &'static str, name: &str, location: &'static Location<'stati
     }
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one call a kind of site, all fields named at the struct"
-)]
+#[expect(clippy::too_many_arguments, reason = "one call a kind of site, all fields named at the struct")]
 fn record(
     name: &str,
     kind: Kind,
@@ -123,17 +98,7 @@ fn record(
 ) {
     let name = name.to_owned();
     let shape = value.shape();
-    let site = Site {
-        name,
-        kind,
-        location,
-        value,
-        shape,
-        log_prob,
-        unconstrained,
-        support,
-        distribution,
-    };
+    let site = Site { name, kind, location, value, shape, log_prob, unconstrained, support, distribution };
     with_current(|run| run.sites.push(site));
 }
 
@@ -178,16 +143,7 @@ fn random_site<D: Distribution>(
         }
         check_data(log_prob);
         let kind_of = Some(distribution.name());
-        record(
-            name,
-            kind,
-            location,
-            value,
-            Some(log_prob),
-            unconstrained,
-            Some(support),
-            kind_of,
-        );
+        record(name, kind, location, value, Some(log_prob), unconstrained, Some(support), kind_of);
         value
     })
 }
@@ -209,10 +165,7 @@ fn value_of(
             let support = distribution.support();
             let Some(transform) = support.transform() else {
                 let (distribution, support) = (distribution.name(), support.name());
-                site_mistake(SiteError::Discrete {
-                    distribution,
-                    support,
-                });
+                site_mistake(SiteError::Discrete { distribution, support });
                 return (Kind::Latent, Var::zeros(shape), None);
             };
             let x = Var::input(0, transform.unconstrained_shape(shape));
@@ -221,10 +174,7 @@ fn value_of(
         }
         Some(Some(got)) => {
             if got != *shape {
-                site_mistake(SiteError::GivenShape {
-                    got,
-                    wanted: shape.clone(),
-                });
+                site_mistake(SiteError::GivenShape { got, wanted: shape.clone() });
             }
             (Kind::Latent, Var::input(0, shape), None)
         }
@@ -241,23 +191,13 @@ fn check_observed(distribution: &dyn Distribution, data: Var, batch: &Shape) {
     }
     let fits = shape.rank() >= event.rank()
         && event[..] == shape[shape.rank() - event.rank()..]
-        && Shape::from(&shape[..shape.rank() - event.rank()])
-            .broadcast(batch)
-            .is_some();
+        && Shape::from(&shape[..shape.rank() - event.rank()]).broadcast(batch).is_some();
     if !fits {
         let (distribution, batch) = (distribution.name(), batch.clone());
-        site_mistake(SiteError::DataShape {
-            data: shape,
-            distribution,
-            batch,
-            event,
-        });
+        site_mistake(SiteError::DataShape { data: shape, distribution, batch, event });
         return;
     }
-    let (Some(inside), Some(values)) = (
-        distribution.support().contains(data).as_constant(),
-        data.as_constant(),
-    ) else {
+    let (Some(inside), Some(values)) = (distribution.support().contains(data).as_constant(), data.as_constant()) else {
         return;
     };
     if let Some(outside) = inside.data().iter().position(|&x| x == 0.0) {
@@ -294,17 +234,9 @@ fn check_terms(distribution: &dyn Distribution, data: Var, batch: &Shape, log_pr
     let event = distribution.event_shape();
     let shape = data.shape();
     let observations = Shape::from(&shape[..shape.rank().saturating_sub(event.rank())]);
-    let terms = log_prob
-        .shape()
-        .broadcast(batch)
-        .unwrap_or_else(|| log_prob.shape());
+    let terms = log_prob.shape().broadcast(batch).unwrap_or_else(|| log_prob.shape());
     if terms.size() > observations.size() {
         let (distribution, batch) = (distribution.name(), batch.clone());
-        site_mistake(SiteError::Broadcast {
-            data: shape,
-            distribution,
-            batch,
-            log_prob: terms,
-        });
+        site_mistake(SiteError::Broadcast { data: shape, distribution, batch, log_prob: terms });
     }
 }

@@ -91,16 +91,10 @@ impl Support {
             Support::UnitInterval => value.ge(0.0) * value.le(1.0),
             Support::Interval { low, high } => value.ge(low) * value.le(high),
             Support::RealVector => value.abs().lt(f64::INFINITY).min_axis(-1),
-            Support::Simplex => {
-                value.ge(0.0).min_axis(-1) * (value.sum_axis(-1) - 1.0).abs().le(SLACK)
-            }
+            Support::Simplex => value.ge(0.0).min_axis(-1) * (value.sum_axis(-1) - 1.0).abs().le(SLACK),
             Support::CorrelationCholesky => {
-                let rows = (value.square().sum_axis(-1) - 1.0)
-                    .abs()
-                    .le(SLACK)
-                    .min_axis(-1);
-                rows * value.diag().gt(0.0).min_axis(-1)
-                    * (value - value.tril()).eq(0.0).min_axis(-1).min_axis(-1)
+                let rows = (value.square().sum_axis(-1) - 1.0).abs().le(SLACK).min_axis(-1);
+                rows * value.diag().gt(0.0).min_axis(-1) * (value - value.tril()).eq(0.0).min_axis(-1).min_axis(-1)
             }
             Support::Boolean => value.eq(0.0) + value.eq(1.0),
             Support::NonNegativeInteger => value.ge(0.0) * whole(value) * value.lt(f64::INFINITY),

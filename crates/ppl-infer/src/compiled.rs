@@ -58,35 +58,17 @@ impl<'m> CompiledModel<'m> {
         let trace = ModelTrace::unconstrained_with(model, &[], reader.clone())?;
         let dim = trace.traced().tape().slots().first().copied().unwrap_or(0);
         if dim == 0 {
-            return Err(ModelError::NoLatents {
-                model: model.name().to_owned(),
-            });
+            return Err(ModelError::NoLatents { model: model.name().to_owned() });
         }
         let other = ModelTrace::unconstrained_with(model, &vec![OTHER_POINT; dim], reader.clone())?;
         same_sites(model, &trace.outline(), &other.outline())?;
         let outline = trace.outline();
-        let columns = kept(trace.sites())
-            .map(|s| Column {
-                name: s.name.clone(),
-                shape: s.shape.clone(),
-            })
-            .collect();
+        let columns = kept(trace.sites()).map(|s| Column { name: s.name.clone(), shape: s.shape.clone() }).collect();
         let dynamic = trace.is_dynamic();
-        let mark = signature(
-            trace.traced().tape(),
-            trace.traced().tape().nodes().len() as u32,
-        );
+        let mark = signature(trace.traced().tape(), trace.traced().tape().nodes().len() as u32);
         let path = Arc::new(compile(trace)?);
         let fixed = (!dynamic).then(|| path.clone());
-        Ok(Self {
-            model,
-            dim,
-            outline,
-            columns,
-            fixed,
-            paths: Mutex::new(HashMap::from([(mark, path)])),
-            reader,
-        })
+        Ok(Self { model, dim, outline, columns, fixed, paths: Mutex::new(HashMap::from([(mark, path)])), reader })
     }
 
     /// The sites whose values are recorded, in order: latent and deterministic ones.
@@ -106,10 +88,7 @@ impl<'m> CompiledModel<'m> {
 
     /// A function from coordinates to the values of the columns, one after the other, with a workspace of its own.
     pub fn constrain(&self) -> Constrain<'_> {
-        Constrain {
-            compiled: self,
-            workspace: None,
-        }
+        Constrain { compiled: self, workspace: None }
     }
 
     /// The log-density of each site at a point.
@@ -119,32 +98,22 @@ impl<'m> CompiledModel<'m> {
     pub fn table(&self, point: &[f64]) -> Result<SiteTable, ModelError> {
         let trace = ModelTrace::unconstrained(self.model, point)?;
         let (terms, trace) = trace.extend(|sites| {
-            sites
-                .iter()
-                .filter_map(|s| attribute_to(s.location, || term(s)))
-                .collect::<Vec<(Var, Var)>>()
+            sites.iter().filter_map(|s| attribute_to(s.location, || term(s))).collect::<Vec<(Var, Var)>>()
         })?;
         let (sums, bad): (Vec<Var>, Vec<Var>) = terms.into_iter().unzip();
         let program = Program::<f64>::compile(trace.traced().tape(), &[&sums, &bad]);
         let (mut sum, mut count) = (vec![0.0; sums.len()], vec![0.0; bad.len()]);
-        program.evaluate(
-            &mut program.workspace(),
-            &[point],
-            &mut [&mut sum, &mut count],
-        );
-        let rows = trace
-            .sites()
-            .iter()
-            .filter(|s| s.log_prob.is_some())
-            .zip(sum.iter().zip(&count))
-            .map(|(s, (&sum, &bad))| SiteRow {
+        program.evaluate(&mut program.workspace(), &[point], &mut [&mut sum, &mut count]);
+        let rows = trace.sites().iter().filter(|s| s.log_prob.is_some()).zip(sum.iter().zip(&count)).map(
+            |(s, (&sum, &bad))| SiteRow {
                 site: s.name.clone(),
                 distribution: s.distribution.unwrap_or_default().to_owned(),
                 shape: s.shape.to_string(),
                 location: format!("{}:{}", s.location.file(), s.location.line()),
                 log_density: sum,
                 bad: bad as usize,
-            });
+            },
+        );
         Ok(SiteTable(rows.collect()))
     }
 
@@ -176,17 +145,13 @@ impl<'m> CompiledModel<'m> {
 
 /// Latent and deterministic sites.
 fn kept(sites: &[Site]) -> impl Iterator<Item = &Site> {
-    sites
-        .iter()
-        .filter(|s| matches!(s.kind, Kind::Latent | Kind::Deterministic))
+    sites.iter().filter(|s| matches!(s.kind, Kind::Latent | Kind::Deterministic))
 }
 
 /// A site's log-density with its log-Jacobian, and the number of its terms that are not finite.
 fn term(site: &Site) -> Option<(Var, Var)> {
     let log_prob = site.log_prob?;
-    let log_det = site
-        .unconstrained
-        .map_or_else(|| Var::from(0.0), |(_, log_det)| log_det.sum());
+    let log_det = site.unconstrained.map_or_else(|| Var::from(0.0), |(_, log_det)| log_det.sum());
     let bad = (1.0 - log_prob.abs().lt(f64::INFINITY)).sum();
     Some((log_prob.sum() + log_det, bad))
 }
@@ -196,10 +161,7 @@ fn compile(trace: ModelTrace) -> Result<Path, ModelError> {
     let (terms, trace) = trace.terms()?;
     let ((density, slopes), trace) = trace.extend(|sites| {
         let density = terms.log_density();
-        let coordinates: Vec<Var> = sites
-            .iter()
-            .filter_map(|s| s.unconstrained.map(|(x, _)| x))
-            .collect();
+        let coordinates: Vec<Var> = sites.iter().filter_map(|s| s.unconstrained.map(|(x, _)| x)).collect();
         (density, gradient(density, &coordinates))
     })?;
     let tape = trace.traced().tape();
@@ -215,18 +177,11 @@ struct Held {
 }
 
 impl Held {
-    fn renew<'h>(
-        held: &'h mut Option<Held>,
-        path: Arc<Path>,
-        program: fn(&Path) -> &Program<f64>,
-    ) -> &'h mut Held {
+    fn renew<'h>(held: &'h mut Option<Held>, path: Arc<Path>, program: fn(&Path) -> &Program<f64>) -> &'h mut Held {
         if held.as_ref().is_some_and(|h| !Arc::ptr_eq(&h.path, &path)) {
             *held = None;
         }
-        held.get_or_insert_with(|| Held {
-            workspace: program(&path).workspace(),
-            path,
-        })
+        held.get_or_insert_with(|| Held { workspace: program(&path).workspace(), path })
     }
 }
 
@@ -244,9 +199,7 @@ impl Constrain<'_> {
     pub fn apply(&mut self, point: &[f64], out: &mut [f64]) -> Result<(), ModelError> {
         let path = self.compiled.path(point)?;
         let held = Held::renew(&mut self.workspace, path, |p| &p.values);
-        held.path
-            .values
-            .evaluate(&mut held.workspace, &[point], &mut [out]);
+        held.path.values.evaluate(&mut held.workspace, &[point], &mut [out]);
         Ok(())
     }
 }
@@ -269,17 +222,12 @@ impl LogDensity for Density<'_> {
         let held = match &mut self.held {
             Some(held) if self.compiled.fixed.is_some() => held,
             held => {
-                let path = self
-                    .compiled
-                    .path(x)
-                    .map_err(|e| DensityError::Fatal(Arc::new(e)))?;
+                let path = self.compiled.path(x).map_err(|e| DensityError::Fatal(Arc::new(e)))?;
                 Held::renew(held, path, |p| &p.density)
             }
         };
         let mut value = [0.0];
-        held.path
-            .density
-            .evaluate(&mut held.workspace, &[x], &mut [&mut value, gradient]);
+        held.path.density.evaluate(&mut held.workspace, &[x], &mut [&mut value, gradient]);
         Ok(value[0])
     }
 }
@@ -290,9 +238,6 @@ impl Target for CompiledModel<'_> {
     }
 
     fn density(&self) -> Box<dyn LogDensity + '_> {
-        Box::new(Density {
-            compiled: self,
-            held: None,
-        })
+        Box::new(Density { compiled: self, held: None })
     }
 }

@@ -91,18 +91,8 @@ impl fmt::Display for SiteTable {
         let (name, law) = (width(&|r| r.site.len()), width(&|r| r.distribution.len()));
         let shape = width(&|r| r.shape.len());
         for row in &self.0 {
-            let SiteRow {
-                site,
-                distribution,
-                shape: s,
-                location,
-                log_density,
-                bad,
-            } = row;
-            write!(
-                f,
-                "  {site:name$}  {distribution:law$}  {s:shape$}  {log_density:>12.5}"
-            )?;
+            let SiteRow { site, distribution, shape: s, location, log_density, bad } = row;
+            write!(f, "  {site:name$}  {distribution:law$}  {s:shape$}  {log_density:>12.5}")?;
             if *bad > 0 {
                 write!(f, "  {bad} terms not finite")?;
             }

@@ -109,10 +109,7 @@ impl Posterior {
     /// # Errors
     /// [`InferError::UnknownSite`] with the names that there are.
     pub fn mean(&self, site: &str) -> Result<ArrayD<f64>, InferError> {
-        let draws = self
-            .draws
-            .flat(site)
-            .ok_or_else(|| unknown(site, &self.draws))?;
+        let draws = self.draws.flat(site).ok_or_else(|| unknown(site, &self.draws))?;
         Ok(draws.mean_axis(Axis(0)).unwrap_or_default())
     }
 
@@ -138,15 +135,8 @@ impl Posterior {
 
     /// What speaks against trusting these draws, most serious first; empty is what one wants.
     pub fn warnings(&self) -> Vec<Concern> {
-        let ended = self
-            .chains
-            .iter()
-            .filter(|c| !matches!(c.outcome, Outcome::Complete));
-        let ended = ended.map(|c| Concern::Chain {
-            chain: c.chain,
-            draws: c.draws,
-            outcome: c.outcome.clone(),
-        });
+        let ended = self.chains.iter().filter(|c| !matches!(c.outcome, Outcome::Complete));
+        let ended = ended.map(|c| Concern::Chain { chain: c.chain, draws: c.draws, outcome: c.outcome.clone() });
         let found = ppl_diagnostics::check(&self.draws, &self.stats, self.max_depth);
         ended.chain(found.into_iter().map(Concern::Draws)).collect()
     }
@@ -192,11 +182,7 @@ impl fmt::Display for Concern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Concern::Draws(warning) => warning.fmt(f),
-            Concern::Chain {
-                chain,
-                draws,
-                outcome: Outcome::Failed(error),
-            } => {
+            Concern::Chain { chain, draws, outcome: Outcome::Failed(error) } => {
                 write!(f, "Chain {chain} failed after {draws} draws: {error}")
             }
             Concern::Chain { chain, draws, .. } => {
@@ -207,10 +193,7 @@ impl fmt::Display for Concern {
 }
 
 pub(crate) fn unknown(site: &str, draws: &Draws) -> InferError {
-    InferError::UnknownSite {
-        site: site.to_owned(),
-        known: names(draws),
-    }
+    InferError::UnknownSite { site: site.to_owned(), known: names(draws) }
 }
 
 pub(crate) fn names(draws: &Draws) -> Vec<String> {
@@ -218,16 +201,10 @@ pub(crate) fn names(draws: &Draws) -> Vec<String> {
 }
 
 /// The values of all sites at the draws of one chain.
-fn constrain(
-    compiled: &CompiledModel<'_>,
-    chain: &ChainDraws,
-) -> Result<IndexMap<String, ArrayD<f64>>, InferError> {
+fn constrain(compiled: &CompiledModel<'_>, chain: &ChainDraws) -> Result<IndexMap<String, ArrayD<f64>>, InferError> {
     let n = chain.stats.len();
-    let mut columns: Vec<Vec<f64>> = compiled
-        .columns()
-        .iter()
-        .map(|c| Vec::with_capacity(n * c.shape.size()))
-        .collect();
+    let mut columns: Vec<Vec<f64>> =
+        compiled.columns().iter().map(|c| Vec::with_capacity(n * c.shape.size())).collect();
     let mut constrain = compiled.constrain();
     let mut row = vec![0.0; compiled.width()];
     let mut point = vec![0.0; chain.draws.ncols()];
@@ -241,16 +218,12 @@ fn constrain(
             rest = tail;
         }
     }
-    let named = compiled
-        .columns()
-        .iter()
-        .zip(columns)
-        .map(|(spec, values)| {
-            let mut shape = vec![n];
-            shape.extend_from_slice(&spec.shape);
-            let array = ArrayD::from_shape_vec(IxDyn(&shape), values).unwrap_or_default();
-            (spec.name.clone(), array)
-        });
+    let named = compiled.columns().iter().zip(columns).map(|(spec, values)| {
+        let mut shape = vec![n];
+        shape.extend_from_slice(&spec.shape);
+        let array = ArrayD::from_shape_vec(IxDyn(&shape), values).unwrap_or_default();
+        (spec.name.clone(), array)
+    });
     Ok(named.collect())
 }
 
@@ -259,17 +232,9 @@ fn nothing(compiled: &CompiledModel<'_>, model: &dyn Model, chains: Vec<ChainDra
     use crate::chain::ChainError;
     for chain in chains {
         match chain.outcome {
-            Outcome::Failed(ChainError::Init(InitError::NoFinitePoint {
-                attempts,
-                position,
-                ..
-            })) => {
+            Outcome::Failed(ChainError::Init(InitError::NoFinitePoint { attempts, position, .. })) => {
                 return match compiled.table(&position) {
-                    Ok(table) => InferError::NoStart {
-                        model: model.name().to_owned(),
-                        attempts,
-                        table,
-                    },
+                    Ok(table) => InferError::NoStart { model: model.name().to_owned(), attempts, table },
                     Err(error) => error.into(),
                 };
             }

@@ -44,56 +44,27 @@ pub fn prior_predictive(model: &dyn Model, draws: usize, seed: u64) -> Result<Dr
 }
 
 impl<'p> Predictive<'p> {
-    pub(crate) fn new(
-        model: &'p dyn Model,
-        posterior: Option<&'p Draws>,
-        seed: u64,
-    ) -> Result<Self, InferError> {
+    pub(crate) fn new(model: &'p dyn Model, posterior: Option<&'p Draws>, seed: u64) -> Result<Self, InferError> {
         let values = match posterior {
             None => Values::Prior,
-            Some(draws) => Values::Given(
-                draws
-                    .sites()
-                    .map(|(name, a)| (name.to_owned(), Shape::from(&a.shape()[2..])))
-                    .collect(),
-            ),
+            Some(draws) => {
+                Values::Given(draws.sites().map(|(name, a)| (name.to_owned(), Shape::from(&a.shape()[2..]))).collect())
+            }
         };
         let trace = ModelTrace::forward(model, values, &[], Key::default())?;
-        let column = |s: &Site| Column {
-            name: s.name.clone(),
-            shape: s.shape.clone(),
-        };
-        let given: Vec<Column> = trace
-            .sites()
-            .iter()
-            .filter(|s| s.kind == Kind::Latent)
-            .map(column)
-            .collect();
+        let column = |s: &Site| Column { name: s.name.clone(), shape: s.shape.clone() };
+        let given: Vec<Column> = trace.sites().iter().filter(|s| s.kind == Kind::Latent).map(column).collect();
         let columns: Vec<Column> = predicted(trace.sites()).map(column).collect();
         if let Some(draws) = posterior
             && given.is_empty()
         {
-            return Err(InferError::Unrelated {
-                model: model.name().to_owned(),
-                known: names(draws),
-            });
+            return Err(InferError::Unrelated { model: model.name().to_owned(), known: names(draws) });
         }
         if columns.is_empty() {
-            return Err(InferError::NothingToPredict {
-                model: model.name().to_owned(),
-            });
+            return Err(InferError::NothingToPredict { model: model.name().to_owned() });
         }
         let (chains, per_chain) = posterior.map_or((1, 1), |d| (d.chains(), d.draws()));
-        let mut this = Self {
-            model,
-            posterior,
-            seed,
-            given,
-            columns,
-            program: None,
-            chains,
-            per_chain,
-        };
+        let mut this = Self { model, posterior, seed, given, columns, program: None, chains, per_chain };
         if !trace.is_dynamic() {
             this.program = Some(this.compile(&trace));
         }
@@ -112,15 +83,9 @@ impl<'p> Predictive<'p> {
     /// # Errors
     /// [`InferError::UnknownSite`] for a name that is not there.
     pub fn sites(mut self, wanted: &[&str]) -> Result<Self, InferError> {
-        if let Some(&site) = wanted
-            .iter()
-            .find(|w| !self.columns.iter().any(|c| c.name == **w))
-        {
+        if let Some(&site) = wanted.iter().find(|w| !self.columns.iter().any(|c| c.name == **w)) {
             let known = self.columns.iter().map(|c| c.name.clone()).collect();
-            return Err(InferError::UnknownSite {
-                site: site.to_owned(),
-                known,
-            });
+            return Err(InferError::UnknownSite { site: site.to_owned(), known });
         }
         self.columns.retain(|c| wanted.contains(&c.name.as_str()));
         if self.program.is_some() {
@@ -136,11 +101,7 @@ impl<'p> Predictive<'p> {
     /// A mistake on a path of the function that only some draws take.
     pub fn draws(&self) -> Result<Draws, InferError> {
         let total = self.chains * self.per_chain;
-        let mut kept: Vec<Vec<f64>> = self
-            .columns
-            .iter()
-            .map(|c| Vec::with_capacity(total * c.shape.size()))
-            .collect();
+        let mut kept: Vec<Vec<f64>> = self.columns.iter().map(|c| Vec::with_capacity(total * c.shape.size())).collect();
         self.for_each(|row| {
             let mut rest = row;
             for (column, spec) in kept.iter_mut().zip(&self.columns) {
@@ -152,10 +113,7 @@ impl<'p> Predictive<'p> {
         let arrays = self.columns.iter().zip(kept).map(|(spec, values)| {
             let mut shape = vec![self.chains, self.per_chain];
             shape.extend_from_slice(&spec.shape);
-            (
-                spec.name.clone(),
-                ArrayD::from_shape_vec(IxDyn(&shape), values).unwrap_or_default(),
-            )
+            (spec.name.clone(), ArrayD::from_shape_vec(IxDyn(&shape), values).unwrap_or_default())
         });
         Ok(Draws::new(arrays.collect::<Vec<_>>())?)
     }
@@ -174,11 +132,7 @@ impl<'p> Predictive<'p> {
     /// [`InferError::UnknownSite`] for a name that is not there; a mistake on a path that only some draws take.
     pub fn reduce<R: Reducer>(self, site: &str, mut reducer: R) -> Result<R::Output, InferError> {
         let one = self.sites(&[site])?;
-        let shape = one
-            .columns
-            .first()
-            .map(|c| c.shape.clone())
-            .unwrap_or_default();
+        let shape = one.columns.first().map(|c| c.shape.clone()).unwrap_or_default();
         reducer.start(shape.size());
         one.for_each(|row| reducer.add(row))?;
         Ok(reducer.finish(&shape))
@@ -195,11 +149,7 @@ impl<'p> Predictive<'p> {
         }
         let lanes = BATCH.min(total);
         let inputs: usize = self.given.iter().map(|c| c.shape.size()).sum();
-        let lane = || Lane {
-            workspace: None,
-            given: vec![0.0; inputs],
-            row: vec![0.0; width],
-        };
+        let lane = || Lane { workspace: None, given: vec![0.0; inputs], row: vec![0.0; width] };
         let mut batch: Vec<Lane> = (0..lanes).map(|_| lane()).collect();
         for start in (0..total).step_by(BATCH) {
             let used = BATCH.min(total - start);
@@ -207,32 +157,21 @@ impl<'p> Predictive<'p> {
                 .par_iter_mut()
                 .enumerate()
                 .map(|(i, lane)| {
-                    let (chain, draw) =
-                        ((start + i) / self.per_chain, (start + i) % self.per_chain);
+                    let (chain, draw) = ((start + i) / self.per_chain, (start + i) % self.per_chain);
                     self.gather(chain, draw, &mut lane.given);
-                    let purpose = if self.posterior.is_some() {
-                        Purpose::PosteriorPredictive
-                    } else {
-                        Purpose::PriorPredictive
-                    };
+                    let purpose =
+                        if self.posterior.is_some() { Purpose::PosteriorPredictive } else { Purpose::PriorPredictive };
                     let key = Key::new(self.seed, purpose, chain as u32, draw as u32);
                     match &self.program {
                         Some(program) => {
-                            let workspace =
-                                lane.workspace.get_or_insert_with(|| program.workspace());
+                            let workspace = lane.workspace.get_or_insert_with(|| program.workspace());
                             program.run(workspace, &[&lane.given], &mut [&mut lane.row], &key);
                         }
                         None => {
                             // The function looks at values: it runs for each draw, at the draw's values.
-                            let trace =
-                                ModelTrace::forward(self.model, self.values(), &lane.given, key)?;
+                            let trace = ModelTrace::forward(self.model, self.values(), &lane.given, key)?;
                             let program = self.compile(&trace);
-                            program.run(
-                                &mut program.workspace(),
-                                &[&lane.given],
-                                &mut [&mut lane.row],
-                                &key,
-                            );
+                            program.run(&mut program.workspace(), &[&lane.given], &mut [&mut lane.row], &key);
                         }
                     }
                     Ok(())
@@ -254,10 +193,7 @@ impl<'p> Predictive<'p> {
             };
             let values = array.index_axis(ndarray::Axis(0), chain);
             let values = values.index_axis(ndarray::Axis(0), draw);
-            out[start..]
-                .iter_mut()
-                .zip(values.iter())
-                .for_each(|(o, &v)| *o = v);
+            out[start..].iter_mut().zip(values.iter()).for_each(|(o, &v)| *o = v);
             start += site.shape.size();
         }
     }
@@ -273,21 +209,13 @@ impl<'p> Predictive<'p> {
     }
 
     fn compile(&self, trace: &ModelTrace) -> Program<f64> {
-        let by_name: IndexMap<&str, Var> = predicted(trace.sites())
-            .map(|s| (s.name.as_str(), s.value))
-            .collect();
-        let outputs: Vec<Var> = self
-            .columns
-            .iter()
-            .filter_map(|c| by_name.get(c.name.as_str()).copied())
-            .collect();
+        let by_name: IndexMap<&str, Var> = predicted(trace.sites()).map(|s| (s.name.as_str(), s.value)).collect();
+        let outputs: Vec<Var> = self.columns.iter().filter_map(|c| by_name.get(c.name.as_str()).copied()).collect();
         Program::compile(trace.traced().tape(), &[&outputs])
     }
 }
 
 /// What a forward run makes: drawn and deterministic sites.
 fn predicted(sites: &[Site]) -> impl Iterator<Item = &Site> {
-    sites
-        .iter()
-        .filter(|s| matches!(s.kind, Kind::Drawn | Kind::Deterministic))
+    sites.iter().filter(|s| matches!(s.kind, Kind::Drawn | Kind::Deterministic))
 }

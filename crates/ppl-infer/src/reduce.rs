@@ -85,13 +85,7 @@ impl Reducer for Sd {
     }
     fn finish(self, shape: &Shape) -> ArrayD<f64> {
         let divisor = self.n - 1.0;
-        shaped(
-            self.squares
-                .into_iter()
-                .map(|s| (s / divisor).sqrt())
-                .collect(),
-            shape,
-        )
+        shaped(self.squares.into_iter().map(|s| (s / divisor).sqrt()).collect(), shape)
     }
 }
 
@@ -117,11 +111,7 @@ impl Quantile {
     /// The quantile of probability `p`, clamped to [0, 1].
     #[must_use]
     pub fn new(p: f64) -> Self {
-        Self {
-            p: p.clamp(0.0, 1.0),
-            n: 0,
-            markers: Vec::new(),
-        }
+        Self { p: p.clamp(0.0, 1.0), n: 0, markers: Vec::new() }
     }
 }
 
@@ -141,18 +131,14 @@ impl Markers {
         let last = n as f64;
         for (i, share) in [(1, p / 2.0), (2, p), (3, f64::midpoint(1.0, p))] {
             let d = last * share - self.place[i];
-            let (right, left) = (
-                self.place[i + 1] - self.place[i],
-                self.place[i - 1] - self.place[i],
-            );
+            let (right, left) = (self.place[i + 1] - self.place[i], self.place[i - 1] - self.place[i]);
             if !(d >= 1.0 && right > 1.0 || d <= -1.0 && left < -1.0) {
                 continue;
             }
             let step = d.signum();
             let slope = |j: usize, distance: f64| (self.height[j] - self.height[i]) / distance;
             let (up, down) = (slope(i + 1, right), slope(i - 1, left));
-            let parabola = self.height[i]
-                + step / (right - left) * ((step - left) * up + (right - step) * down);
+            let parabola = self.height[i] + step / (right - left) * ((step - left) * up + (right - step) * down);
             let fits = self.height[i - 1] < parabola && parabola < self.height[i + 1];
             self.height[i] = match (fits, step > 0.0) {
                 (true, _) => parabola,
@@ -192,13 +178,7 @@ impl Reducer for Quantile {
         self.n += 1;
     }
     fn finish(self, shape: &Shape) -> ArrayD<f64> {
-        shaped(
-            self.markers
-                .iter()
-                .map(|m| m.quantile(self.n, self.p))
-                .collect(),
-            shape,
-        )
+        shaped(self.markers.iter().map(|m| m.quantile(self.n, self.p)).collect(), shape)
     }
 }
 
@@ -246,10 +226,8 @@ mod tests {
     fn quantiles_of_a_uniform_law_are_its_probabilities() {
         // The golden-ratio sequence fills [0, 1) evenly: sample quantiles of 2000 points are within 1/2000 of p, and
         // the marker's error stays below 0.005.
-        let draws: Vec<[f64; 2]> = (0..2000)
-            .map(|i| (f64::from(i) * 0.618_033_988_75).fract())
-            .map(|u| [u, -u])
-            .collect();
+        let draws: Vec<[f64; 2]> =
+            (0..2000).map(|i| (f64::from(i) * 0.618_033_988_75).fract()).map(|u| [u, -u]).collect();
         for p in [0.05, 0.5, 0.9] {
             let q = reduce(Quantile::new(p), &draws);
             assert!((q[0] - p).abs() < 0.005, "{p}: {}", q[0]);

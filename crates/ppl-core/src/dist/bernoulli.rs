@@ -29,21 +29,13 @@ impl Bernoulli {
     /// By the probability of a 1.
     #[track_caller]
     pub fn new(probability: impl Into<Var>) -> Self {
-        Self(Parameter::Probability(check::probability(
-            "Bernoulli",
-            "probability",
-            probability,
-        )))
+        Self(Parameter::Probability(check::probability("Bernoulli", "probability", probability)))
     }
 
     /// By the log-odds `ln(p / (1 - p))`: exact however sure the outcome is.
     #[track_caller]
     pub fn logits(logits: impl Into<Var>) -> Self {
-        Self(Parameter::LogOdds(check::real(
-            "Bernoulli",
-            "logits",
-            logits,
-        )))
+        Self(Parameter::LogOdds(check::real("Bernoulli", "logits", logits)))
     }
 
     fn parameter(&self) -> Var {

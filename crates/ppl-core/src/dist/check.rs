@@ -11,21 +11,13 @@ pub(super) fn real(owner: &'static str, argument: &'static str, value: impl Into
 /// A positive number.
 #[track_caller]
 pub(super) fn positive(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {
-    check(owner, argument, "positive and finite", value, |v| {
-        v > 0.0 && v.is_finite()
-    })
+    check(owner, argument, "positive and finite", value, |v| v > 0.0 && v.is_finite())
 }
 
 /// A probability.
 #[track_caller]
-pub(super) fn probability(
-    owner: &'static str,
-    argument: &'static str,
-    value: impl Into<Var>,
-) -> Var {
-    check(owner, argument, "between 0 and 1", value, |v| {
-        (0.0..=1.0).contains(&v)
-    })
+pub(super) fn probability(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {
+    check(owner, argument, "between 0 and 1", value, |v| (0.0..=1.0).contains(&v))
 }
 
 #[track_caller]
@@ -40,12 +32,7 @@ fn check(
     if let Some(constant) = value.as_constant()
         && let Some(&got) = constant.data().iter().find(|&&v| !fits(v))
     {
-        mistake(Mistake::Argument {
-            owner: owner.to_owned(),
-            argument,
-            wanted,
-            got,
-        });
+        mistake(Mistake::Argument { owner: owner.to_owned(), argument, wanted, got });
     }
     value
 }

@@ -30,9 +30,7 @@ impl HalfNormal {
     /// The absolute value of a normal draw with mean 0 and standard deviation `scale`.
     #[track_caller]
     pub fn new(scale: impl Into<Var>) -> Self {
-        Self {
-            scale: check::positive("HalfNormal", "scale", scale),
-        }
+        Self { scale: check::positive("HalfNormal", "scale", scale) }
     }
 }
 
@@ -48,8 +46,7 @@ impl Distribution for HalfNormal {
     }
     fn log_prob(&self, value: Var) -> Var {
         let inside = value.ge(0.0);
-        let log_prob =
-            -0.5 * (value / self.scale).square() - (self.scale.ln() + (LN_SQRT_2PI - LN_2));
+        let log_prob = -0.5 * (value / self.scale).square() - (self.scale.ln() + (LN_SQRT_2PI - LN_2));
         inside.select(log_prob, f64::NEG_INFINITY)
     }
     fn draw(&self, batch: &Shape) -> Var {

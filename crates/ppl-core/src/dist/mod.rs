@@ -98,16 +98,10 @@ impl<D: Distribution + ?Sized> Distribution for Box<D> {
 #[track_caller]
 pub(crate) fn batch_of(name: &'static str, parameters: &[Var]) -> Shape {
     let shapes: Vec<Shape> = parameters.iter().map(|p| p.shape()).collect();
-    let common = shapes
-        .iter()
-        .try_fold(Shape::scalar(), |all, s| all.broadcast(s));
+    let common = shapes.iter().try_fold(Shape::scalar(), |all, s| all.broadcast(s));
     common.unwrap_or_else(|| {
         let rule = "the parameters' shapes must broadcast";
-        ppl_autodiff::mistake(ppl_autodiff::Mistake::Shapes {
-            operation: name,
-            shapes,
-            rule,
-        });
+        ppl_autodiff::mistake(ppl_autodiff::Mistake::Shapes { operation: name, shapes, rule });
         Shape::scalar()
     })
 }

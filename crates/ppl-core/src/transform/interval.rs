@@ -14,10 +14,7 @@ pub struct Interval {
 impl Interval {
     /// Onto `(low, high)`.
     pub fn new(low: impl Into<Var>, high: impl Into<Var>) -> Self {
-        Self {
-            low: low.into(),
-            high: high.into(),
-        }
+        Self { low: low.into(), high: high.into() }
     }
 
     /// Onto (0, 1).
@@ -33,10 +30,7 @@ impl Transform for Interval {
     /// From the nearer bound, so that no digits are lost at either.
     fn forward(&self, x: Var) -> Var {
         let width = self.high - self.low;
-        x.gt(0.0).select(
-            self.high - width * (-x).sigmoid(),
-            self.low + width * x.sigmoid(),
-        )
+        x.gt(0.0).select(self.high - width * (-x).sigmoid(), self.low + width * x.sigmoid())
     }
     fn inverse(&self, y: Var) -> Var {
         (y - self.low).ln() - (self.high - y).ln()

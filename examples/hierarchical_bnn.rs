@@ -317,7 +317,7 @@ fn plot_surfaces(
 ) -> Result<(), Box<dyn Error>> {
     let largest = surfaces.iter().flat_map(|[_, sd]| sd.iter().copied()).fold(0.0, f64::max);
     for (which, file, what) in
-        [(0, "probability", "probability of class 1"), (1, "uncertainty", "sd of that probability")]
+        [(0, "probability", "probability of class 1"), (1, "uncertainty", "standard deviation of the probability")]
     {
         let mut panels = Grid::new(4).axis_labels("x1", "x2");
         for (i, surface) in surfaces.iter().enumerate() {

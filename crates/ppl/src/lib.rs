@@ -42,3 +42,12 @@ pub mod prelude {
     pub use ppl_infer::reduce::{Mean, Quantile, Reducer, Sd};
     pub use ppl_infer::{InferError, Nuts, Posterior, prior_predictive};
 }
+
+/// The book's chapters, so that their code is compiled and run as tests.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../../../docs/first_model.md")]
+    mod first_model {}
+    #[doc = include_str!("../../../README.md")]
+    mod readme {}
+}

@@ -6,7 +6,7 @@ use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
 use super::normal::LN_SQRT_2PI;
-use super::{Distribution, Entry, check};
+use super::{Distribution, Entry, Form, check};
 use crate::support::Support;
 
 /// Half-normal distribution on `[0, inf)`: `p(x) = sqrt(2/pi) / scale * exp(-x^2 / (2 scale^2))`.
@@ -65,7 +65,11 @@ impl Distribution for HalfNormal {
 
 pub(super) const ENTRY: Entry = Entry {
     name: "HalfNormal",
-    good: &[&[0.3], &[1.0], &[40.0]],
-    bad: &[&[0.0], &[-1.0], &[f64::NAN], &[f64::INFINITY]],
-    build: |p| Box::new(HalfNormal::new(p[0])),
+    forms: &[Form {
+        constructor: "new",
+        arguments: &["scale"],
+        good: &[&[0.3], &[1.0], &[40.0]],
+        bad: &[&[0.0], &[-1.0], &[f64::NAN], &[f64::INFINITY]],
+        build: |p| Box::new(HalfNormal::new(p[0])),
+    }],
 };

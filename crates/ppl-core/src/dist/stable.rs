@@ -97,10 +97,26 @@ pub(super) fn student_tail(v: Var, z: Var) -> Var {
     near.select(series, 0.5 * (v + 1.0) * ln_1p_square(z / v.sqrt()))
 }
 
-/// `ln B(a, b)`, the logarithm of the beta function. Didonato and Morris (1992), ACM TOMS 708, sections 5 and 6.
+/// `ln Gamma(q) - ln Gamma(q + p)` for positive arguments, which keeps its digits where p is small beside q. From q on,
+/// or from q + 10 on where q is small, by Stirling's series; the steps between are factors `1 + p / (q + i)`.
+fn ln_gamma_fall(q: Var, p: Var) -> Var {
+    let large = q.ge(LARGE);
+    let start = large.select(1.0, q);
+    // The product of the factors, less 1.
+    let excess = (0..LARGE as usize).fold(Var::from(0.0), |product, i| {
+        let step = p / (start + i as f64);
+        product + step * (product + 1.0)
+    });
+    let steps = large.select(0.0, excess).ln_1p();
+    let q = large.select(q, q + LARGE);
+    let corrections = stirling_correction(q) - stirling_correction(q + p);
+    steps + corrections + p - p * (p + q).ln() - (q - 0.5) * (p / q).ln_1p()
+}
+
+/// `ln B(a, b)`, the logarithm of the beta function. Didonato and Morris (1992), ACM TOMS 18(3), algorithm 708.
 pub(super) fn ln_beta(a: Var, b: Var) -> Var {
     let (p, q) = (a.min(b), a.max(b));
-    let (both, one) = (p.ge(LARGE), q.ge(LARGE));
+    let both = p.ge(LARGE);
     let large = {
         let (p, q) = (both.select(p, LARGE), both.select(q, LARGE));
         let corrections =
@@ -108,16 +124,11 @@ pub(super) fn ln_beta(a: Var, b: Var) -> Var {
         (LN_SQRT_2PI - 0.5 * q.ln()) + corrections + (p - 0.5) * (p / (p + q)).ln()
             - q * (p / q).ln_1p()
     };
-    let mixed = {
-        let (p, q) = (both.select(1.0, p), one.select(q, LARGE));
-        let corrections = stirling_correction(q) - stirling_correction(p + q);
-        p.lgamma() + corrections + p - p * (p + q).ln() - (q - 0.5) * (p / q).ln_1p()
-    };
     let small = {
-        let (p, q) = (one.select(1.0, p), one.select(1.0, q));
-        p.lgamma() + q.lgamma() - (p + q).lgamma()
+        let p = both.select(1.0, p);
+        p.lgamma() + ln_gamma_fall(q, p)
     };
-    both.select(large, one.select(mixed, small))
+    both.select(large, small)
 }
 
 /// `ln (n choose k)` for integers `0 <= k <= n`; exactly 0 at both ends.

@@ -72,6 +72,8 @@ impl Distribution for Bernoulli {
     }
     /// With s = 2x - 1 and log-odds t: `-softplus(-s t)`, which keeps its digits where the outcome is nearly sure.
     fn log_prob(&self, value: Var) -> Var {
+        let inside = self.support().contains(value);
+        let value = inside.select(value, 0.0);
         let log_prob = match self.0 {
             Parameter::LogOdds(t) => -((1.0 - 2.0 * value) * t).softplus(),
             Parameter::Probability(p) => {
@@ -81,7 +83,6 @@ impl Distribution for Bernoulli {
                 one.select(hit, miss)
             }
         };
-        let inside = self.support().contains(value);
         inside.select(log_prob, f64::NEG_INFINITY)
     }
     fn draw(&self, batch: &Shape) -> Var {

@@ -51,8 +51,9 @@ impl Distribution for Exponential {
         self.rate.shape()
     }
     fn log_prob(&self, value: Var) -> Var {
-        let log_prob = self.rate.ln() - self.rate * value;
-        value.ge(0.0).select(log_prob, f64::NEG_INFINITY)
+        let inside = self.support().contains(value);
+        let log_prob = self.rate.ln() - self.rate * inside.select(value, 0.0);
+        inside.select(log_prob, f64::NEG_INFINITY)
     }
     fn draw(&self, batch: &Shape) -> Var {
         Var::random(Law::Exponential, batch, &[]) / self.rate

@@ -47,8 +47,10 @@ impl Distribution for HalfCauchy {
         self.scale.shape()
     }
     fn log_prob(&self, value: Var) -> Var {
-        let log_prob = -ln_1p_square(value / self.scale) - (self.scale.ln() - FRAC_2_PI.ln());
-        value.ge(0.0).select(log_prob, f64::NEG_INFINITY)
+        let inside = self.support().contains(value);
+        let z = inside.select(value, 0.0) / self.scale;
+        let log_prob = -ln_1p_square(z) - (self.scale.ln() - FRAC_2_PI.ln());
+        inside.select(log_prob, f64::NEG_INFINITY)
     }
     /// The quantile function `tan(pi u / 2)` of a uniform number.
     fn draw(&self, batch: &Shape) -> Var {

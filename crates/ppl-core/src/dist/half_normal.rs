@@ -47,9 +47,9 @@ impl Distribution for HalfNormal {
         self.scale.shape()
     }
     fn log_prob(&self, value: Var) -> Var {
-        let inside = value.ge(0.0);
-        let log_prob =
-            -0.5 * (value / self.scale).square() - (self.scale.ln() + (LN_SQRT_2PI - LN_2));
+        let inside = self.support().contains(value);
+        let z = inside.select(value, 0.0) / self.scale;
+        let log_prob = -0.5 * z.square() - (self.scale.ln() + (LN_SQRT_2PI - LN_2));
         inside.select(log_prob, f64::NEG_INFINITY)
     }
     fn draw(&self, batch: &Shape) -> Var {

@@ -48,7 +48,7 @@ impl Distribution for InverseGamma {
         batch_of("InverseGamma", &[self.concentration, self.rate])
     }
     fn log_prob(&self, value: Var) -> Var {
-        let inside = value.gt(0.0);
+        let inside = value.gt(0.0) * value.lt(f64::INFINITY);
         let x = inside.select(value, 1.0);
         let ln = x.ln();
         let kernel = log_kernel(self.concentration, self.rate.ln() - ln, self.rate / x);

@@ -48,7 +48,7 @@ impl Distribution for LogNormal {
         batch_of("LogNormal", &[self.loc, self.scale])
     }
     fn log_prob(&self, value: Var) -> Var {
-        let inside = value.gt(0.0);
+        let inside = value.gt(0.0) * value.lt(f64::INFINITY);
         let ln = inside.select(value, 1.0).ln();
         let z = (ln - self.loc) / self.scale;
         let log_prob = -0.5 * z.square() - (self.scale.ln() + LN_SQRT_2PI) - ln;

@@ -168,7 +168,11 @@ pub struct Form {
 
 /// Parameters side by side along a new last axis; a constant where all are.
 fn vector(parts: &[Var]) -> Var {
-    let numbers: Option<Vec<f64>> = parts.iter().map(|p| p.as_constant()?.as_scalar()).collect();
+    let number = |p: &Var| match p.rank() {
+        0 => p.as_constant()?.as_scalar(),
+        _ => None,
+    };
+    let numbers: Option<Vec<f64>> = parts.iter().map(number).collect();
     numbers.map_or_else(|| stack(parts, -1), Var::from)
 }
 

@@ -90,13 +90,13 @@ pub(super) fn above(
     let value = real(owner, argument, value);
     if let (Some(low), Some(high)) = (low.as_constant(), value.as_constant()) {
         let (low, high) = (low.data(), high.data());
+        let count = low.len().max(high.len());
+        let mut pairs = low.iter().cycle().zip(high.iter().cycle()).take(count);
         // Equal shapes or a number against an array; what else broadcasts is left to the density.
-        let pairs = (0..low.len().max(high.len()))
-            .map(|i| (low.get(i).or(low.first()), high.get(i).or(high.first())));
-        if (low.len() == high.len() || low.len() == 1 || high.len() == 1)
-            && let Some((_, Some(&got))) = pairs
-                .into_iter()
-                .find(|(low, high)| low.is_some_and(|l| high.is_some_and(|h| h <= l)))
+        if [low.len(), high.len()]
+            .iter()
+            .all(|&n| n == 1 || n == count)
+            && let Some((_, &got)) = pairs.find(|(low, high)| high <= low)
         {
             fail(owner, argument, "above the lower end", got);
         }

@@ -73,7 +73,8 @@ impl Support {
             Support::Positive => Box::new(transform::Exp),
             Support::UnitInterval => Box::new(transform::Interval::unit()),
             Support::Interval { low, high } => Box::new(transform::Interval::new(low, high)),
-            Support::Simplex | Support::CorrelationCholesky => return None,
+            Support::Simplex => Box::new(transform::StickBreaking),
+            Support::CorrelationCholesky => Box::new(transform::CorrelationCholesky),
             Support::Boolean | Support::NonNegativeInteger | Support::IntegerInterval { .. } => {
                 return None;
             }

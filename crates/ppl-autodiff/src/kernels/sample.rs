@@ -26,7 +26,11 @@ pub(crate) fn fill<T: Real>(law: Law, key: &Key, node: u32, out: &mut [T], param
         }),
         Law::LogGamma => each(out, |e| log_gamma(parameter(0, e), key, node, e)),
         Law::Poisson => each(out, |e| {
-            let law = rand_distr::Poisson::new(parameter(0, e));
+            let rate = parameter(0, e);
+            if rate == 0.0 {
+                return 0.0;
+            }
+            let law = rand_distr::Poisson::new(rate);
             law.map_or(f64::NAN, |law| law.sample(&mut key.element(node, e as u32)))
         }),
         Law::Binomial => each(out, |e| {

@@ -2,7 +2,8 @@
 
 use ppl_autodiff::Var;
 
-use super::Transform;
+use super::{Entry, Transform};
+use crate::support::Support;
 
 /// `y = low + (high - low) / (1 + e^-x)`.
 #[derive(Clone, Copy, Debug)]
@@ -39,3 +40,13 @@ impl Transform for Interval {
         (self.high - self.low).ln() - x.softplus() - (-x).softplus()
     }
 }
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "Interval",
+    build: || Box::new(Interval::new(-2.0, 3.5)),
+    image: || Support::Interval {
+        low: Var::from(-2.0),
+        high: Var::from(3.5),
+    },
+    shapes: &[&[], &[3]],
+};

@@ -61,17 +61,12 @@ fn grid(form: &Form, parameters: &[f64]) -> Grid {
     let axis = axis(dimensions, real);
     let n = axis.len().pow(dimensions as u32);
     let place = |i: usize, j: usize| i / axis.len().pow(j as u32) % axis.len();
-    let points: Vec<f64> = (0..n * dimensions)
-        .map(|at| axis[place(at / dimensions, at % dimensions)].0)
-        .collect();
+    let points: Vec<f64> = (0..n * dimensions).map(|at| axis[place(at / dimensions, at % dimensions)].0).collect();
     let mut out = evaluate(&points, || {
         let d = build(form, parameters);
         let transform = d.support().transform().unwrap();
         let batch = Shape::from([n]);
-        let u = Var::input(
-            0,
-            batch.join(&transform.unconstrained_shape(&d.event_shape())),
-        );
+        let u = Var::input(0, batch.join(&transform.unconstrained_shape(&d.event_shape())));
         let x = transform.forward(u);
         let log_det = transform.log_det(u, x);
         let log_det = match d.event_shape().rank() - transform.event_rank() {
@@ -86,13 +81,7 @@ fn grid(form: &Form, parameters: &[f64]) -> Grid {
         log.exp() * weight
     };
     let masses = out[0].iter().enumerate().map(mass).collect();
-    Grid {
-        dimensions,
-        axis,
-        points,
-        values,
-        masses,
-    }
+    Grid { dimensions, axis, points, values, masses }
 }
 
 /// The masses of a discrete law on 0, 1, 2, .. as far as they matter.
@@ -107,9 +96,7 @@ fn masses(form: &Form, parameters: &[f64]) -> Vec<f64> {
         }]
     });
     let k: Vec<f64> = (0..=high[0][0] as usize).map(|k| k as f64).collect();
-    let log = evaluate(&[], || {
-        vec![build(form, parameters).log_prob(Var::from(&k))]
-    });
+    let log = evaluate(&[], || vec![build(form, parameters).log_prob(Var::from(&k))]);
     log[0].iter().map(|l| l.exp()).collect()
 }
 
@@ -158,31 +145,19 @@ fn densities_integrate_to_one_and_have_the_stated_moments() {
             ((0..masses.len()).map(|k| k as f64).collect(), masses, 1e-9)
         };
         let total: f64 = masses.iter().sum();
-        assert!(
-            (total - 1.0).abs() < tolerance,
-            "{what}: total mass {total}"
-        );
+        assert!((total - 1.0).abs() < tolerance, "{what}: total mass {total}");
         let Some((mean, variance)) = moments(form, parameters) else {
             return;
         };
         let (want_mean, want_variance) = weighted(&values, &masses);
-        assert_eq!(
-            (mean.len(), variance.len()),
-            (want_mean.len(), want_mean.len())
-        );
+        assert_eq!((mean.len(), variance.len()), (want_mean.len(), want_mean.len()));
         for j in 0..mean.len() {
             let scale = want_variance[j].sqrt() + want_mean[j].abs();
             let (got, want) = (mean[j], want_mean[j]);
-            assert!(
-                (got - want).abs() < 10.0 * tolerance * scale,
-                "{what}: mean {got}, not {want}"
-            );
+            assert!((got - want).abs() < 10.0 * tolerance * scale, "{what}: mean {got}, not {want}");
             let (got, want) = (variance[j], want_variance[j]);
             // The tails of Student's t with few degrees of freedom end where the grid does.
-            assert!(
-                (got / want - 1.0).abs() < 100.0 * tolerance,
-                "{what}: variance {got}, not {want}"
-            );
+            assert!((got / want - 1.0).abs() < 100.0 * tolerance, "{what}: variance {got}, not {want}");
             checked += 1;
         }
     });
@@ -228,10 +203,7 @@ fn draws_of_continuous_laws_follow_the_density() {
             let d = build(form, parameters);
             vec![d.support().contains(d.draw(&Shape::from([DRAWS])))]
         });
-        assert!(
-            inside[0].iter().all(|&i| i == 1.0),
-            "{what} leaves its support"
-        );
+        assert!(inside[0].iter().all(|&i| i == 1.0), "{what} leaves its support");
         let points: Vec<f64> = grid.axis.iter().map(|a| a.0).collect();
         for j in 0..grid.dimensions {
             let mut marginal = vec![0.0; points.len()];
@@ -243,17 +215,13 @@ fn draws_of_continuous_laws_follow_the_density() {
             assert!(d < allowed, "{what}, coordinate {j}: distance {d}");
             for i in 0..j {
                 let product = |u: &[f64]| u[i].tanh() * u[j].tanh();
-                let want: f64 = (grid.points.chunks(grid.dimensions).zip(&grid.masses))
-                    .map(|(u, m)| m * product(u))
-                    .sum();
+                let want: f64 =
+                    (grid.points.chunks(grid.dimensions).zip(&grid.masses)).map(|(u, m)| m * product(u)).sum();
                 let got: Vec<f64> = draws.iter().map(|u| product(u)).collect();
                 let mean = got.iter().sum::<f64>() / DRAWS as f64;
                 let variance = got.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / DRAWS as f64;
                 let z = (mean - want) / (variance / DRAWS as f64).sqrt();
-                assert!(
-                    z.abs() < QUANTILE,
-                    "{what}, coordinates {i} and {j}: {z} standard errors"
-                );
+                assert!(z.abs() < QUANTILE, "{what}, coordinates {i} and {j}: {z} standard errors");
             }
         }
     });
@@ -270,10 +238,7 @@ fn draws_of_discrete_laws_follow_the_masses() {
         let mut counts = vec![0.0; masses.len()];
         for draw in some_points(form, parameters, DRAWS) {
             let k = draw[0];
-            assert!(
-                k >= 0.0 && k.fract() == 0.0 && (k as usize) < masses.len(),
-                "{what}: {k}"
-            );
+            assert!(k >= 0.0 && k.fract() == 0.0 && (k as usize) < masses.len(), "{what}: {k}");
             assert!(masses[k as usize] > 0.0, "{what}: {k} has probability 0");
             counts[k as usize] += 1.0;
         }
@@ -295,9 +260,6 @@ fn draws_of_discrete_laws_follow_the_masses() {
         // Wilson and Hilferty (1931).
         let spread = 2.0 / (9.0 * df);
         let allowed = df * (1.0 - spread + QUANTILE * spread.sqrt()).powi(3);
-        assert!(
-            statistic < allowed,
-            "{what}: chi-square {statistic} with {df} degrees of freedom"
-        );
+        assert!(statistic < allowed, "{what}: chi-square {statistic} with {df} degrees of freedom");
     });
 }

@@ -17,14 +17,7 @@ fn the_catalogue_has_every_file() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/dist");
     let files: BTreeSet<String> = std::fs::read_dir(folder)
         .unwrap()
-        .map(|file| {
-            file.unwrap()
-                .path()
-                .file_stem()
-                .unwrap()
-                .to_string_lossy()
-                .replace('_', "")
-        })
+        .map(|file| file.unwrap().path().file_stem().unwrap().to_string_lossy().replace('_', ""))
         .filter(|name| !not_distributions.contains(&name.as_str()))
         .collect();
     let names: BTreeSet<String> = CATALOGUE.iter().map(|e| e.name.to_lowercase()).collect();
@@ -41,13 +34,7 @@ fn bad_parameters_are_errors_that_name_distribution_and_argument() {
                 let error = traced.err().unwrap_or_else(|| {
                     panic!("{} takes {parameters:?}", entry.name);
                 });
-                let Mistake::Argument {
-                    owner,
-                    argument,
-                    got,
-                    ..
-                } = &error.mistake
-                else {
+                let Mistake::Argument { owner, argument, got, .. } = &error.mistake else {
                     panic!("{error}");
                 };
                 assert_eq!(owner, entry.name);
@@ -127,9 +114,7 @@ fn outside(support: &Support) -> Vec<Tensor> {
 #[test]
 fn outside_the_support_there_is_no_density_and_no_slope() {
     each(|what, form, parameters| {
-        let values = trace(|| outside(&build(form, parameters).support()))
-            .unwrap()
-            .0;
+        let values = trace(|| outside(&build(form, parameters).support())).unwrap().0;
         for value in values {
             let inputs: Vec<f64> = value.data().iter().chain(parameters).copied().collect();
             let out = evaluate(&inputs, || {
@@ -142,10 +127,7 @@ fn outside_the_support_there_is_no_density_and_no_slope() {
             });
             assert_eq!(out[0], [f64::NEG_INFINITY], "{what} at {value:?}");
             let slopes = out[1..].concat();
-            assert!(
-                slopes.iter().all(|&s| s == 0.0),
-                "{what} at {value:?}: {slopes:?}"
-            );
+            assert!(slopes.iter().all(|&s| s == 0.0), "{what} at {value:?}: {slopes:?}");
         }
     });
 }
@@ -156,24 +138,15 @@ fn batches_are_the_same_as_scalars() {
     for entry in CATALOGUE {
         for form in entry.forms {
             let length = form.good[0].len();
-            let sets: Vec<&[f64]> = (form.good.iter().copied())
-                .filter(|g| g.len() == length)
-                .collect();
-            let columns: Vec<Vec<f64>> = (0..length)
-                .map(|i| sets.iter().map(|s| s[i]).collect())
-                .collect();
+            let sets: Vec<&[f64]> = (form.good.iter().copied()).filter(|g| g.len() == length).collect();
+            let columns: Vec<Vec<f64>> = (0..length).map(|i| sets.iter().map(|s| s[i]).collect()).collect();
             let batch = Shape::from([5, sets.len()]);
             let (mut shapes, mut values, mut together) = (None, vec![], vec![]);
             let out = evaluate(&[], || {
                 let d = (form.build)(&columns.iter().map(Var::from).collect::<Vec<_>>());
                 let draw = d.draw(&batch);
                 let log_prob = d.log_prob(draw);
-                shapes = Some((
-                    d.batch_shape(),
-                    d.event_shape(),
-                    draw.shape(),
-                    log_prob.shape(),
-                ));
+                shapes = Some((d.batch_shape(), d.event_shape(), draw.shape(), log_prob.shape()));
                 vec![draw, log_prob]
             });
             values.clone_from(&out[0]);
@@ -184,18 +157,11 @@ fn batches_are_the_same_as_scalars() {
             assert_eq!(judged, batch, "{}", entry.name);
             for (i, (value, got)) in values.chunks(event.size()).zip(&together).enumerate() {
                 let value = Tensor::new(event.clone(), value).unwrap();
-                let alone = evaluate(&[], || {
-                    vec![build(form, sets[i % sets.len()]).log_prob(Var::from(&value))]
-                });
+                let alone = evaluate(&[], || vec![build(form, sets[i % sets.len()]).log_prob(Var::from(&value))]);
                 // Only the order of sums may differ.
                 let error = (alone[0][0] - got).abs();
                 let size = got.abs().max(1.0);
-                assert!(
-                    error <= 1e-12 * size,
-                    "{} {i}: {got}, alone {}",
-                    entry.name,
-                    alone[0][0]
-                );
+                assert!(error <= 1e-12 * size, "{} {i}: {got}, alone {}", entry.name, alone[0][0]);
             }
         }
     }
@@ -221,15 +187,9 @@ fn expand_copies_and_to_event_sums() {
             vec![draw, each, single.log_prob(draw), rows.log_prob(draw)]
         });
         assert_eq!(out[1], out[2], "{what}");
-        let sums: Vec<f64> = out[1]
-            .chunks(3)
-            .map(|row| row[0] + row[1] + row[2])
-            .collect();
+        let sums: Vec<f64> = out[1].chunks(3).map(|row| row[0] + row[1] + row[2]).collect();
         for (got, want) in out[3].iter().zip(&sums) {
-            assert!(
-                (got - want).abs() <= 1e-14 * want.abs().max(1.0),
-                "{what}: {got}, not {want}"
-            );
+            assert!((got - want).abs() <= 1e-14 * want.abs().max(1.0), "{what}: {got}, not {want}");
         }
         if is_continuous(form, parameters) {
             let bits = |copy: &[f64]| copy.iter().map(|x| x.to_bits()).collect();
@@ -247,48 +207,12 @@ fn certain_outcomes_are_exact() {
     type Build = fn(Var) -> Box<dyn Distribution>;
     let cases: [(&str, Build, f64, f64, f64); 7] = [
         ("Poisson(0)", |p| Box::new(Poisson::new(p)), 0.0, 0.0, 1.0),
-        (
-            "Bernoulli(0)",
-            |p| Box::new(Bernoulli::new(p)),
-            0.0,
-            0.0,
-            1.0,
-        ),
-        (
-            "Bernoulli(1)",
-            |p| Box::new(Bernoulli::new(p)),
-            1.0,
-            1.0,
-            0.0,
-        ),
-        (
-            "Binomial(7, 0)",
-            |p| Box::new(Binomial::new(7.0, p)),
-            0.0,
-            0.0,
-            3.0,
-        ),
-        (
-            "Binomial(7, 1)",
-            |p| Box::new(Binomial::new(7.0, p)),
-            1.0,
-            7.0,
-            3.0,
-        ),
-        (
-            "Binomial(0, p)",
-            |p| Box::new(Binomial::new(0.0, p)),
-            0.3,
-            0.0,
-            1.0,
-        ),
-        (
-            "Categorical([p])",
-            |p| Box::new(Categorical::new(p.expand_dims(0))),
-            1.0,
-            0.0,
-            1.0,
-        ),
+        ("Bernoulli(0)", |p| Box::new(Bernoulli::new(p)), 0.0, 0.0, 1.0),
+        ("Bernoulli(1)", |p| Box::new(Bernoulli::new(p)), 1.0, 1.0, 0.0),
+        ("Binomial(7, 0)", |p| Box::new(Binomial::new(7.0, p)), 0.0, 0.0, 3.0),
+        ("Binomial(7, 1)", |p| Box::new(Binomial::new(7.0, p)), 1.0, 7.0, 3.0),
+        ("Binomial(0, p)", |p| Box::new(Binomial::new(0.0, p)), 0.3, 0.0, 1.0),
+        ("Categorical([p])", |p| Box::new(Categorical::new(p.expand_dims(0))), 1.0, 0.0, 1.0),
     ];
     for (what, build, at, sure, never) in cases {
         let out = evaluate(&[at], || {
@@ -296,12 +220,7 @@ fn certain_outcomes_are_exact() {
             let d = build(p);
             let log_prob = d.log_prob(Var::from(sure));
             let slope = gradient(log_prob, &[p])[0];
-            vec![
-                log_prob,
-                d.log_prob(Var::from(never)),
-                slope,
-                d.draw(&Shape::from([20])),
-            ]
+            vec![log_prob, d.log_prob(Var::from(never)), slope, d.draw(&Shape::from([20]))]
         });
         assert_eq!(out[0], [0.0], "{what}");
         assert_eq!(out[1], [f64::NEG_INFINITY], "{what}");

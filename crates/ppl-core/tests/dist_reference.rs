@@ -65,17 +65,9 @@ fn build(case: &Value, p: impl Fn(&str) -> Var) -> Option<Box<dyn Distribution>>
         "Categorical_logits" => Box::new(Categorical::logits(p("logits"))),
         "Poisson" => Box::new(Poisson::new(p("rate"))),
         "Poisson_log" => Box::new(Poisson::log_rate(p("log_rate"))),
-        "MultivariateNormal_scale_tril" => {
-            Box::new(MultivariateNormal::scale_tril(p("loc"), p("scale_tril")))
-        }
-        "MultivariateNormal_covariance" => Box::new(MultivariateNormal::covariance(
-            p("loc"),
-            p("covariance_matrix"),
-        )),
-        "MultivariateNormal_precision" => Box::new(MultivariateNormal::precision(
-            p("loc"),
-            p("precision_matrix"),
-        )),
+        "MultivariateNormal_scale_tril" => Box::new(MultivariateNormal::scale_tril(p("loc"), p("scale_tril"))),
+        "MultivariateNormal_covariance" => Box::new(MultivariateNormal::covariance(p("loc"), p("covariance_matrix"))),
+        "MultivariateNormal_precision" => Box::new(MultivariateNormal::precision(p("loc"), p("precision_matrix"))),
         "Dirichlet" => Box::new(Dirichlet::new(p("concentration"))),
         "LKJCholesky" => {
             let dim = case["value"].as_array().unwrap().len();
@@ -101,13 +93,7 @@ fn evaluate(case: &Value, constant: bool) -> Option<(f64, Vec<(String, Vec<f64>)
             wanted.borrow_mut().push((name.to_owned(), var));
             var
         };
-        let parameter = |name: &str| {
-            enter(
-                name,
-                &case["params"][name],
-                !case["dparams"][name].is_null(),
-            )
-        };
+        let parameter = |name: &str| enter(name, &case["params"][name], !case["dparams"][name].is_null());
         let distribution = build(case, parameter)?;
         let x = enter("dvalue", &case["value"], !case["dvalue"].is_null());
         let log_prob = distribution.log_prob(x);
@@ -122,18 +108,10 @@ fn evaluate(case: &Value, constant: bool) -> Option<(f64, Vec<(String, Vec<f64>)
     let vars: Vec<Var> = derivatives.iter().map(|(_, v)| *v).collect();
     let program = Program::<f64>::compile(traced.tape(), &[&[log_prob], &vars]);
     let (mut value, mut flat) = ([0.0], vec![0.0; program.output_lengths()[1]]);
-    program.evaluate(
-        &mut program.workspace(),
-        &[&inputs.into_inner()],
-        &mut [&mut value, &mut flat],
-    );
+    program.evaluate(&mut program.workspace(), &[&inputs.into_inner()], &mut [&mut value, &mut flat]);
     let mut rest = &flat[..];
     let lengths = |name: &str| {
-        let source = if name == "dvalue" {
-            &case["value"]
-        } else {
-            &case["params"][name]
-        };
+        let source = if name == "dvalue" { &case["value"] } else { &case["params"][name] };
         tensor(source).data().len()
     };
     let parts = derivatives.into_iter().map(|(name, _)| {
@@ -178,9 +156,7 @@ fn symmetric(name: &str, flat: Vec<f64>) -> Vec<f64> {
     }
     let n = flat.len().isqrt();
     let mirror = |i: usize| (i % n) * n + i / n;
-    (0..n * n)
-        .map(|i| 0.5 * (flat[i] + flat[mirror(i)]))
-        .collect()
+    (0..n * n).map(|i| 0.5 * (flat[i] + flat[mirror(i)])).collect()
 }
 
 #[test]
@@ -199,10 +175,7 @@ fn log_densities_and_derivatives_have_all_digits() {
                 wrong.push(format!("{dist} {params} at {value}, {what}: {problem}"));
             }
         };
-        complain(
-            "log_prob",
-            compare(&[log_prob], &case["logp"], &case["cond_logp"]),
-        );
+        complain("log_prob", compare(&[log_prob], &case["logp"], &case["cond_logp"]));
         let (as_constant, _) = evaluate(case, true).unwrap();
         let problem = compare(&[as_constant], &case["logp"], &case["cond_logp"]);
         complain("log_prob of constants", problem);
@@ -214,12 +187,7 @@ fn log_densities_and_derivatives_have_all_digits() {
             complain(&name, compare(&symmetric(&name, flat), want, condition));
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} wrong:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
     // So that a renamed case is not skipped without notice.
     assert_eq!((checked, hard), (124, 14));
 }

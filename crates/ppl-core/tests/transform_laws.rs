@@ -14,11 +14,7 @@ fn evaluate(inputs: &[f64], f: impl FnOnce() -> Vec<Var>) -> Vec<Vec<f64>> {
     let (outputs, traced) = trace(f).unwrap();
     let slots: Vec<&[Var]> = outputs.iter().map(std::slice::from_ref).collect();
     let program = Program::<f64>::compile(traced.tape(), &slots);
-    let mut got: Vec<Vec<f64>> = program
-        .output_lengths()
-        .iter()
-        .map(|&n| vec![0.0; n])
-        .collect();
+    let mut got: Vec<Vec<f64>> = program.output_lengths().iter().map(|&n| vec![0.0; n]).collect();
     let mut places: Vec<&mut [f64]> = got.iter_mut().map(|v| &mut v[..]).collect();
     program.evaluate(&mut program.workspace(), &[inputs], &mut places);
     got
@@ -34,11 +30,7 @@ fn each(reach: f64, check: impl Fn(&Entry, &[usize], &[f64])) {
     for entry in CATALOGUE {
         for &shape in entry.shapes {
             let size = unconstrained(entry, shape).size();
-            let config = Config {
-                cases: 20,
-                rng_seed: RngSeed::Fixed(1),
-                ..Config::default()
-            };
+            let config = Config { cases: 20, rng_seed: RngSeed::Fixed(1), ..Config::default() };
             let points = prop::collection::vec(-reach..reach, size);
             TestRunner::new(config)
                 .run(&points, |x| {
@@ -55,14 +47,7 @@ fn the_catalogue_has_every_file() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/transform");
     let files: BTreeSet<String> = std::fs::read_dir(folder)
         .unwrap()
-        .map(|file| {
-            file.unwrap()
-                .path()
-                .file_stem()
-                .unwrap()
-                .to_string_lossy()
-                .replace('_', "")
-        })
+        .map(|file| file.unwrap().path().file_stem().unwrap().to_string_lossy().replace('_', ""))
         .filter(|name| name != "mod")
         .collect();
     let names: BTreeSet<String> = CATALOGUE.iter().map(|e| e.name.to_lowercase()).collect();
@@ -81,20 +66,11 @@ fn points_land_in_the_support_and_come_back() {
             assert_eq!(y.shape(), Shape::from(shape));
             let batch = shape.len() - transform.event_rank();
             let log_det = transform.log_det(x, y);
-            assert_eq!(
-                log_det.shape(),
-                Shape::from(&shape[..batch]),
-                "{}",
-                entry.name
-            );
+            assert_eq!(log_det.shape(), Shape::from(&shape[..batch]), "{}", entry.name);
             vec![transform.inverse(y), (entry.image)().contains(y)]
         });
         for (got, want) in out[0].iter().zip(at) {
-            assert!(
-                (got - want).abs() < 1e-9,
-                "{}: {got}, not {want}",
-                entry.name
-            );
+            assert!((got - want).abs() < 1e-9, "{}: {got}, not {want}", entry.name);
         }
         assert!(out[1].iter().all(|&inside| inside == 1.0), "{}", entry.name);
     });
@@ -115,9 +91,7 @@ fn free(image: &Support, shape: &[usize]) -> Vec<usize> {
 fn ln_det(mut a: Vec<Vec<f64>>) -> f64 {
     let (n, mut sum) = (a.len(), 0.0);
     for k in 0..n {
-        let pivot = (k..n)
-            .max_by(|&i, &j| a[i][k].abs().total_cmp(&a[j][k].abs()))
-            .unwrap();
+        let pivot = (k..n).max_by(|&i, &j| a[i][k].abs().total_cmp(&a[j][k].abs())).unwrap();
         a.swap(k, pivot);
         sum += a[k][k].abs().ln();
         let top = a[k].clone();
@@ -146,11 +120,7 @@ fn log_determinants_are_those_of_the_jacobian() {
         });
         let want = ln_det(out[1..].to_vec());
         let got = out[0][0];
-        assert!(
-            (got - want).abs() < 1e-10 * want.abs().max(1.0),
-            "{}: {got}, not {want}",
-            entry.name
-        );
+        assert!((got - want).abs() < 1e-10 * want.abs().max(1.0), "{}: {got}, not {want}", entry.name);
     });
 }
 
@@ -162,9 +132,7 @@ fn values_and_log_determinants_have_the_gradients_of_differences() {
             let transform = (entry.build)();
             let x = x.reshape(unconstrained(entry, shape));
             let y = transform.forward(x);
-            let weights: Vec<f64> = (0..y.shape().size())
-                .map(|i| (i as f64).sin() + 0.4)
-                .collect();
+            let weights: Vec<f64> = (0..y.shape().size()).map(|i| (i as f64).sin() + 0.4).collect();
             let weights = Var::from(weights).reshape(y.shape());
             (y * weights).sum() + transform.log_det(x, y).sum()
         };
@@ -184,10 +152,7 @@ fn supports_and_transforms_agree() {
             assert_eq!(chosen.name(), (entry.build)().name());
             assert_eq!(chosen.event_rank(), image.event_rank());
         }
-        assert_eq!(
-            Support::UnitInterval.transform().unwrap().name(),
-            "interval"
-        );
+        assert_eq!(Support::UnitInterval.transform().unwrap().name(), "interval");
         assert!(Support::RealVector.transform().is_some());
         assert!(Support::Boolean.transform().is_none());
         assert!(Support::NonNegativeInteger.transform().is_none());
@@ -209,30 +174,10 @@ fn supports_know_their_members() {
         (Support::Simplex, vec![0.25, 0.7], &[2], 0.0),
         (Support::Simplex, vec![-0.25, 1.25], &[2], 0.0),
         (Support::Simplex, vec![nan, 0.5], &[2], 0.0),
-        (
-            Support::CorrelationCholesky,
-            vec![1.0, 0.0, 0.6, 0.8],
-            &[2, 2],
-            1.0,
-        ),
-        (
-            Support::CorrelationCholesky,
-            vec![1.0, 0.0, 0.6, -0.8],
-            &[2, 2],
-            0.0,
-        ),
-        (
-            Support::CorrelationCholesky,
-            vec![0.8, 0.6, 0.6, 0.8],
-            &[2, 2],
-            0.0,
-        ),
-        (
-            Support::CorrelationCholesky,
-            vec![1.0, 0.0, nan, 0.8],
-            &[2, 2],
-            0.0,
-        ),
+        (Support::CorrelationCholesky, vec![1.0, 0.0, 0.6, 0.8], &[2, 2], 1.0),
+        (Support::CorrelationCholesky, vec![1.0, 0.0, 0.6, -0.8], &[2, 2], 0.0),
+        (Support::CorrelationCholesky, vec![0.8, 0.6, 0.6, 0.8], &[2, 2], 0.0),
+        (Support::CorrelationCholesky, vec![1.0, 0.0, nan, 0.8], &[2, 2], 0.0),
         (Support::Boolean, vec![1.0], &[], 1.0),
         (Support::Boolean, vec![0.5], &[], 0.0),
         (Support::NonNegativeInteger, vec![3.0], &[], 1.0),

@@ -64,19 +64,11 @@ fn values_log_determinants_and_derivatives_have_all_digits() {
         checked += 1;
         let slots: Vec<&[Var]> = outputs.iter().map(std::slice::from_ref).collect();
         let program = Program::<f64>::compile(traced.tape(), &slots);
-        let mut got: Vec<Vec<f64>> = program
-            .output_lengths()
-            .iter()
-            .map(|&n| vec![0.0; n])
-            .collect();
+        let mut got: Vec<Vec<f64>> = program.output_lengths().iter().map(|&n| vec![0.0; n]).collect();
         let mut places: Vec<&mut [f64]> = got.iter_mut().map(|v| &mut v[..]).collect();
         program.evaluate(&mut program.workspace(), &[at.data()], &mut places);
         // The derivative of tanh, 1 - tanh^2, is right to 2^-52 but has no digits of its own where it is as small.
-        let floor = if case["transform"] == "cholesky_corr" {
-            1.0
-        } else {
-            0.0
-        };
+        let floor = if case["transform"] == "cholesky_corr" { 1.0 } else { 0.0 };
         let condition = case["cond_logdet"].as_f64().unwrap();
         let steepest = at.data().iter().fold(1.0f64, |m, x| m.max(x.abs()));
         for (name, got) in ["y", "logdet", "dlogdet", "vjp"].into_iter().zip(got) {
@@ -95,18 +87,11 @@ fn values_log_determinants_and_derivatives_have_all_digits() {
                 let units = (g - w).abs() / unit;
                 if g != w && !(units <= UNITS) {
                     let (transform, x) = (&case["transform"], &case["x"]);
-                    wrong.push(format!(
-                        "{transform} at {x}, {name}[{i}]: {g:e} instead of {w:e}, {units:.3e} units"
-                    ));
+                    wrong.push(format!("{transform} at {x}, {name}[{i}]: {g:e} instead of {w:e}, {units:.3e} units"));
                 }
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} wrong:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
     assert_eq!(checked, 26);
 }

@@ -42,10 +42,7 @@ impl Beta {
     pub fn mean_precision(mean: impl Into<Var>, precision: impl Into<Var>) -> Self {
         let mean = check::open_unit("Beta", "mean", mean);
         let precision = check::positive("Beta", "precision", precision);
-        Self {
-            concentration1: mean * precision,
-            concentration0: (1.0 - mean) * precision,
-        }
+        Self { concentration1: mean * precision, concentration0: (1.0 - mean) * precision }
     }
 }
 
@@ -69,8 +66,7 @@ impl Distribution for Beta {
         let saddle = {
             let (a, b) = (large.select(a, LARGE), large.select(b, LARGE));
             let n = a + b;
-            let corrections =
-                stirling_correction(n) - stirling_correction(a) - stirling_correction(b);
+            let corrections = stirling_correction(n) - stirling_correction(a) - stirling_correction(b);
             let middle = 0.5 * (a / n * b).ln() - LN_SQRT_2PI;
             corrections + middle - deviance(a, n * x) - deviance(b, n * (1.0 - x)) - ln - ln_rest
         };
@@ -102,19 +98,8 @@ pub(super) const ENTRY: Entry = Entry {
         Form {
             constructor: "new",
             arguments: &["concentration1", "concentration0"],
-            good: &[
-                &[0.5, 0.7],
-                &[1.0, 1.0],
-                &[2.0, 30.0],
-                &[12.0, 11.0],
-                &[400.0, 300.0],
-            ],
-            bad: &[
-                &[0.0, 1.0],
-                &[1.0, -1.0],
-                &[f64::NAN, 1.0],
-                &[1.0, f64::INFINITY],
-            ],
+            good: &[&[0.5, 0.7], &[1.0, 1.0], &[2.0, 30.0], &[12.0, 11.0], &[400.0, 300.0]],
+            bad: &[&[0.0, 1.0], &[1.0, -1.0], &[f64::NAN, 1.0], &[1.0, f64::INFINITY]],
             build: |p| Box::new(Beta::new(p[0], p[1])),
         },
         Form {

@@ -41,20 +41,14 @@ impl Binomial {
     #[track_caller]
     pub fn new(total_count: impl Into<Var>, probability: impl Into<Var>) -> Self {
         let p = check::probability("Binomial", "probability", probability);
-        Self {
-            total_count: check::count("Binomial", "total_count", total_count),
-            parameter: Parameter::Probability(p),
-        }
+        Self { total_count: check::count("Binomial", "total_count", total_count), parameter: Parameter::Probability(p) }
     }
 
     /// By the log-odds `ln(p / (1 - p))` of a success.
     #[track_caller]
     pub fn logits(total_count: impl Into<Var>, logits: impl Into<Var>) -> Self {
         let t = check::real("Binomial", "logits", logits);
-        Self {
-            total_count: check::count("Binomial", "total_count", total_count),
-            parameter: Parameter::LogOdds(t),
-        }
+        Self { total_count: check::count("Binomial", "total_count", total_count), parameter: Parameter::LogOdds(t) }
     }
 
     /// The probabilities of a success and of a failure.
@@ -71,10 +65,7 @@ impl Distribution for Binomial {
         "Binomial"
     }
     fn support(&self) -> Support {
-        Support::IntegerInterval {
-            low: Var::from(0.0),
-            high: self.total_count,
-        }
+        Support::IntegerInterval { low: Var::from(0.0), high: self.total_count }
     }
     fn batch_shape(&self) -> Shape {
         let (Parameter::Probability(p) | Parameter::LogOdds(p)) = self.parameter;
@@ -100,8 +91,7 @@ impl Distribution for Binomial {
             let (p, q) = self.odds();
             let (n, k, failures) = (guard(n, MANY), guard(k, LARGE), guard(failures, LARGE));
             let (p, q) = (guard(p, 0.5), guard(q, 0.5));
-            let corrections =
-                stirling_correction(n) - stirling_correction(k) - stirling_correction(failures);
+            let corrections = stirling_correction(n) - stirling_correction(k) - stirling_correction(failures);
             let middle = -0.5 * (k / n * failures).ln() - LN_SQRT_2PI;
             corrections + middle - deviance(k, n * p) - deviance(failures, n * q)
         };

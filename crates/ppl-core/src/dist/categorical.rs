@@ -57,10 +57,7 @@ impl Distribution for Categorical {
         "Categorical"
     }
     fn support(&self) -> Support {
-        Support::IntegerInterval {
-            low: Var::from(0.0),
-            high: Var::from(self.categories() as f64 - 1.0),
-        }
+        Support::IntegerInterval { low: Var::from(0.0), high: Var::from(self.categories() as f64 - 1.0) }
     }
     fn batch_shape(&self) -> Shape {
         let shape = self.parameter().shape();
@@ -83,9 +80,7 @@ impl Distribution for Categorical {
             Parameter::Probabilities(p) => p,
             Parameter::Logits(t) => t.softmax(-1),
         };
-        let cumulative = p
-            .cumsum(-1)
-            .slice(-1, 0..self.categories().saturating_sub(1));
+        let cumulative = p.cumsum(-1).slice(-1, 0..self.categories().saturating_sub(1));
         let u = Var::random(Law::Uniform, batch, &[]);
         u.expand_dims(-1).ge(cumulative).sum_axis(-1)
     }

@@ -30,10 +30,7 @@ impl Cauchy {
     /// Median `loc`, half the interquartile range `scale`.
     #[track_caller]
     pub fn new(loc: impl Into<Var>, scale: impl Into<Var>) -> Self {
-        Self {
-            loc: check::real("Cauchy", "loc", loc),
-            scale: check::positive("Cauchy", "scale", scale),
-        }
+        Self { loc: check::real("Cauchy", "loc", loc), scale: check::positive("Cauchy", "scale", scale) }
     }
 }
 
@@ -63,12 +60,7 @@ pub(super) const ENTRY: Entry = Entry {
         constructor: "new",
         arguments: &["loc", "scale"],
         good: &[&[0.0, 1.0], &[-3.0, 0.2], &[1e3, 40.0]],
-        bad: &[
-            &[0.0, 0.0],
-            &[0.0, -1.0],
-            &[f64::NAN, 1.0],
-            &[0.0, f64::INFINITY],
-        ],
+        bad: &[&[0.0, 0.0], &[0.0, -1.0], &[f64::NAN, 1.0], &[0.0, f64::INFINITY]],
         build: |p| Box::new(Cauchy::new(p[0], p[1])),
     }],
 };

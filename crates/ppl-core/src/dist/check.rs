@@ -11,62 +11,36 @@ pub(super) fn real(owner: &'static str, argument: &'static str, value: impl Into
 /// A positive number.
 #[track_caller]
 pub(super) fn positive(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {
-    check(owner, argument, "positive and finite", value, |v| {
-        v > 0.0 && v.is_finite()
-    })
+    check(owner, argument, "positive and finite", value, |v| v > 0.0 && v.is_finite())
 }
 
 /// A number that is not negative.
 #[track_caller]
-pub(super) fn non_negative(
-    owner: &'static str,
-    argument: &'static str,
-    value: impl Into<Var>,
-) -> Var {
-    check(owner, argument, "at least 0 and finite", value, |v| {
-        v >= 0.0 && v.is_finite()
-    })
+pub(super) fn non_negative(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {
+    check(owner, argument, "at least 0 and finite", value, |v| v >= 0.0 && v.is_finite())
 }
 
 /// A number of things.
 #[track_caller]
 pub(super) fn count(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {
-    check(owner, argument, "an integer from 0 on", value, |v| {
-        v >= 0.0 && v.is_finite() && v.fract() == 0.0
-    })
+    check(owner, argument, "an integer from 0 on", value, |v| v >= 0.0 && v.is_finite() && v.fract() == 0.0)
 }
 
 /// A probability.
 #[track_caller]
-pub(super) fn probability(
-    owner: &'static str,
-    argument: &'static str,
-    value: impl Into<Var>,
-) -> Var {
-    check(owner, argument, "between 0 and 1", value, |v| {
-        (0.0..=1.0).contains(&v)
-    })
+pub(super) fn probability(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {
+    check(owner, argument, "between 0 and 1", value, |v| (0.0..=1.0).contains(&v))
 }
 
 /// A probability that is neither 0 nor 1.
 #[track_caller]
 pub(super) fn open_unit(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {
-    check(
-        owner,
-        argument,
-        "between 0 and 1, both excluded",
-        value,
-        |v| v > 0.0 && v < 1.0,
-    )
+    check(owner, argument, "between 0 and 1, both excluded", value, |v| v > 0.0 && v < 1.0)
 }
 
 /// Probabilities that sum to 1 along the last axis, up to the rounding of numbers typed with a few digits.
 #[track_caller]
-pub(super) fn probabilities(
-    owner: &'static str,
-    argument: &'static str,
-    value: impl Into<Var>,
-) -> Var {
+pub(super) fn probabilities(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {
     const SLACK: f64 = 1e-6;
     let value = vector(owner, probability(owner, argument, value));
     if let Some(constant) = value.as_constant() {
@@ -81,21 +55,14 @@ pub(super) fn probabilities(
 
 /// The upper end of an interval.
 #[track_caller]
-pub(super) fn above(
-    owner: &'static str,
-    argument: &'static str,
-    low: Var,
-    value: impl Into<Var>,
-) -> Var {
+pub(super) fn above(owner: &'static str, argument: &'static str, low: Var, value: impl Into<Var>) -> Var {
     let value = real(owner, argument, value);
     if let (Some(low), Some(high)) = (low.as_constant(), value.as_constant()) {
         let (low, high) = (low.data(), high.data());
         let count = low.len().max(high.len());
         let mut pairs = low.iter().cycle().zip(high.iter().cycle()).take(count);
         // Equal shapes or a number against an array; what else broadcasts is left to the density.
-        if [low.len(), high.len()]
-            .iter()
-            .all(|&n| n == 1 || n == count)
+        if [low.len(), high.len()].iter().all(|&n| n == 1 || n == count)
             && let Some((_, &got)) = pairs.find(|(low, high)| high <= low)
         {
             fail(owner, argument, "above the lower end", got);
@@ -126,11 +93,7 @@ pub(super) fn factor(owner: &'static str, argument: &'static str, value: impl In
 
 /// A symmetric positive definite matrix.
 #[track_caller]
-pub(super) fn positive_definite(
-    owner: &'static str,
-    argument: &'static str,
-    value: impl Into<Var>,
-) -> Var {
+pub(super) fn positive_definite(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {
     let value = square(owner, value);
     if let Some(constant) = value.as_constant() {
         let n = value.dim(-1).max(1);
@@ -149,10 +112,7 @@ pub(super) fn positive_definite(
 fn asymmetry(matrix: &[f64], n: usize) -> Option<f64> {
     let largest = matrix.iter().fold(0.0f64, |m, v| m.max(v.abs()));
     let pairs = (0..n).flat_map(|i| (0..i).map(move |j| (i * n + j, j * n + i)));
-    pairs
-        .filter(|&(low, up)| !((matrix[low] - matrix[up]).abs() <= 1e-8 * largest))
-        .map(|(_, up)| matrix[up])
-        .next()
+    pairs.filter(|&(low, up)| !((matrix[low] - matrix[up]).abs() <= 1e-8 * largest)).map(|(_, up)| matrix[up]).next()
 }
 
 /// The first pivot of the Cholesky factorisation that is not positive.
@@ -165,11 +125,7 @@ fn bad_pivot(matrix: &[f64], n: usize) -> Option<f64> {
             if i == j && !(rest > 0.0 && rest.is_finite()) {
                 return Some(rest);
             }
-            l[i * n + j] = if i == j {
-                rest.sqrt()
-            } else {
-                rest / l[j * n + j]
-            };
+            l[i * n + j] = if i == j { rest.sqrt() } else { rest / l[j * n + j] };
         }
     }
     None
@@ -200,11 +156,7 @@ fn square(owner: &'static str, value: impl Into<Var>) -> Var {
 #[track_caller]
 fn shapes(operation: &'static str, value: Var, rule: &'static str) {
     let shapes: Vec<Shape> = vec![value.shape()];
-    mistake(Mistake::Shapes {
-        operation,
-        shapes,
-        rule,
-    });
+    mistake(Mistake::Shapes { operation, shapes, rule });
 }
 
 #[track_caller]
@@ -226,10 +178,5 @@ fn check(
 
 #[track_caller]
 pub(super) fn fail(owner: &'static str, argument: &'static str, wanted: &'static str, got: f64) {
-    mistake(Mistake::Argument {
-        owner: owner.to_owned(),
-        argument,
-        wanted,
-        got,
-    });
+    mistake(Mistake::Argument { owner: owner.to_owned(), argument, wanted, got });
 }

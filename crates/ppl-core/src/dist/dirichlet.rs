@@ -30,9 +30,7 @@ impl Dirichlet {
     #[track_caller]
     pub fn new(concentration: impl Into<Var>) -> Self {
         let a = check::positive("Dirichlet", "concentration", concentration);
-        Self {
-            concentration: check::vector("Dirichlet", a),
-        }
+        Self { concentration: check::vector("Dirichlet", a) }
     }
 }
 

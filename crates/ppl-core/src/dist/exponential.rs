@@ -26,17 +26,13 @@ impl Exponential {
     /// By the rate: the inverse of the mean.
     #[track_caller]
     pub fn new(rate: impl Into<Var>) -> Self {
-        Self {
-            rate: check::positive("Exponential", "rate", rate),
-        }
+        Self { rate: check::positive("Exponential", "rate", rate) }
     }
 
     /// By the mean, which is also the standard deviation.
     #[track_caller]
     pub fn with_mean(mean: impl Into<Var>) -> Self {
-        Self {
-            rate: check::positive("Exponential", "mean", mean).recip(),
-        }
+        Self { rate: check::positive("Exponential", "mean", mean).recip() }
     }
 }
 

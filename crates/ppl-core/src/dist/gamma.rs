@@ -41,10 +41,7 @@ impl Gamma {
     pub fn mean_sd(mean: impl Into<Var>, sd: impl Into<Var>) -> Self {
         let mean = check::positive("Gamma", "mean", mean);
         let sd = check::positive("Gamma", "sd", sd);
-        Self {
-            concentration: (mean / sd).square(),
-            rate: mean / sd.square(),
-        }
+        Self { concentration: (mean / sd).square(), rate: mean / sd.square() }
     }
 }
 
@@ -98,12 +95,7 @@ pub(super) const ENTRY: Entry = Entry {
             constructor: "new",
             arguments: &["concentration", "rate"],
             good: &[&[0.6, 2.0], &[1.0, 1.0], &[7.5, 0.1], &[250.0, 3.0]],
-            bad: &[
-                &[0.0, 1.0],
-                &[1.0, -1.0],
-                &[f64::NAN, 1.0],
-                &[1.0, f64::INFINITY],
-            ],
+            bad: &[&[0.0, 1.0], &[1.0, -1.0], &[f64::NAN, 1.0], &[1.0, f64::INFINITY]],
             build: |p| Box::new(Gamma::new(p[0], p[1])),
         },
         Form {

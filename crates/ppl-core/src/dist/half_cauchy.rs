@@ -30,9 +30,7 @@ impl HalfCauchy {
     /// Median `scale`.
     #[track_caller]
     pub fn new(scale: impl Into<Var>) -> Self {
-        Self {
-            scale: check::positive("HalfCauchy", "scale", scale),
-        }
+        Self { scale: check::positive("HalfCauchy", "scale", scale) }
     }
 }
 

@@ -30,9 +30,7 @@ impl HalfNormal {
     /// The absolute value of a normal draw with mean 0 and standard deviation `scale`.
     #[track_caller]
     pub fn new(scale: impl Into<Var>) -> Self {
-        Self {
-            scale: check::positive("HalfNormal", "scale", scale),
-        }
+        Self { scale: check::positive("HalfNormal", "scale", scale) }
     }
 }
 

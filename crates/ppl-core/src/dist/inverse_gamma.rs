@@ -78,12 +78,7 @@ pub(super) const ENTRY: Entry = Entry {
         constructor: "new",
         arguments: &["concentration", "rate"],
         good: &[&[4.5, 2.0], &[9.0, 0.1], &[250.0, 300.0]],
-        bad: &[
-            &[0.0, 1.0],
-            &[1.0, -1.0],
-            &[f64::NAN, 1.0],
-            &[1.0, f64::INFINITY],
-        ],
+        bad: &[&[0.0, 1.0], &[1.0, -1.0], &[f64::NAN, 1.0], &[1.0, f64::INFINITY]],
         build: |p| Box::new(InverseGamma::new(p[0], p[1])),
     }],
 };

@@ -37,10 +37,7 @@ impl LKJCholesky {
         if dim < 2 {
             check::fail("LKJCholesky", "dim", "at least 2", dim as f64);
         }
-        Self {
-            dim: dim.max(2),
-            concentration: check::positive("LKJCholesky", "concentration", concentration),
-        }
+        Self { dim: dim.max(2), concentration: check::positive("LKJCholesky", "concentration", concentration) }
     }
 
     /// One number for each row from the second on.
@@ -71,12 +68,9 @@ impl Distribution for LKJCholesky {
         let kernel = (powers * positive.select(diagonal, 1.0).ln()).sum_axis(-1);
         // ln C = sum_{j=1..K-1} [j/2 ln pi + lgamma(eta + (K-1-j)/2) - lgamma(eta + (K-1)/2)]; j = i - 1.
         let top = (self.concentration + (k - 1.0) / 2.0).lgamma();
-        let log_norm = (eta + self.by_row(|i| (k - i) / 2.0)).lgamma().sum_axis(-1)
-            - (k - 1.0) * top
+        let log_norm = (eta + self.by_row(|i| (k - i) / 2.0)).lgamma().sum_axis(-1) - (k - 1.0) * top
             + k * (k - 1.0) / 4.0 * PI.ln();
-        positive
-            .min_axis(-1)
-            .select(kernel - log_norm, f64::NEG_INFINITY)
+        positive.min_axis(-1).select(kernel - log_norm, f64::NEG_INFINITY)
     }
     /// The onion: row i points in a uniform direction, with a squared length below the diagonal from
     /// `Beta((i - 1) / 2, eta + (K - i) / 2)`.
@@ -84,19 +78,12 @@ impl Distribution for LKJCholesky {
         let (k, rows) = (self.dim as f64, batch.join(&[self.dim - 1]));
         let inner = self.by_row(|i| (i - 1.0) / 2.0);
         let outer = self.concentration.expand_dims(-1) + self.by_row(|i| (k - i) / 2.0);
-        let logit = Var::random(Law::LogGamma, &rows, &[inner])
-            - Var::random(Law::LogGamma, &rows, &[outer]);
+        let logit = Var::random(Law::LogGamma, &rows, &[inner]) - Var::random(Law::LogGamma, &rows, &[outer]);
         let normal = Var::random(Law::Normal, rows.join(&[self.dim - 1]), &[]).tril();
         let length = normal.square().sum_axis(-1).sqrt();
         let below = normal * (logit.sigmoid().sqrt() / length).expand_dims(-1);
         let first = Var::zeros(batch.join(&[1, self.dim - 1]));
-        let strictly_lower = concat(
-            &[
-                concat(&[first, below], -2),
-                Var::zeros(batch.join(&[self.dim, 1])),
-            ],
-            -1,
-        );
+        let strictly_lower = concat(&[concat(&[first, below], -2), Var::zeros(batch.join(&[self.dim, 1]))], -1);
         let one = Var::from(1.0).broadcast_to(batch.join(&[1]));
         strictly_lower + concat(&[one, (-logit).sigmoid().sqrt()], -1).diag_embed()
     }

@@ -30,10 +30,7 @@ impl LogNormal {
     /// The exponential of a normal draw with mean `loc` and standard deviation `scale`.
     #[track_caller]
     pub fn new(loc: impl Into<Var>, scale: impl Into<Var>) -> Self {
-        Self {
-            loc: check::real("LogNormal", "loc", loc),
-            scale: check::positive("LogNormal", "scale", scale),
-        }
+        Self { loc: check::real("LogNormal", "loc", loc), scale: check::positive("LogNormal", "scale", scale) }
     }
 }
 
@@ -72,12 +69,7 @@ pub(super) const ENTRY: Entry = Entry {
         constructor: "new",
         arguments: &["loc", "scale"],
         good: &[&[0.0, 0.5], &[-3.0, 0.2], &[2.0, 1.0]],
-        bad: &[
-            &[0.0, 0.0],
-            &[0.0, -1.0],
-            &[f64::NAN, 1.0],
-            &[0.0, f64::INFINITY],
-        ],
+        bad: &[&[0.0, 0.0], &[0.0, -1.0], &[f64::NAN, 1.0], &[0.0, f64::INFINITY]],
         build: |p| Box::new(LogNormal::new(p[0], p[1])),
     }],
 };

@@ -173,9 +173,7 @@ fn vector(parts: &[Var]) -> Var {
 /// Square matrices from their elements, row by row; a constant where all elements are.
 fn matrix(rows: usize, parts: &[Var]) -> Var {
     let vector = vector(parts);
-    let constant = vector
-        .as_constant()
-        .map(|v| Tensor::new([rows, rows], v.data()));
+    let constant = vector.as_constant().map(|v| Tensor::new([rows, rows], v.data()));
     match constant.flatten() {
         Some(matrix) => Var::from(matrix),
         None => {

@@ -123,8 +123,7 @@ impl Distribution for MultivariateNormal {
         let (loc, matrix) = (self.loc.shape(), self.matrix().shape());
         let loc = Shape::from(&loc[..loc.rank() - 1]);
         // Where they do not fit, the first operation on both says so.
-        loc.broadcast(&Shape::from(&matrix[..matrix.rank() - 2]))
-            .unwrap_or(loc)
+        loc.broadcast(&Shape::from(&matrix[..matrix.rank() - 2])).unwrap_or(loc)
     }
     fn event_shape(&self) -> Shape {
         Shape::from(self.dim())
@@ -143,10 +142,7 @@ impl Distribution for MultivariateNormal {
         self.loc + self.colour(z)
     }
     fn mean(&self) -> Option<Var> {
-        Some(
-            self.loc
-                .broadcast_to(self.batch_shape().join(&[self.dim()])),
-        )
+        Some(self.loc.broadcast_to(self.batch_shape().join(&[self.dim()])))
     }
     /// The diagonal of the covariance.
     fn variance(&self) -> Option<Var> {
@@ -173,11 +169,7 @@ pub(super) const ENTRY: Entry = Entry {
             constructor: "scale_tril",
             arguments: &["loc", "scale_tril"],
             good: &[&[0.0, 1.0, 1.0, 0.5, 2.0], &[-3.0, 2.0, 0.4, 1.9, 0.7]],
-            bad: &[
-                &[f64::NAN, 1.0, 1.0, 0.5, 2.0],
-                &[0.0, 1.0, 1.0, 0.5, 0.0],
-                &[0.0, 1.0, 1.0, f64::INFINITY, 1.0],
-            ],
+            bad: &[&[f64::NAN, 1.0, 1.0, 0.5, 2.0], &[0.0, 1.0, 1.0, 0.5, 0.0], &[0.0, 1.0, 1.0, f64::INFINITY, 1.0]],
             build: |p| {
                 let zero = Var::from(0.0).broadcast_to(p[2].shape());
                 let (loc, matrix) = pair(p, zero);
@@ -188,11 +180,7 @@ pub(super) const ENTRY: Entry = Entry {
             constructor: "covariance",
             arguments: &["loc", "covariance"],
             good: &[&[0.0, 1.0, 1.0, 0.5, 2.0], &[-3.0, 2.0, 0.3, -0.2, 0.7]],
-            bad: &[
-                &[0.0, f64::INFINITY, 1.0, 0.5, 2.0],
-                &[0.0, 1.0, 1.0, 1.5, 2.0],
-                &[0.0, 1.0, -1.0, 0.0, 1.0],
-            ],
+            bad: &[&[0.0, f64::INFINITY, 1.0, 0.5, 2.0], &[0.0, 1.0, 1.0, 1.5, 2.0], &[0.0, 1.0, -1.0, 0.0, 1.0]],
             build: |p| {
                 let (loc, matrix) = pair(p, p[3]);
                 Box::new(MultivariateNormal::covariance(loc, matrix))
@@ -202,10 +190,7 @@ pub(super) const ENTRY: Entry = Entry {
             constructor: "precision",
             arguments: &["loc", "precision"],
             good: &[&[0.0, 1.0, 1.0, 0.5, 2.0], &[-3.0, 2.0, 0.3, -0.2, 0.7]],
-            bad: &[
-                &[0.0, f64::INFINITY, 1.0, 0.5, 2.0],
-                &[0.0, 1.0, 1.0, 1.5, 2.0],
-            ],
+            bad: &[&[0.0, f64::INFINITY, 1.0, 0.5, 2.0], &[0.0, 1.0, 1.0, 1.5, 2.0]],
             build: |p| {
                 let (loc, matrix) = pair(p, p[3]);
                 Box::new(MultivariateNormal::precision(loc, matrix))

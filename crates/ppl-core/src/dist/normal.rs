@@ -38,10 +38,7 @@ impl Normal {
     /// Mean `loc`, standard deviation `scale`.
     #[track_caller]
     pub fn new(loc: impl Into<Var>, scale: impl Into<Var>) -> Self {
-        Self {
-            loc: check::real("Normal", "loc", loc),
-            scale: check::positive("Normal", "scale", scale),
-        }
+        Self { loc: check::real("Normal", "loc", loc), scale: check::positive("Normal", "scale", scale) }
     }
 }
 
@@ -76,12 +73,7 @@ pub(super) const ENTRY: Entry = Entry {
         constructor: "new",
         arguments: &["loc", "scale"],
         good: &[&[0.0, 1.0], &[-3.0, 0.2], &[1e3, 40.0]],
-        bad: &[
-            &[0.0, 0.0],
-            &[0.0, -1.0],
-            &[f64::NAN, 1.0],
-            &[0.0, f64::INFINITY],
-        ],
+        bad: &[&[0.0, 0.0], &[0.0, -1.0], &[f64::NAN, 1.0], &[0.0, f64::INFINITY]],
         build: |p| Box::new(Normal::new(p[0], p[1])),
     }],
 };

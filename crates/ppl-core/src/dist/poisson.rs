@@ -36,17 +36,13 @@ impl Poisson {
     /// By the rate: the mean.
     #[track_caller]
     pub fn new(rate: impl Into<Var>) -> Self {
-        Self(Parameter::Rate(check::non_negative(
-            "Poisson", "rate", rate,
-        )))
+        Self(Parameter::Rate(check::non_negative("Poisson", "rate", rate)))
     }
 
     /// By the logarithm of the rate.
     #[track_caller]
     pub fn log_rate(log_rate: impl Into<Var>) -> Self {
-        Self(Parameter::LogRate(check::real(
-            "Poisson", "log_rate", log_rate,
-        )))
+        Self(Parameter::LogRate(check::real("Poisson", "log_rate", log_rate)))
     }
 
     fn rate(&self) -> Var {

@@ -17,10 +17,7 @@ fn odd_series(r: Var, coefficients: &[f64]) -> Var {
 
 /// `c0 + c1 s + c2 s^2 + ..`.
 fn even_series(s: Var, coefficients: &[f64]) -> Var {
-    coefficients
-        .iter()
-        .rev()
-        .fold(Var::from(0.0), |sum, &c| sum * s + c)
+    coefficients.iter().rev().fold(Var::from(0.0), |sum, &c| sum * s + c)
 }
 
 /// `1/3, 1/5, 1/7, ..`: `atanh(v) = v + v^3/3 + v^5/5 + ..`.
@@ -119,10 +116,8 @@ pub(super) fn ln_beta(a: Var, b: Var) -> Var {
     let both = p.ge(LARGE);
     let large = {
         let (p, q) = (both.select(p, LARGE), both.select(q, LARGE));
-        let corrections =
-            stirling_correction(p) + stirling_correction(q) - stirling_correction(p + q);
-        (LN_SQRT_2PI - 0.5 * q.ln()) + corrections + (p - 0.5) * (p / (p + q)).ln()
-            - q * (p / q).ln_1p()
+        let corrections = stirling_correction(p) + stirling_correction(q) - stirling_correction(p + q);
+        (LN_SQRT_2PI - 0.5 * q.ln()) + corrections + (p - 0.5) * (p / (p + q)).ln() - q * (p / q).ln_1p()
     };
     let small = {
         let p = both.select(1.0, p);

@@ -64,23 +64,14 @@ impl Distribution for StudentT {
     }
     /// NaN where `df <= 1`: there is none.
     fn mean(&self) -> Option<Var> {
-        Some(
-            self.df
-                .gt(1.0)
-                .select(self.loc, f64::NAN)
-                .broadcast_to(self.batch_shape()),
-        )
+        Some(self.df.gt(1.0).select(self.loc, f64::NAN).broadcast_to(self.batch_shape()))
     }
     /// Infinite where `df <= 2`.
     fn variance(&self) -> Option<Var> {
         let finite = self.df.gt(2.0);
         let df = finite.select(self.df, 3.0);
         let variance = self.scale.square() * (df / (df - 2.0));
-        Some(
-            finite
-                .select(variance, f64::INFINITY)
-                .broadcast_to(self.batch_shape()),
-        )
+        Some(finite.select(variance, f64::INFINITY).broadcast_to(self.batch_shape()))
     }
 }
 
@@ -89,18 +80,8 @@ pub(super) const ENTRY: Entry = Entry {
     forms: &[Form {
         constructor: "new",
         arguments: &["df", "loc", "scale"],
-        good: &[
-            &[5.0, 0.0, 1.0],
-            &[9.0, -3.0, 0.2],
-            &[19.9, 0.5, 1.3],
-            &[300.0, 10.0, 4.0],
-        ],
-        bad: &[
-            &[0.0, 0.0, 1.0],
-            &[3.0, f64::NAN, 1.0],
-            &[3.0, 0.0, -1.0],
-            &[f64::INFINITY, 0.0, 1.0],
-        ],
+        good: &[&[5.0, 0.0, 1.0], &[9.0, -3.0, 0.2], &[19.9, 0.5, 1.3], &[300.0, 10.0, 4.0]],
+        bad: &[&[0.0, 0.0, 1.0], &[3.0, f64::NAN, 1.0], &[3.0, 0.0, -1.0], &[f64::INFINITY, 0.0, 1.0]],
         build: |p| Box::new(StudentT::new(p[0], p[1], p[2])),
     }],
 };

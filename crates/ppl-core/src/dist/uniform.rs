@@ -38,10 +38,7 @@ impl Distribution for Uniform {
         "Uniform"
     }
     fn support(&self) -> Support {
-        Support::Interval {
-            low: self.low,
-            high: self.high,
-        }
+        Support::Interval { low: self.low, high: self.high }
     }
     fn batch_shape(&self) -> Shape {
         batch_of("Uniform", &[self.low, self.high])
@@ -68,12 +65,7 @@ pub(super) const ENTRY: Entry = Entry {
         constructor: "new",
         arguments: &["low", "high"],
         good: &[&[0.0, 1.0], &[-3.0, 5.0], &[100.0, 100.5]],
-        bad: &[
-            &[1.0, 1.0],
-            &[1.0, 0.0],
-            &[f64::NAN, 1.0],
-            &[0.0, f64::INFINITY],
-        ],
+        bad: &[&[1.0, 1.0], &[1.0, 0.0], &[f64::NAN, 1.0], &[0.0, f64::INFINITY]],
         build: |p| Box::new(Uniform::new(p[0], p[1])),
     }],
 };

@@ -34,9 +34,7 @@ fn rows(x: Var) -> usize {
 
 /// 1 below the diagonal, else 0.
 fn strictly_lower(rows: usize) -> Var {
-    let mask: Vec<f64> = (0..rows * rows)
-        .map(|i| f64::from(u8::from(i % rows < i / rows)))
-        .collect();
+    let mask: Vec<f64> = (0..rows * rows).map(|i| f64::from(u8::from(i % rows < i / rows))).collect();
     Tensor::new([rows, rows], mask).map_or_else(|| Var::zeros([rows, rows]), Var::from)
 }
 
@@ -53,9 +51,7 @@ fn unpack(x: Var, rows: usize) -> Var {
         }
     }
     let padded = concat(&[x, Var::zeros(batch.join(&[1]))], -1);
-    padded
-        .gather(-1, &places)
-        .reshape(batch.join(&[rows, rows]))
+    padded.gather(-1, &places).reshape(batch.join(&[rows, rows]))
 }
 
 /// `ln(1 - z^2)` and the logarithm of what it leaves of each row's squared length before each column.
@@ -78,9 +74,7 @@ impl Transform for CorrelationCholesky {
     }
     fn unconstrained_shape(&self, constrained: &Shape) -> Shape {
         match constrained[..] {
-            [ref batch @ .., rows, _] => {
-                Shape::from(batch).join(&[rows * rows.saturating_sub(1) / 2])
-            }
+            [ref batch @ .., rows, _] => Shape::from(batch).join(&[rows * rows.saturating_sub(1) / 2]),
             _ => constrained.clone(),
         }
     }
@@ -89,10 +83,7 @@ impl Transform for CorrelationCholesky {
         let square = unpack(x, rows);
         let (_, rest) = ln_rest(square, rows);
         let identity = Var::from(1.0).broadcast_to([rows]).diag_embed();
-        (square.tanh() + identity)
-            * (strictly_lower(rows) + identity)
-                .select(0.5 * rest, 0.0)
-                .exp()
+        (square.tanh() + identity) * (strictly_lower(rows) + identity).select(0.5 * rest, 0.0).exp()
     }
     /// `x = atanh z` from the squared lengths r of what remains of a row before and after a column, summed from the
     /// right so that nothing cancels: `1 - z^2 = r_after / r_before`.
@@ -111,11 +102,8 @@ impl Transform for CorrelationCholesky {
         let x = positive.select(z, -z).ln_1p() - 0.5 * (after.ln() - before.ln());
         let x = positive.select(x, -x);
         let batch = Shape::from(&shape[..shape.rank().saturating_sub(2)]);
-        let places: Vec<usize> = (0..rows)
-            .flat_map(|i| (0..i).map(move |j| i * (rows - 1) + j))
-            .collect();
-        x.reshape(batch.join(&[rows * (rows - 1)]))
-            .gather(-1, &places)
+        let places: Vec<usize> = (0..rows).flat_map(|i| (0..i).map(move |j| i * (rows - 1) + j)).collect();
+        x.reshape(batch.join(&[rows * (rows - 1)])).gather(-1, &places)
     }
     fn log_det(&self, x: Var, _: Var) -> Var {
         let rows = rows(x);

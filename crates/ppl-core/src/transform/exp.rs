@@ -24,9 +24,5 @@ impl Transform for Exp {
     }
 }
 
-pub(super) const ENTRY: Entry = Entry {
-    name: "Exp",
-    build: || Box::new(Exp),
-    image: || Support::Positive,
-    shapes: &[&[], &[3]],
-};
+pub(super) const ENTRY: Entry =
+    Entry { name: "Exp", build: || Box::new(Exp), image: || Support::Positive, shapes: &[&[], &[3]] };

@@ -24,9 +24,5 @@ impl Transform for Identity {
     }
 }
 
-pub(super) const ENTRY: Entry = Entry {
-    name: "Identity",
-    build: || Box::new(Identity),
-    image: || Support::Real,
-    shapes: &[&[], &[3]],
-};
+pub(super) const ENTRY: Entry =
+    Entry { name: "Identity", build: || Box::new(Identity), image: || Support::Real, shapes: &[&[], &[3]] };

@@ -44,9 +44,6 @@ impl Transform for Interval {
 pub(super) const ENTRY: Entry = Entry {
     name: "Interval",
     build: || Box::new(Interval::new(-2.0, 3.5)),
-    image: || Support::Interval {
-        low: Var::from(-2.0),
-        high: Var::from(3.5),
-    },
+    image: || Support::Interval { low: Var::from(-2.0), high: Var::from(3.5) },
     shapes: &[&[], &[3]],
 };

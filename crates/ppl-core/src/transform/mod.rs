@@ -57,10 +57,5 @@ pub struct Entry {
 }
 
 /// Every transform.
-pub const CATALOGUE: &[Entry] = &[
-    correlation_cholesky::ENTRY,
-    exp::ENTRY,
-    identity::ENTRY,
-    interval::ENTRY,
-    stick_breaking::ENTRY,
-];
+pub const CATALOGUE: &[Entry] =
+    &[correlation_cholesky::ENTRY, exp::ENTRY, identity::ENTRY, interval::ENTRY, stick_breaking::ENTRY];

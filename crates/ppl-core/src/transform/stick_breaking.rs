@@ -16,12 +16,7 @@ pub struct StickBreaking;
 
 /// `ln(K - k)` for k = 1..K-1: the log-odds of a fair share.
 fn fair(pieces: usize) -> Var {
-    Var::from(
-        (1..pieces)
-            .rev()
-            .map(|left| (left as f64).ln())
-            .collect::<Vec<f64>>(),
-    )
+    Var::from((1..pieces).rev().map(|left| (left as f64).ln()).collect::<Vec<f64>>())
 }
 
 /// The logarithms of what is left before each piece, `[.., K]`; the last one is the last piece.

@@ -13,11 +13,7 @@ pub fn evaluate(inputs: &[f64], f: impl FnOnce() -> Vec<Var>) -> Vec<Vec<f64>> {
     let (outputs, traced) = trace(f).unwrap();
     let slots: Vec<&[Var]> = outputs.iter().map(std::slice::from_ref).collect();
     let program = Program::<f64>::compile(traced.tape(), &slots);
-    let mut got: Vec<Vec<f64>> = program
-        .output_lengths()
-        .iter()
-        .map(|&n| vec![0.0; n])
-        .collect();
+    let mut got: Vec<Vec<f64>> = program.output_lengths().iter().map(|&n| vec![0.0; n]).collect();
     let mut places: Vec<&mut [f64]> = got.iter_mut().map(|v| &mut v[..]).collect();
     program.run(&mut program.workspace(), &[inputs], &mut places, &key(0));
     got

@@ -8,6 +8,9 @@ use crate::ops::Law;
 use crate::random::Key;
 use crate::real::Real;
 
+/// Beyond 2^53 not every count is a number.
+const MAX_TRIALS: f64 = (1u64 << 53) as f64;
+
 /// 52 random bits and a half as a number strictly between 0 and 1.
 fn open_unit(word: u64) -> f64 {
     ((word >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
@@ -23,7 +26,11 @@ pub(crate) fn fill<T: Real>(
     parameter: impl Fn(usize, usize) -> f64,
 ) {
     match law {
-        Law::Uniform => pairs(key, node, out, |[a, b]| [open_unit(a), open_unit(b)]),
+        // Rounded to single precision a number next to 1 becomes 1: the largest number below stands for those.
+        Law::Uniform => pairs(key, node, out, |[a, b]| {
+            let below_one = (T::ONE - T::EPSILON * T::HALF).to_f64();
+            [open_unit(a).min(below_one), open_unit(b).min(below_one)]
+        }),
         Law::Exponential => pairs(key, node, out, |[a, b]| {
             [-open_unit(a).k_ln(), -open_unit(b).k_ln()]
         }),
@@ -34,12 +41,16 @@ pub(crate) fn fill<T: Real>(
         }),
         Law::LogGamma => each(out, |e| log_gamma(parameter(0, e), key, node, e)),
         Law::Poisson => each(out, |e| {
-            let law = rand_distr::Poisson::new(parameter(0, e));
+            let rate = parameter(0, e);
+            if rate == 0.0 {
+                return 0.0;
+            }
+            let law = rand_distr::Poisson::new(rate);
             law.map_or(f64::NAN, |law| law.sample(&mut key.element(node, e as u32)))
         }),
         Law::Binomial => each(out, |e| {
             let (n, p) = (parameter(0, e), parameter(1, e));
-            if !(n >= 0.0 && n.fract() == 0.0) {
+            if !((0.0..=MAX_TRIALS).contains(&n) && n.fract() == 0.0) {
                 return f64::NAN;
             }
             let law = rand_distr::Binomial::new(n as u64, p);
@@ -67,6 +78,9 @@ fn each<T: Real>(out: &mut [T], draw: impl Fn(usize) -> f64) {
 
 /// `ln Gamma(a, 1)`: for a < 1 through `Gamma(a + 1) U^(1/a)` in logarithms, so that nothing underflows.
 fn log_gamma(a: f64, key: &Key, node: u32, element: usize) -> f64 {
+    if !(a > 0.0 && a < f64::INFINITY) {
+        return f64::NAN;
+    }
     let mut stream = key.element(node, element as u32);
     let (shape, boost) = if a < 1.0 {
         (a + 1.0, stream.uniform_open().ln() / a)

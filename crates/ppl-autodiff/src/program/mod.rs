@@ -126,6 +126,11 @@ impl<T: Real> Program<T> {
         }
     }
 
+    /// Whether this program made the workspace.
+    pub(crate) fn owns(&self, workspace: &Workspace<T>) -> bool {
+        workspace.program == self.id
+    }
+
     /// The length of each input slot.
     pub fn input_lengths(&self) -> &[usize] {
         &self.inputs

@@ -1,13 +1,15 @@
 //! Derivatives of plain functions: `value_and_grad`, `grad`, `hvp`, `hessian`, and compiled functions to call often.
 
+use std::panic::Location;
+
 use ndarray::{ArrayD, IxDyn};
 
-use crate::error::TraceError;
+use crate::error::{Mistake, TraceError};
 use crate::gradient::gradient;
 use crate::program::{Program, Workspace};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use crate::trace::{Trace, trace};
+use crate::trace::{Trace, attribute_to, mistake, trace, with_tape};
 use crate::var::Var;
 
 /// A scalar function of one array with its gradient, compiled for one shape.
@@ -31,11 +33,13 @@ impl Function {
     ///
     /// # Errors
     /// The first mistake in `f`.
+    #[track_caller]
     pub fn new(shape: impl Into<Shape>, f: impl FnOnce(Var) -> Var) -> Result<Self, TraceError> {
         let shape = shape.into();
+        let location = Location::caller();
         let ((y, g), traced) = trace(|| {
             let x = Var::input(0, shape);
-            let y = f(x).sum();
+            let y = total(f, x, location);
             (y, gradient(y, &[x])[0])
         })?;
         let program = Program::compile(traced.tape(), &[&[y], &[g]]);
@@ -54,26 +58,59 @@ impl Function {
     }
 }
 
+/// The sum of `f(x)`. A function that asks for inputs beside its argument is mistaken: nobody would fill them.
+pub(crate) fn total(f: impl FnOnce(Var) -> Var, x: Var, location: &'static Location<'static>) -> Var {
+    let inputs = || with_tape(|tape| tape.slots().iter().sum::<usize>());
+    let before = inputs();
+    let y = f(x);
+    attribute_to(location, || {
+        let after = inputs();
+        if after != before {
+            mistake(Mistake::Argument {
+                owner: "a function of one array".to_owned(),
+                argument: "inputs",
+                wanted: "the elements of its argument alone",
+                got: after.unwrap_or(0) as f64,
+            });
+        }
+        y.sum()
+    })
+}
+
 /// Traces `f` at `x`, so that what it reads is right there, and returns what `want` makes of argument and value.
+#[track_caller]
 fn at<const N: usize>(
     x: &Tensor,
     f: impl FnOnce(Var) -> Var,
     want: impl FnOnce(Var, Var) -> [Var; N],
 ) -> Result<[ArrayD<f64>; N], TraceError> {
+    let location = Location::caller();
     let (outputs, traced) = Trace::default().point(&[x.data()]).run(|| {
         let input = Var::input(0, x.shape());
-        let y = f(input).sum();
+        let y = total(f, input, location);
         want(input, y).map(|v| (v, v.shape()))
     })?;
     let program = Program::<f64>::compile_nodes(traced.tape(), &outputs.each_ref().map(|(v, _)| v.node()), &[1; N]);
     let mut values: Vec<Vec<f64>> = program.output_lengths().iter().map(|&n| vec![0.0; n]).collect();
     let mut slots: Vec<&mut [f64]> = values.iter_mut().map(|v| &mut v[..]).collect();
-    program.evaluate(&mut program.workspace(), &[x.data()][..traced.tape().slots().len()], &mut slots);
+    program.evaluate(&mut program.workspace(), &[x.data()], &mut slots);
     let mut values = values.into_iter();
     Ok(outputs.map(|(_, shape)| {
         let data = values.next().unwrap_or_default();
         ArrayD::from_shape_vec(IxDyn(&shape), data).unwrap_or_default()
     }))
+}
+
+/// A direction has the shape of the point: broadcasting would hide a mistake.
+#[track_caller]
+fn check_direction(x: Var, v: &Tensor) {
+    if x.shape() != *v.shape() {
+        mistake(Mistake::Shapes {
+            operation: "hvp",
+            shapes: vec![x.shape(), v.shape().clone()],
+            rule: "the vector must have the shape of the point",
+        });
+    }
 }
 
 fn scalar(array: &ArrayD<f64>) -> f64 {
@@ -84,6 +121,7 @@ fn scalar(array: &ArrayD<f64>) -> f64 {
 ///
 /// # Errors
 /// The first mistake in `f`.
+#[track_caller]
 pub fn value_and_grad(f: impl FnOnce(Var) -> Var, x: impl Into<Tensor>) -> Result<(f64, ArrayD<f64>), TraceError> {
     let [y, g] = at(&x.into(), f, |x, y| [y, gradient(y, &[x])[0]])?;
     Ok((scalar(&y), g))
@@ -93,6 +131,7 @@ pub fn value_and_grad(f: impl FnOnce(Var) -> Var, x: impl Into<Tensor>) -> Resul
 ///
 /// # Errors
 /// The first mistake in `f`.
+#[track_caller]
 pub fn grad(f: impl FnOnce(Var) -> Var, x: impl Into<Tensor>) -> Result<ArrayD<f64>, TraceError> {
     Ok(value_and_grad(f, x)?.1)
 }
@@ -101,9 +140,12 @@ pub fn grad(f: impl FnOnce(Var) -> Var, x: impl Into<Tensor>) -> Result<ArrayD<f
 ///
 /// # Errors
 /// The first mistake in `f`, or a vector of another shape than `x`.
+#[track_caller]
 pub fn hvp(f: impl FnOnce(Var) -> Var, x: impl Into<Tensor>, v: impl Into<Tensor>) -> Result<ArrayD<f64>, TraceError> {
     let v = v.into();
+    let location = Location::caller();
     let [h] = at(&x.into(), f, |x, y| {
+        attribute_to(location, || check_direction(x, &v));
         let slope = (gradient(y, &[x])[0] * Var::constant(v)).sum();
         [gradient(slope, &[x])[0]]
     })?;
@@ -114,13 +156,15 @@ pub fn hvp(f: impl FnOnce(Var) -> Var, x: impl Into<Tensor>, v: impl Into<Tensor
 ///
 /// # Errors
 /// The first mistake in `f`.
+#[track_caller]
 pub fn hessian(f: impl FnOnce(Var) -> Var, x: impl Into<Tensor>) -> Result<ndarray::Array2<f64>, TraceError> {
     let x = x.into();
     let n = x.data().len();
+    let location = Location::caller();
     let (rows, traced) = Trace::default().point(&[x.data()]).run(|| {
         let input = Var::input(0, x.shape());
         let direction = Var::input(1, x.shape());
-        let y = f(input).sum();
+        let y = total(f, input, location);
         let slope = (gradient(y, &[input])[0] * direction).sum();
         gradient(slope, &[input])[0]
     })?;

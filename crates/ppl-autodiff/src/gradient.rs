@@ -1,5 +1,7 @@
 //! The reverse sweep, recorded on the same tape: derivatives are values like any other.
 
+use std::panic::Location;
+
 use crate::ops::Op;
 use crate::tape::NodeId;
 use crate::trace;
@@ -16,9 +18,15 @@ use crate::var::Var;
 /// let (_, second) = value_and_grad(|x: Var| gradient(x.powi(3), &[x])[0].sum(), &array![2.0]).unwrap();
 /// assert_eq!(second, array![12.0].into_dyn());
 /// ```
+#[track_caller]
 pub fn gradient(y: Var, inputs: &[Var]) -> Vec<Var> {
+    let location = Location::caller();
     let zeros = |inputs: &[Var]| inputs.iter().map(|x| Var::zeros(x.shape())).collect();
-    let first = inputs.iter().filter(|x| x.trace() == y.trace()).map(|x| x.node()).min();
+    let is_own = |v: &Var| trace::check_own(*v, "gradient", location);
+    if !(is_own(&y) && inputs.iter().all(is_own)) {
+        return zeros(inputs);
+    }
+    let first = inputs.iter().map(|x| x.node()).min();
     let Some(first) = first else {
         return zeros(inputs);
     };

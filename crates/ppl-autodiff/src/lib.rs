@@ -15,6 +15,7 @@
 //! ```
 
 pub mod check;
+mod compositions;
 pub mod dynamic;
 pub mod error;
 pub mod function;

@@ -26,9 +26,19 @@ impl Shape {
         self.0.len()
     }
 
-    /// The number of elements: the product of the extents, 1 for a scalar.
+    /// The number of elements: the product of the extents, 1 for a scalar; `usize::MAX` where it is larger.
     pub fn size(&self) -> usize {
-        self.0.iter().product()
+        // A zero anywhere counts before what overflows.
+        if self.0.contains(&0) {
+            return 0;
+        }
+        self.0.iter().fold(1, |size, &n| size.saturating_mul(n))
+    }
+
+    /// Whether an array of this shape can exist in memory.
+    pub(crate) fn is_possible(&self) -> bool {
+        self.size() <= isize::MAX as usize / size_of::<f64>()
+            && self.0.iter().all(|&n| n <= isize::MAX as usize)
     }
 
     /// The position of an axis counted from the front (`0..rank`) or from the back (`-rank..0`).
@@ -72,7 +82,7 @@ impl Shape {
         let mut step = 1;
         for (stride, &extent) in strides.iter_mut().zip(self.iter()).rev() {
             *stride = step;
-            step *= extent as isize;
+            step = step.saturating_mul(extent as isize);
         }
         strides
     }

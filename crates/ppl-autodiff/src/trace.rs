@@ -259,6 +259,18 @@ fn foreign(
     }
 }
 
+/// Refuses a result that no memory could hold.
+fn possible(operation: &'static str, operands: &[&Shape], shape: Shape) -> Result<Shape, Mistake> {
+    if shape.is_possible() {
+        return Ok(shape);
+    }
+    Err(Mistake::Shapes {
+        operation,
+        shapes: operands.iter().map(|&s| s.clone()).chain([shape]).collect(),
+        rule: "the result (last) would have more elements than can be addressed",
+    })
+}
+
 /// Records an operation on the innermost trace.
 pub(crate) fn record(op: Op, operands: &[Var], location: &'static Location<'static>) -> Var {
     let name = op.name();
@@ -269,7 +281,10 @@ pub(crate) fn record(op: Op, operands: &[Var], location: &'static Location<'stat
             return r.push(Op::Poison, SmallVec::new(), Shape::scalar(), location);
         }
         let shapes: SmallVec<[&Shape; 3]> = operands.iter().map(|v| &r.tape.nodes[v.node() as usize].shape).collect();
-        let shape = op.shape(&shapes).map_err(|mistake| (mistake, shapes.first().map(|&s| s.clone())));
+        let shape = op
+            .shape(&shapes)
+            .and_then(|shape| possible(name, &shapes, shape))
+            .map_err(|mistake| (mistake, shapes.first().map(|&s| s.clone())));
         drop(shapes);
         match shape {
             Ok(shape) => r.push(op, operands.iter().map(|v| v.node()).collect(), shape, location),
@@ -294,9 +309,12 @@ pub(crate) fn constant(value: Tensor, location: &'static Location<'static>) -> V
 
 /// Records an input of `shape` at the end of `slot`.
 pub(crate) fn input(slot: usize, shape: Shape, location: &'static Location<'static>) -> Var {
-    let recorded = with_top(|r| {
-        let node = r.tape.push_input(slot, shape, location);
-        Var::new(r.id, node)
+    let recorded = with_top(|r| match possible("input", &[], shape) {
+        Ok(shape) => Var::new(r.id, r.tape.push_input(slot, shape, location)),
+        Err(mistake) => {
+            r.poison(mistake, location);
+            r.push(Op::Poison, SmallVec::new(), Shape::scalar(), location)
+        }
     });
     recorded.unwrap_or_else(|| orphan("input", location))
 }
@@ -324,13 +342,33 @@ pub(crate) fn next_stream() -> u32 {
     .unwrap_or(0)
 }
 
-pub(crate) fn shape_of(var: Var) -> Shape {
-    RECORDERS
-        .with_borrow(|stack| {
-            let recorder = stack.iter().rev().find(|r| r.id == var.trace())?;
-            Some(recorder.tape.nodes[var.node() as usize].shape.clone())
-        })
-        .unwrap_or_default()
+/// The shape of a `Var` of a trace that is being recorded, innermost or not.
+pub(crate) fn known_shape(var: Var) -> Option<Shape> {
+    RECORDERS.with_borrow(|stack| {
+        let recorder = stack.iter().rev().find(|r| r.id == var.trace())?;
+        Some(recorder.tape.nodes[var.node() as usize].shape.clone())
+    })
+}
+
+/// The shape of a `Var`; asking for that of no living one is a mistake.
+pub(crate) fn shape_of(var: Var, location: &'static Location<'static>) -> Shape {
+    known_shape(var).unwrap_or_else(|| {
+        check_own(var, "shape", location);
+        Shape::scalar()
+    })
+}
+
+/// Poisons the innermost trace if `var` is not one of its own; says whether it is.
+pub(crate) fn check_own(var: Var, operation: &'static str, location: &'static Location<'static>) -> bool {
+    with_top(|r| {
+        if var.trace() == r.id {
+            return true;
+        }
+        let (mistake, location) = foreign(var, operation, r.location.unwrap_or(location));
+        r.poison(mistake, location);
+        false
+    })
+    .unwrap_or(false)
 }
 
 /// Reads something of a node of the innermost trace.

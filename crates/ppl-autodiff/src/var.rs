@@ -29,7 +29,10 @@ pub struct Var {
 
 impl std::fmt::Debug for Var {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Var(#{}, {})", self.node, self.shape())
+        match trace::known_shape(*self) {
+            Some(shape) => write!(f, "Var(#{}, {shape})", self.node),
+            None => write!(f, "Var(#{}, of no living trace)", self.node),
+        }
     }
 }
 
@@ -113,8 +116,9 @@ impl Var {
     }
 
     /// The shape.
+    #[track_caller]
     pub fn shape(self) -> Shape {
-        trace::shape_of(self)
+        trace::shape_of(self, Location::caller())
     }
 
     /// The extent of one axis, counted from the back when negative.
@@ -131,6 +135,7 @@ impl Var {
     }
 
     /// The number of axes.
+    #[track_caller]
     pub fn rank(self) -> usize {
         self.shape().rank()
     }
@@ -142,15 +147,18 @@ impl Var {
     /// value (a poisoned trace, outside a trace).
     #[track_caller]
     pub fn value(self) -> f64 {
-        match trace::read(self, Location::caller()) {
-            Some(value) => value.as_scalar().unwrap_or_else(|| {
-                let shapes = vec![value.shape().clone()];
-                let rule = "only a scalar can be read as a number; use `array`";
-                trace::mistake(Mistake::Shapes { operation: "value", shapes, rule });
-                f64::NAN
-            }),
-            None => f64::NAN,
+        let Some(value) = trace::read(self, Location::caller()) else {
+            return f64::NAN;
+        };
+        if let Some(number) = value.as_scalar() {
+            return number;
         }
+        trace::mistake(Mistake::Shapes {
+            operation: "value",
+            shapes: vec![value.shape().clone()],
+            rule: "only a scalar can be read as a number; use `array`",
+        });
+        f64::NAN
     }
 
     /// The values at the point being traced, as [`Var::value`] for arrays.
@@ -337,7 +345,8 @@ impl Var {
         }
     }
 
-    fn no_axis(self, operation: &'static str, axis: isize, location: &'static Location<'static>) -> Var {
+    #[track_caller]
+    pub(crate) fn no_axis(self, operation: &'static str, axis: isize, location: &'static Location<'static>) -> Var {
         let shape = self.shape();
         trace::poisoned(Mistake::Axis { operation, axis, shape: shape.clone() }, shape, location)
     }
@@ -350,6 +359,7 @@ impl Var {
             1 => self,
             2 => self.square(),
             -1 => self.recip(),
+            i32::MIN => self.powi(n / 2).square(),
             _ if n < 0 => self.powi(-n).recip(),
             _ if n % 2 == 0 => self.powi(n / 2).square(),
             _ => self.powi(n - 1) * self,
@@ -520,7 +530,12 @@ impl Var {
             return self.no_axis("slice", axis, location);
         };
         let length = shape[position];
-        if range.end > length || range.start > range.end || step == 0 {
+        if step == 0 {
+            let mistake =
+                Mistake::Argument { owner: "slice".to_owned(), argument: "step", wanted: "at least 1", got: 0.0 };
+            return trace::poisoned(mistake, shape, location);
+        }
+        if range.end > length || range.start > range.end {
             let mistake = Mistake::Index { operation: "slice", index: range.end.max(range.start), length };
             return trace::poisoned(mistake, shape, location);
         }
@@ -531,6 +546,17 @@ impl Var {
     /// One element along an axis, which is dropped.
     #[track_caller]
     pub fn index(self, axis: isize, index: usize) -> Var {
+        let location = Location::caller();
+        let mut shape = self.shape();
+        let Some(position) = shape.axis(axis) else {
+            return self.no_axis("index", axis, location);
+        };
+        let length = shape[position];
+        if index >= length {
+            shape.remove(position);
+            let mistake = Mistake::Index { operation: "index", index, length };
+            return trace::poisoned(mistake, shape, location);
+        }
         self.slice(axis, index..index + 1).squeeze(axis)
     }
 
@@ -598,25 +624,13 @@ impl Var {
     pub fn log_det(self) -> Var {
         self.cholesky().diag().ln().sum_axis(-1) * 2.0
     }
-
-    /// The lower triangle with the diagonal, zeros above.
-    #[track_caller]
-    pub fn tril(self) -> Var {
-        let location = Location::caller();
-        let shape = self.shape();
-        if shape.rank() < 2 {
-            return self.no_axis("tril", -2, location);
-        }
-        let (rows, columns) = (shape[shape.rank() - 2], shape[shape.rank() - 1]);
-        let mask: Arc<[f64]> = (0..rows * columns).map(|i| f64::from(u8::from(i % columns <= i / columns))).collect();
-        match Tensor::new([rows, columns], mask) {
-            Some(mask) => Var::constant(mask).select(self, 0.0),
-            None => self,
-        }
-    }
 }
 
-fn indices_within<A: Number>(operation: &'static str, indices: &[A], length: usize) -> Result<Arc<[usize]>, Mistake> {
+pub(crate) fn indices_within<A: Number>(
+    operation: &'static str,
+    indices: &[A],
+    length: usize,
+) -> Result<Arc<[usize]>, Mistake> {
     let index: Arc<[usize]> = indices.iter().map(|i| i.to_f64() as usize).collect();
     for (original, &index) in indices.iter().zip(index.iter()) {
         let exact = original.to_f64();
@@ -648,7 +662,10 @@ pub fn concat(parts: &[Var], axis: isize) -> Var {
 /// Joins arrays of one shape along a new axis.
 #[track_caller]
 pub fn stack(parts: &[Var], axis: isize) -> Var {
-    let expanded: Vec<Var> = parts.iter().map(|p| p.expand_dims(axis)).collect();
+    let mut expanded = Vec::with_capacity(parts.len());
+    for part in parts {
+        expanded.push(part.expand_dims(axis));
+    }
     concat(&expanded, axis)
 }
 

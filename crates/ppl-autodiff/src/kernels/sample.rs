@@ -8,6 +8,9 @@ use crate::ops::Law;
 use crate::random::Key;
 use crate::real::Real;
 
+/// Beyond 2^53 not every count is a number.
+const MAX_TRIALS: f64 = (1u64 << 53) as f64;
+
 /// 52 random bits and a half as a number strictly between 0 and 1.
 fn open_unit(word: u64) -> f64 {
     ((word >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
@@ -17,7 +20,11 @@ fn open_unit(word: u64) -> f64 {
 /// parameters.
 pub(crate) fn fill<T: Real>(law: Law, key: &Key, node: u32, out: &mut [T], parameter: impl Fn(usize, usize) -> f64) {
     match law {
-        Law::Uniform => pairs(key, node, out, |[a, b]| [open_unit(a), open_unit(b)]),
+        // Rounded to single precision a number next to 1 becomes 1: the largest number below stands for those.
+        Law::Uniform => pairs(key, node, out, |[a, b]| {
+            let below_one = (T::ONE - T::EPSILON * T::HALF).to_f64();
+            [open_unit(a).min(below_one), open_unit(b).min(below_one)]
+        }),
         Law::Exponential => pairs(key, node, out, |[a, b]| [-open_unit(a).k_ln(), -open_unit(b).k_ln()]),
         // Box and Muller (1958): both numbers of a pair are used.
         Law::Normal => pairs(key, node, out, |[a, b]| {
@@ -35,7 +42,7 @@ pub(crate) fn fill<T: Real>(law: Law, key: &Key, node: u32, out: &mut [T], param
         }),
         Law::Binomial => each(out, |e| {
             let (n, p) = (parameter(0, e), parameter(1, e));
-            if !(n >= 0.0 && n.fract() == 0.0) {
+            if !((0.0..=MAX_TRIALS).contains(&n) && n.fract() == 0.0) {
                 return f64::NAN;
             }
             let law = rand_distr::Binomial::new(n as u64, p);
@@ -61,6 +68,9 @@ fn each<T: Real>(out: &mut [T], draw: impl Fn(usize) -> f64) {
 
 /// `ln Gamma(a, 1)`: for a < 1 through `Gamma(a + 1) U^(1/a)` in logarithms, so that nothing underflows.
 fn log_gamma(a: f64, key: &Key, node: u32, element: usize) -> f64 {
+    if !(a > 0.0 && a < f64::INFINITY) {
+        return f64::NAN;
+    }
     let mut stream = key.element(node, element as u32);
     let (shape, boost) = if a < 1.0 { (a + 1.0, stream.uniform_open().ln() / a) } else { (a, 0.0) };
     rand_distr::Gamma::new(shape, 1.0).map_or(f64::NAN, |law| law.sample(&mut stream).ln() + boost)

@@ -64,11 +64,12 @@ impl Elementwise2 for Pow {
     fn value<T: Real>(a: T, b: T) -> T {
         a.k_powf(b)
     }
-    /// `y = a^b`: `da = g b a^(b-1)`, `db = g y ln a`, which is 0 where a = 0.
+    /// `y = a^b`: `da = g b a^(b-1)`, which is 0 where b = 0; `db = g y ln a`, which is 0 where a = 0.
     fn adjoint(a: Var, b: Var, y: Var, g: Var) -> (Option<Var>, Option<Var>) {
         let positive = a.gt(0.0);
         let log = positive.select(a, 1.0).ln();
         let db = positive.select(y * log, a.eq(0.0).select(0.0, f64::NAN));
-        (Some(g * b * a.pow(b - 1.0)), Some(g * db))
+        let exponent = b.eq(0.0).select(1.0, b) - 1.0;
+        (Some(g * b * a.pow(exponent)), Some(g * db))
     }
 }

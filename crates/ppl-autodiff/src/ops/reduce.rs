@@ -39,13 +39,14 @@ pub(super) fn adjoint(op: Reduction, x: Var, y: Var, g: Var) -> Var {
             let hit = x.eq(y);
             g * (hit / hit.sum_to(&y.shape()))
         }
-        // exp(x - y) is the softmax; where y = -inf no element counts, where y = +inf the infinite ones share.
+        // exp(x - y) is the softmax; where y = -inf no element counts, where y = +inf the infinite ones share, and a
+        // NaN stays one.
         Reduction::LogSumExp => {
-            let finite = y.abs().lt(f64::INFINITY);
-            let soft = (x - finite.select(y, 0.0)).exp();
+            let infinite = y.abs().eq(f64::INFINITY);
+            let soft = (x - infinite.select(0.0, y)).exp();
             let hit = x.eq(f64::INFINITY);
             let hits = hit.sum_to(&y.shape()).max(1.0);
-            g * y.lt(f64::INFINITY).select(soft, hit / hits)
+            g * y.eq(f64::INFINITY).select(hit / hits, soft)
         }
     }
 }

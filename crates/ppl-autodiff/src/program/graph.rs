@@ -76,7 +76,10 @@ impl Graph {
     /// Adds a node, or finds the one that computes the same.
     pub fn add(&mut self, node: Node) -> NodeId {
         let key = (node.op.clone(), node.operands.clone());
-        if let Some(&known) = self.known.get(&key) {
+        // An empty input starts where the next one does, so that the shape tells them apart.
+        if let Some(&known) = self.known.get(&key)
+            && self.nodes[known as usize].shape == node.shape
+        {
             return known;
         }
         let id = self.nodes.len() as NodeId;

@@ -110,6 +110,11 @@ impl<T: Real> Program<T> {
         Workspace { program: self.id, memory: vec![T::ZERO; self.arena + self.scratch + Self::line()] }
     }
 
+    /// Whether this program made the workspace.
+    pub(crate) fn owns(&self, workspace: &Workspace<T>) -> bool {
+        workspace.program == self.id
+    }
+
     /// The length of each input slot.
     pub fn input_lengths(&self) -> &[usize] {
         &self.inputs

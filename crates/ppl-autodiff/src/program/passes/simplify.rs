@@ -167,7 +167,7 @@ fn reduce(g: &mut Graph, node: &Node, op: Reduction, axes: &Axes, x: NodeId) -> 
     if count == 1 {
         return Some(x);
     }
-    if op == Reduction::Sum {
+    if op == Reduction::Sum && count > 0 {
         let value = g.uniform(x)?;
         return Some(g.filled(value * count as f64, &node.shape, node));
     }

@@ -1,0 +1,61 @@
+//! What tests of compiled programs share: an interpreter that is too simple to be wrong, and random functions.
+#![allow(dead_code)] // each test binary uses a part
+
+pub mod functions;
+pub mod interpreter;
+
+use ppl_autodiff::{Program, Real, Var, gradient, trace};
+
+/// A random function traced and compiled: its tape's outputs in slots, inputs in one slot.
+pub struct Compiled<T> {
+    pub program: Program<T>,
+    pub traced: ppl_autodiff::Traced,
+    /// The output nodes slot by slot.
+    pub outputs: Vec<Vec<Var>>,
+    /// How many of the slots hold values; the others hold gradients.
+    pub values: usize,
+    pub inputs: usize,
+}
+
+/// Compiles the function that `choices` describe, with the gradient of a sum over all of its outputs.
+pub fn compile<T: Real>(choices: &[u32], mode: functions::Mode) -> Compiled<T> {
+    let (outputs, traced) = trace(|| {
+        let built = functions::build(choices, mode);
+        let mut outputs = built.outputs;
+        let total: Var = outputs.iter().flatten().map(|y| y.sum()).sum();
+        outputs.push(gradient(total, &built.inputs));
+        outputs
+    })
+    .unwrap_or_else(|e| panic!("{e}"));
+    let slots: Vec<&[Var]> = outputs.iter().map(|slot| &slot[..]).collect();
+    let program = Program::<T>::compile(traced.tape(), &slots);
+    Compiled {
+        inputs: traced.tape().slots().first().copied().unwrap_or(0),
+        values: outputs.len() - 1,
+        program,
+        traced,
+        outputs,
+    }
+}
+
+impl<T: Real> Compiled<T> {
+    /// All output slots at an input.
+    pub fn run(&self, workspace: &mut ppl_autodiff::Workspace<T>, x: &[f64]) -> Vec<Vec<T>> {
+        let x: Vec<T> = x.iter().map(|&x| T::from_f64(x)).collect();
+        let lengths = self.program.output_lengths();
+        let mut out: Vec<Vec<T>> = lengths.iter().map(|&n| vec![T::NAN; n]).collect();
+        let mut slots: Vec<&mut [T]> = out.iter_mut().map(|v| &mut v[..]).collect();
+        self.program.evaluate(workspace, &[&x], &mut slots);
+        out
+    }
+}
+
+/// Whole numbers between -3 and 3, different for each seed.
+pub fn whole_numbers(n: usize, seed: u32) -> Vec<f64> {
+    (0..n as u32)
+        .map(|i| {
+            let h = (i ^ seed.wrapping_mul(0x85EB_CA6B)).wrapping_mul(0x9E37_79B9);
+            f64::from((h ^ h >> 15).wrapping_mul(0xC2B2_AE35) >> 8) % 7.0 - 3.0
+        })
+        .collect()
+}

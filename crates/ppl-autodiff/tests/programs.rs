@@ -1,0 +1,97 @@
+//! Compiled programs against the interpreter, over random functions: whatever fusion, layout, sharing and the memory
+//! plan do, the numbers must be the same.
+
+mod common;
+
+use common::functions::{Mode, build};
+use common::interpreter::interpret;
+use common::{compile, whole_numbers};
+use ppl_autodiff::check::check_gradient;
+use ppl_autodiff::{Real, Var, trace};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngSeed};
+
+/// How many random functions; `PPL_CASES` asks for more.
+fn config(seed: u64) -> Config {
+    let cases = std::env::var("PPL_CASES").ok().and_then(|n| n.parse().ok());
+    Config {
+        cases: cases.unwrap_or(400),
+        rng_seed: RngSeed::Fixed(seed),
+        failure_persistence: None,
+        ..Config::default()
+    }
+}
+
+fn choices() -> impl Strategy<Value = Vec<u32>> {
+    prop::collection::vec(0..5040u32, 30..160)
+}
+
+/// Values must be the interpreter's exactly, since all sums are of whole numbers; gradients divide at ties, so they
+/// have rounding errors relative to the largest number on the tape.
+fn agrees<T: Real>(choices: &[u32], mode: Mode, rounding: f64) -> Result<(), TestCaseError> {
+    let compiled = compile::<T>(choices, mode);
+    let mut workspace = compiled.program.workspace();
+    // The same workspace again and again: nothing may be left over from other inputs.
+    for seed in [1, 2, 1] {
+        let x = whole_numbers(compiled.inputs, seed);
+        let want = interpret(compiled.traced.tape(), &x);
+        let scale = want
+            .iter()
+            .flatten()
+            .filter(|v| v.is_finite())
+            .fold(1.0f64, |m, v| m.max(v.abs()));
+        let got = compiled.run(&mut workspace, &x);
+        for (slot, (nodes, got)) in compiled.outputs.iter().zip(&got).enumerate() {
+            let want = nodes.iter().flat_map(|v| &want[v.node() as usize]);
+            let tolerance = if slot < compiled.values {
+                0.0
+            } else {
+                rounding * scale
+            };
+            for (e, (&w, &g)) in want.zip(got).enumerate() {
+                let g = g.to_f64();
+                prop_assert!(
+                    g == w || (g - w).abs() <= tolerance || (g.is_nan() && w.is_nan()),
+                    "slot {slot} of {}, element {e}: {g} but {w} wanted\n{}",
+                    compiled.values,
+                    compiled.program.explain()
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(config(7))]
+
+    #[test]
+    fn random_functions_are_exact(choices in choices()) {
+        agrees::<f64>(&choices, Mode::Exact, 1e-12)?;
+    }
+
+    #[test]
+    fn random_functions_are_exact_in_single_precision(choices in choices()) {
+        agrees::<f32>(&choices, Mode::Single, 1e-4)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 150, ..config(8) })]
+
+    /// Adjoints against fourth-order differences, whose rounding error at the best step is about 1e-11; functions of
+    /// some depth have larger fifth derivatives.
+    #[test]
+    fn gradients_of_random_functions_are_those_of_differences(choices in choices()) {
+        let (_, traced) = trace(|| build(&choices, Mode::Smooth)).unwrap();
+        let n = traced.tape().slots().first().copied().unwrap_or(0);
+        let at: Vec<f64> = whole_numbers(n, 3).iter().map(|x| x * 0.31 + 0.05).collect();
+        let whole = |x: Var| {
+            // The function asks for its own inputs; here they are parts of one.
+            let replaced = common::functions::build_on(&choices, Mode::Smooth, x);
+            replaced.outputs.iter().flatten().map(|y| y.tanh().sum()).sum::<Var>()
+        };
+        let checked = check_gradient(whole, &at, 1e-6);
+        prop_assert!(checked.is_ok(), "{}", checked.unwrap_err());
+    }
+}

@@ -90,16 +90,22 @@ macro_rules! factor {
 #[macro_export]
 macro_rules! plate {
     ($name:literal, $size:expr, dim = $dim:expr, $body:expr $(,)?) => {
+        $crate::plate!(::std::format!($name), $size, dim = $dim, $body)
+    };
+    ($name:literal, $size:expr, $body:expr $(,)?) => {
+        $crate::plate!(::std::format!($name), $size, $body)
+    };
+    ($name:expr, $size:expr, dim = $dim:expr, $body:expr $(,)?) => {
         $crate::plate::plate(
-            &::std::format!($name),
+            ::std::convert::AsRef::<str>::as_ref(&$name),
             $size,
             ::std::option::Option::Some($dim),
             || $body,
         )
     };
-    ($name:literal, $size:expr, $body:expr $(,)?) => {
+    ($name:expr, $size:expr, $body:expr $(,)?) => {
         $crate::plate::plate(
-            &::std::format!($name),
+            ::std::convert::AsRef::<str>::as_ref(&$name),
             $size,
             ::std::option::Option::None,
             || $body,

@@ -112,7 +112,11 @@ impl Posterior {
         let draws = self
             .draws
             .flat(site)
-            .ok_or_else(|| unknown(site, &self.draws))?;
+            .ok_or_else(|| InferError::UnknownSite {
+                model: self.model.clone(),
+                site: site.to_owned(),
+                known: names(&self.draws),
+            })?;
         Ok(draws.mean_axis(Axis(0)).unwrap_or_default())
     }
 
@@ -167,7 +171,7 @@ impl Posterior {
     /// # Errors
     /// As [`Posterior::predict`].
     pub fn predictive<'p>(&'p self, model: &'p dyn Model) -> Result<Predictive<'p>, InferError> {
-        Predictive::new(model, Some(&self.draws), self.seed)
+        Predictive::new(model, Some(self), self.seed)
     }
 }
 
@@ -203,13 +207,6 @@ impl fmt::Display for Concern {
                 write!(f, "Chain {chain} was interrupted after {draws} draws.")
             }
         }
-    }
-}
-
-pub(crate) fn unknown(site: &str, draws: &Draws) -> InferError {
-    InferError::UnknownSite {
-        site: site.to_owned(),
-        known: names(draws),
     }
 }
 
@@ -273,7 +270,10 @@ fn nothing(compiled: &CompiledModel<'_>, model: &dyn Model, chains: Vec<ChainDra
                     Err(error) => error.into(),
                 };
             }
-            Outcome::Failed(error) => return InferError::NoDraws(error),
+            Outcome::Failed(error) => {
+                let model = model.name().to_owned();
+                return InferError::NoDraws { model, error };
+            }
             Outcome::Interrupted | Outcome::Complete => {}
         }
     }

@@ -276,7 +276,7 @@ pub(crate) fn record(op: Op, operands: &[Var], location: &'static Location<'stat
     let name = op.name();
     let recorded = with_top(|r| {
         if let Some(&stranger) = operands.iter().find(|v| v.trace() != r.id) {
-            let (mistake, location) = foreign(stranger, name, location);
+            let (mistake, location) = foreign(stranger, name, r.location.unwrap_or(location));
             r.poison(mistake, location);
             return r.push(Op::Poison, SmallVec::new(), Shape::scalar(), location);
         }

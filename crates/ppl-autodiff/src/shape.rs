@@ -87,6 +87,16 @@ impl Shape {
         strides
     }
 
+    /// The index, along each axis, of the element at a row-major position.
+    pub fn index(&self, mut position: usize) -> Vec<usize> {
+        let mut index = vec![0; self.rank()];
+        for (i, &extent) in index.iter_mut().zip(self.iter()).rev() {
+            *i = position % extent.max(1);
+            position /= extent.max(1);
+        }
+        index
+    }
+
     /// The same shape with the extent of one axis changed.
     pub(crate) fn with(&self, axis: usize, extent: usize) -> Shape {
         let mut out = self.clone();

@@ -16,7 +16,7 @@ use crate::error::{Mistake, TraceError};
 use crate::ops::Op;
 use crate::random::Key;
 use crate::shape::Shape;
-use crate::tape::{Node, NodeId, Tape};
+use crate::tape::{BadData, Node, NodeId, Tape};
 use crate::tensor::Tensor;
 use crate::var::Var;
 
@@ -236,9 +236,10 @@ fn with_top<R>(f: impl FnOnce(&mut Recorder) -> R) -> Option<R> {
 
 fn orphan(operation: &'static str, location: &'static Location<'static>) -> Var {
     let index = ORPHANS.with_borrow_mut(|orphans| {
-        if orphans.len() < MAX_ORPHANS {
-            orphans.push((operation, location));
+        if orphans.len() >= MAX_ORPHANS {
+            return MAX_ORPHANS; // no entry: where it came from is forgotten
         }
+        orphans.push((operation, location));
         orphans.len() - 1
     });
     Var::new(ORPHAN, index as NodeId)
@@ -276,7 +277,7 @@ pub(crate) fn record(op: Op, operands: &[Var], location: &'static Location<'stat
     let name = op.name();
     let recorded = with_top(|r| {
         if let Some(&stranger) = operands.iter().find(|v| v.trace() != r.id) {
-            let (mistake, location) = foreign(stranger, name, location);
+            let (mistake, location) = foreign(stranger, name, r.location.unwrap_or(location));
             r.poison(mistake, location);
             return r.push(Op::Poison, SmallVec::new(), Shape::scalar(), location);
         }
@@ -321,11 +322,15 @@ pub(crate) fn input(slot: usize, shape: Shape, location: &'static Location<'stat
 
 /// Poisons the innermost trace and returns a placeholder of `shape`.
 pub(crate) fn poisoned(error: Mistake, shape: Shape, location: &'static Location<'static>) -> Var {
+    let operation = match &error {
+        Mistake::OutsideTrace { operation } => operation,
+        _ => "operation",
+    };
     let recorded = with_top(|r| {
         r.poison(error, r.location.unwrap_or(location));
         r.push(Op::Poison, SmallVec::new(), shape, location)
     });
-    recorded.unwrap_or_else(|| orphan("operation", location))
+    recorded.unwrap_or_else(|| orphan(operation, location))
 }
 
 /// The stream of the next random node: a function of the enclosing site's name and of how many random nodes the site
@@ -385,14 +390,21 @@ pub(crate) fn constant_of(var: Var) -> Option<Tensor> {
         if let Some(constant) = r.tape.constant(var.node()) {
             return Some(constant.clone());
         }
-        r.reader.read(&r.tape, var.node(), &r.point, &r.key).ok()
+        // Only what leads to this value counts, however much else has been recorded.
+        let (part, node) = r.tape.part(var.node());
+        r.reader.read(&part, node, &[], &r.key).ok()
     })
     .flatten()
 }
 
-/// Whether a data array with a number that is not finite reaches this value.
-pub(crate) fn is_tainted(var: Var) -> bool {
-    with_top(|r| var.trace() == r.id && r.tape.is_tainted(var.node())).unwrap_or(false)
+/// The data array with a number that is not finite that reaches this value.
+pub(crate) fn bad_data_of(var: Var) -> Option<BadData> {
+    with_top(|r| (var.trace() == r.id).then(|| r.tape.bad_data(var.node()))).flatten()?
+}
+
+/// Whether a `Var` belongs to the innermost trace.
+pub(crate) fn is_own(var: Var) -> bool {
+    with_top(|r| var.trace() == r.id).unwrap_or(false)
 }
 
 /// Runs `f` with every mistake and every recorded operation attributed to `location` rather than to the lines of `f`:

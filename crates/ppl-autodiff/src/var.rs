@@ -11,7 +11,7 @@ use crate::error::Mistake;
 use crate::numbers::Number;
 use crate::ops::{Axes, Binary, Law, Op, Reduction, Unary};
 use crate::shape::Shape;
-use crate::tape::NodeId;
+use crate::tape::{BadData, NodeId};
 use crate::tensor::Tensor;
 use crate::trace;
 
@@ -175,9 +175,15 @@ impl Var {
         trace::constant_of(self)
     }
 
-    /// Whether a data array that holds NaN or an infinity reaches this value other than through a selection.
-    pub fn has_bad_data(self) -> bool {
-        trace::is_tainted(self)
+    /// The data array that holds NaN or an infinity and reaches this value other than through a selection, if there
+    /// is one.
+    pub fn bad_data(self) -> Option<BadData> {
+        trace::bad_data_of(self)
+    }
+
+    /// Whether this value belongs to the trace being recorded.
+    pub fn is_own(self) -> bool {
+        trace::is_own(self)
     }
 
     #[track_caller]

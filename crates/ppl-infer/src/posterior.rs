@@ -109,7 +109,11 @@ impl Posterior {
     /// # Errors
     /// [`InferError::UnknownSite`] with the names that there are.
     pub fn mean(&self, site: &str) -> Result<ArrayD<f64>, InferError> {
-        let draws = self.draws.flat(site).ok_or_else(|| unknown(site, &self.draws))?;
+        let draws = self.draws.flat(site).ok_or_else(|| InferError::UnknownSite {
+            model: self.model.clone(),
+            site: site.to_owned(),
+            known: names(&self.draws),
+        })?;
         Ok(draws.mean_axis(Axis(0)).unwrap_or_default())
     }
 
@@ -157,7 +161,7 @@ impl Posterior {
     /// # Errors
     /// As [`Posterior::predict`].
     pub fn predictive<'p>(&'p self, model: &'p dyn Model) -> Result<Predictive<'p>, InferError> {
-        Predictive::new(model, Some(&self.draws), self.seed)
+        Predictive::new(model, Some(self), self.seed)
     }
 }
 
@@ -190,10 +194,6 @@ impl fmt::Display for Concern {
             }
         }
     }
-}
-
-pub(crate) fn unknown(site: &str, draws: &Draws) -> InferError {
-    InferError::UnknownSite { site: site.to_owned(), known: names(draws) }
 }
 
 pub(crate) fn names(draws: &Draws) -> Vec<String> {
@@ -238,7 +238,10 @@ fn nothing(compiled: &CompiledModel<'_>, model: &dyn Model, chains: Vec<ChainDra
                     Err(error) => error.into(),
                 };
             }
-            Outcome::Failed(error) => return InferError::NoDraws(error),
+            Outcome::Failed(error) => {
+                let model = model.name().to_owned();
+                return InferError::NoDraws { model, error };
+            }
             Outcome::Interrupted | Outcome::Complete => {}
         }
     }

@@ -82,6 +82,7 @@ pub trait Distribution {
     }
 
     /// The same distribution with a larger batch shape: independent copies.
+    #[track_caller]
     fn expand(self, batch: impl Into<Shape>) -> Expanded<Self>
     where
         Self: Sized,
@@ -90,6 +91,7 @@ pub trait Distribution {
     }
 
     /// The same distribution with the last `axes` batch axes counted as part of one event.
+    #[track_caller]
     fn to_event(self, axes: usize) -> Independent<Self>
     where
         Self: Sized,

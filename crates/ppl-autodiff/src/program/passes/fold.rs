@@ -26,11 +26,15 @@ pub(super) fn pass(graph: &Graph) -> Graph {
     }
     // The constant nodes that others need, seen through views.
     let mut wanted: Vec<NodeId> = Vec::new();
+    let mut known = vec![false; graph.nodes.len()];
     let mut want = |mut id: NodeId| {
         while is_view(&graph.node(id).op) {
             id = graph.node(id).operands[0];
         }
-        if constant[id as usize] && !matches!(graph.node(id).op, Op::Constant(_)) && !wanted.contains(&id) {
+        if constant[id as usize]
+            && !matches!(graph.node(id).op, Op::Constant(_))
+            && !std::mem::replace(&mut known[id as usize], true)
+        {
             wanted.push(id);
         }
     };

@@ -1,1 +1,135 @@
-fn main() {}
+//! What an evaluation costs: gradients of whole models, the kernels inside them, and the same gradient by hand.
+//!
+//! `cargo bench -p ppl-benches --bench core -- gradient/hierarchical` runs a part.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use ppl::autodiff::ops::{Binary, Unary};
+use ppl::autodiff::{Program, Real, Var, trace};
+use ppl::infer::compiled::{CompiledModel, density_program};
+use ppl::prelude::*;
+use ppl_benches::handwritten::Hierarchical;
+use ppl_benches::models::{
+    eight_schools, flat_bnn, flat_data, grouped_data, hierarchical_bnn, logistic, logistic_data, point, scalar_walk,
+};
+
+/// Elements of the elementwise kernels: the activations of the hierarchical network.
+const ELEMENTS: usize = 9000;
+
+/// A program over its first input slot, called over and over.
+fn run<T: Real>(c: &mut Criterion, id: &str, program: &Program<T>) {
+    let inputs: Vec<Vec<T>> = (program.input_lengths().iter())
+        .map(|&n| point(n).into_iter().map(|x| T::from_f64(x.abs() + 0.1)).collect())
+        .collect();
+    let inputs: Vec<&[T]> = inputs.iter().map(|x| &x[..]).collect();
+    let mut outputs: Vec<Vec<T>> = program.output_lengths().iter().map(|&n| vec![T::ZERO; n]).collect();
+    let mut outputs: Vec<&mut [T]> = outputs.iter_mut().map(|o| &mut o[..]).collect();
+    let mut workspace = program.workspace();
+    c.bench_function(id, |b| b.iter(|| program.evaluate(&mut workspace, black_box(&inputs), black_box(&mut outputs))));
+}
+
+fn density<T: Real>(c: &mut Criterion, id: &str, model: &dyn Model, with_gradient: bool) {
+    let program = density_program::<T>(model, with_gradient).expect("the model is right");
+    run(c, id, &program);
+}
+
+fn models(c: &mut Criterion) {
+    let (x, y) = grouped_data().expect("the data can be read");
+    let hierarchical = hierarchical_bnn(x, y);
+    density::<f64>(c, "gradient/hierarchical_bnn", &hierarchical, true);
+    density::<f32>(c, "gradient_f32/hierarchical_bnn", &hierarchical, true);
+    density::<f64>(c, "value/hierarchical_bnn", &hierarchical, false);
+    for rows in [500, 50] {
+        let (x, y) = flat_data(rows).expect("the data can be read");
+        density::<f64>(c, &format!("gradient/flat_bnn_{rows}"), &flat_bnn(x, y), true);
+    }
+    let (x, y) = logistic_data(100_000, 50);
+    density::<f64>(c, "gradient/logistic_1e5x50", &logistic(x, y), true);
+    density::<f64>(c, "gradient/scalar_walk_1000", &scalar_walk(1000), true);
+}
+
+fn compiling(c: &mut Criterion) {
+    let (x, y) = grouped_data().expect("the data can be read");
+    let hierarchical = hierarchical_bnn(x, y);
+    c.bench_function("compile/hierarchical_bnn", |b| b.iter(|| CompiledModel::new(&hierarchical)));
+    let walk = scalar_walk(1000);
+    c.bench_function("compile/scalar_walk_1000", |b| b.iter(|| CompiledModel::new(&walk)));
+}
+
+fn sampling(c: &mut Criterion) {
+    let schools = eight_schools();
+    let nuts = Nuts::new().warmup(500).draws(500).chains(1).threads(1);
+    c.bench_function("nuts/eight_schools", |b| b.iter(|| nuts.run(&schools)));
+}
+
+/// The gradient of one function as a program of its own.
+fn kernel(c: &mut Criterion, name: &str, shapes: &[&[usize]], f: impl FnOnce(&[Var]) -> Var) {
+    let made = trace(|| {
+        let inputs: Vec<Var> = shapes.iter().map(|&s| Var::input(0, s)).collect();
+        f(&inputs)
+    });
+    let (y, traced) = made.expect("shapes fit");
+    run(c, &format!("kernel/{name}"), &Program::<f64>::compile(traced.tape(), &[&[y]]));
+}
+
+fn kernels(c: &mut Criterion) {
+    for &op in Unary::ALL {
+        kernel(c, &format!("{}_f64", op.name()), &[&[ELEMENTS]], |x| x[0].apply(op));
+    }
+    for &op in Binary::ALL {
+        kernel(c, &format!("{}_f64", op.name()), &[&[ELEMENTS], &[ELEMENTS]], |x| x[0].apply2(op, x[1]));
+    }
+    for [batch, m, k, n] in
+        [[18, 50, 2, 5], [18, 50, 5, 5], [18, 50, 5, 1], [18, 5, 50, 5], [1, 500, 5, 5], [1, 256, 256, 256]]
+    {
+        let shapes: [&[usize]; 2] = [&[batch, m, k], &[batch, k, n]];
+        kernel(c, &format!("matmul_{batch}x{m}x{k}x{n}"), &shapes, |x| x[0].matmul(x[1]));
+    }
+    kernel(c, "select", &[&[ELEMENTS], &[ELEMENTS]], |x| x[0].gt(0.5).select(x[0], x[1]));
+    for (name, axis) in [("rows", 1), ("columns", 0)] {
+        kernel(c, &format!("sum_{name}"), &[&[90, 100]], |x| x[0].sum_axis(axis));
+        kernel(c, &format!("logsumexp_{name}"), &[&[90, 100]], |x| x[0].logsumexp_axis(axis));
+        kernel(c, &format!("max_{name}"), &[&[90, 100]], |x| x[0].max_axis(axis));
+        kernel(c, &format!("cumsum_{name}"), &[&[90, 100]], |x| x[0].cumsum(axis));
+        kernel(c, &format!("softmax_{name}"), &[&[90, 100]], |x| x[0].softmax(axis));
+    }
+    let every_third: Vec<usize> = (0..3000).map(|i| 3 * i).collect();
+    kernel(c, "gather", &[&[ELEMENTS]], |x| x[0].gather(0, &every_third));
+    kernel(c, "scatter_add", &[&[3000]], |x| x[0].scatter_add(0, &every_third, ELEMENTS));
+    kernel(c, "transpose_copy", &[&[90, 100]], |x| x[0].t().reshape([9000]));
+    kernel(c, "concat", &[&[ELEMENTS], &[ELEMENTS]], |x| concat(&[x[0], x[1]], 0));
+    let eye = Array2::<f64>::eye(30) * 100.0;
+    kernel(c, "cholesky_30", &[&[30, 30]], |x| (x[0] + &eye).cholesky());
+    kernel(c, "solve_lower_30", &[&[30, 30], &[30, 1]], |x| (x[0] + &eye).solve_lower(x[1]));
+}
+
+/// The hand-written gradient; that it is the same function is checked before it is timed.
+fn by_hand(c: &mut Criterion) {
+    let (x, y) = grouped_data().expect("the data can be read");
+    let program = density_program::<f64>(&hierarchical_bnn(x.clone(), y.clone()), true).expect("the model is right");
+    let at = point(program.input_lengths()[0]);
+    let (mut value, mut want, mut got) = ([0.0], vec![0.0; at.len()], vec![0.0; at.len()]);
+    program.evaluate(&mut program.workspace(), &[&at], &mut [&mut value, &mut want]);
+    let flat = |x: ndarray::ArrayViewD<f64>| x.iter().copied().collect::<Vec<f64>>();
+    let mut model = Hierarchical::new(&flat(x.view().into_dyn()), &flat(y.view().into_dyn()));
+    let by_hand = model.gradient(&at, &mut got);
+    assert!((by_hand - value[0]).abs() < 1e-9 * by_hand.abs(), "{by_hand} {}", value[0]);
+    for (i, (w, g)) in want.iter().zip(&got).enumerate() {
+        assert!((w - g).abs() < 1e-9 * (1.0 + w.abs()), "parameter {i}: {w} {g}");
+    }
+    c.bench_function("handwritten/hierarchical_bnn", |b| {
+        b.iter(|| model.gradient(black_box(&at), black_box(&mut got)))
+    });
+}
+
+criterion_group! {
+    name = core;
+    config = Criterion::default()
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .sample_size(30);
+    targets = models, compiling, sampling, by_hand, kernels
+}
+criterion_main!(core);

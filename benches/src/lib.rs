@@ -1,3 +1,4 @@
 //! What the benchmarks share: models, data, and a gradient written by hand.
 
+pub mod handwritten;
 pub mod models;

@@ -37,8 +37,7 @@ impl Shape {
 
     /// Whether an array of this shape can exist in memory.
     pub(crate) fn is_possible(&self) -> bool {
-        self.size() <= isize::MAX as usize / size_of::<f64>()
-            && self.0.iter().all(|&n| n <= isize::MAX as usize)
+        self.size() <= isize::MAX as usize / size_of::<f64>() && self.0.iter().all(|&n| n <= isize::MAX as usize)
     }
 
     /// The position of an axis counted from the front (`0..rank`) or from the back (`-rank..0`).

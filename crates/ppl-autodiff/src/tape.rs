@@ -79,21 +79,11 @@ impl Tape {
         }
         // Each tainted node has a tainted operand, down to a constant.
         loop {
-            let Node {
-                op,
-                operands,
-                shape,
-                location,
-            } = &self.nodes[node as usize];
+            let Node { op, operands, shape, location } = &self.nodes[node as usize];
             if let Op::Constant(id) = *op {
                 let data = self.constants[id as usize].data();
                 let flat = data.iter().position(|x| !x.is_finite())?;
-                return Some(BadData {
-                    shape: shape.clone(),
-                    index: shape.index(flat),
-                    value: data[flat],
-                    location,
-                });
+                return Some(BadData { shape: shape.clone(), index: shape.index(flat), value: data[flat], location });
             }
             node = operands.iter().copied().find(|&o| is_tainted(o))?;
         }
@@ -117,9 +107,7 @@ impl Tape {
         for id in needed {
             let node = &self.nodes[id as usize];
             let new = match node.op {
-                Op::Constant(c) => {
-                    part.push_constant(self.constants[c as usize].clone(), node.location)
-                }
+                Op::Constant(c) => part.push_constant(self.constants[c as usize].clone(), node.location),
                 _ => {
                     let mut node = node.clone();
                     node.operands.iter_mut().for_each(|o| *o = place[o]);

@@ -196,6 +196,18 @@ impl Var {
         trace::record(Op::Binary(op), &[self, other], Location::caller())
     }
 
+    /// A function of one number from the table of operations, element by element.
+    #[track_caller]
+    pub fn apply(self, op: Unary) -> Var {
+        self.unary(op)
+    }
+
+    /// A function of two numbers from the table of operations, element by element with broadcasting.
+    #[track_caller]
+    pub fn apply2(self, op: Binary, other: impl Into<Var>) -> Var {
+        self.binary(op, other.into())
+    }
+
     unary_methods! {
         /// `e^x`.
         exp => Exp;

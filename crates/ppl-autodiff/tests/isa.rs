@@ -16,10 +16,7 @@ fn functions<T: Real>() -> Vec<u64> {
         let mut stream = Philox::new(9, Purpose::Init, 0, k);
         let choices: Vec<u32> = (0..120).map(|_| stream.next_u32() >> 8).collect();
         let compiled = compile::<T>(&choices, Mode::Smooth);
-        let x: Vec<f64> = whole_numbers(compiled.inputs, k)
-            .iter()
-            .map(|x| x * 0.37 + 0.011)
-            .collect();
+        let x: Vec<f64> = whole_numbers(compiled.inputs, k).iter().map(|x| x * 0.37 + 0.011).collect();
         let out = compiled.run(&mut compiled.program.workspace(), &x);
         bits.extend(out.iter().flatten().map(|y| y.to_f64().to_bits()));
     }
@@ -49,9 +46,8 @@ fn products<T: Real>() -> Vec<u64> {
         })
         .unwrap();
         let program = Program::<T>::compile(traced.tape(), &[&outputs]);
-        let x: Vec<T> = (0..program.input_lengths()[0])
-            .map(|i| T::from_f64((i as f64 * 0.77).sin() / (k as f64).sqrt()))
-            .collect();
+        let x: Vec<T> =
+            (0..program.input_lengths()[0]).map(|i| T::from_f64((i as f64 * 0.77).sin() / (k as f64).sqrt())).collect();
         let mut out = vec![T::ZERO; program.output_lengths()[0]];
         program.evaluate(&mut program.workspace(), &[&x], &mut [&mut out]);
         bits.extend(out.iter().map(|y| y.to_f64().to_bits()));
@@ -61,37 +57,19 @@ fn products<T: Real>() -> Vec<u64> {
 
 #[test]
 fn programs_give_the_same_bits_on_every_instruction_set() {
-    let sets: Vec<Isa> = Isa::ALL
-        .into_iter()
-        .filter(|isa| isa.is_available())
-        .collect();
+    let sets: Vec<Isa> = Isa::ALL.into_iter().filter(|isa| isa.is_available()).collect();
     assert_eq!(sets[0], Isa::Portable);
     let of = |isa: Isa| {
         assert!(isa.force());
-        [
-            functions::<f64>(),
-            functions::<f32>(),
-            products::<f64>(),
-            products::<f32>(),
-        ]
+        [functions::<f64>(), functions::<f32>(), products::<f64>(), products::<f32>()]
     };
     let portable = of(Isa::Portable);
     assert!(portable[0].len() > 10_000);
-    let what = [
-        "functions, f64",
-        "functions, f32",
-        "products, f64",
-        "products, f32",
-    ];
+    let what = ["functions, f64", "functions, f32", "products, f64", "products, f32"];
     for &isa in &sets[1..] {
         for ((got, want), what) in of(isa).iter().zip(&portable).zip(what) {
             let differ = got.iter().zip(want).filter(|(a, b)| a != b).count();
-            assert_eq!(
-                differ,
-                0,
-                "{isa:?}: {differ} of {} numbers differ in {what}",
-                want.len()
-            );
+            assert_eq!(differ, 0, "{isa:?}: {differ} of {} numbers differ in {what}", want.len());
         }
     }
 }

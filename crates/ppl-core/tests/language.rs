@@ -7,10 +7,7 @@ use ndarray::{Array1, Array2, array};
 use ppl_autodiff::random::Key;
 use ppl_autodiff::{Program, Var, gradient};
 use ppl_core::dist::{Bernoulli, HalfNormal, Normal};
-use ppl_core::{
-    Distribution, Kind, Model, ModelTrace, Values, deterministic, factor, model, observe, plate,
-    sample,
-};
+use ppl_core::{Distribution, Kind, Model, ModelTrace, Values, deterministic, factor, model, observe, plate, sample};
 
 /// Name, kind and shape of each site of a run over unconstrained space.
 fn sites(model: &dyn Model) -> Vec<(String, Kind, Vec<usize>)> {
@@ -49,10 +46,7 @@ fn terms(model: &dyn Model, point: &[f64]) -> [f64; 3] {
 #[track_caller]
 fn assert_close(got: &[f64], want: &[f64]) {
     let close = |(g, w): (&f64, &f64)| (g - w).abs() <= 1e-12 * w.abs().max(1.0);
-    assert!(
-        got.len() == want.len() && got.iter().zip(want).all(close),
-        "{got:?} is not {want:?}"
-    );
+    assert!(got.len() == want.len() && got.iter().zip(want).all(close), "{got:?} is not {want:?}");
 }
 
 /// ln N(x; m, s).
@@ -289,13 +283,7 @@ fn observe_without_data_is_sample() {
     assert_eq!(kinds(&free(data.clone())), [Kind::Latent, Kind::Observed]);
     assert_eq!(kinds(&free(None)), [Kind::Latent, Kind::Latent]);
     let drawn = ModelTrace::forward(&free(None), Values::Prior, &[], Key::default()).unwrap();
-    assert_eq!(
-        outline(drawn),
-        [
-            ("mean".to_owned(), Kind::Drawn, vec![]),
-            ("y".to_owned(), Kind::Drawn, vec![3]),
-        ]
-    );
+    assert_eq!(outline(drawn), [("mean".to_owned(), Kind::Drawn, vec![]), ("y".to_owned(), Kind::Drawn, vec![3]),]);
     let forward = ModelTrace::forward(&free(data), Values::Prior, &[], Key::default()).unwrap();
     assert_eq!(outline(forward)[1].1, Kind::Observed);
 }
@@ -315,11 +303,7 @@ fn data_may_be_numbers_of_any_kind() {
             observe!("float", Bernoulli::logits(p), &[1.0f32][..]);
         }
     }
-    let model = kinds(
-        vec![1, 0, 1, 1],
-        Some(array![true, false]),
-        array![0u8, 1, 1],
-    );
+    let model = kinds(vec![1, 0, 1, 1], Some(array![true, false]), array![0u8, 1, 1]);
     // At log-odds t each 1 adds -ln(1 + e^-t), each 0 adds -ln(1 + e^t): 3 + 1 + 2 + 2 + 1 + 1 + 0 + 1 = 11 ones and
     // 1 + 1 + 1 + 1 + 0 + 0 + 1 + 0 = 5 zeros.
     let t: f64 = 0.7;
@@ -342,11 +326,7 @@ fn terms_are_the_sums_of_their_parts() {
         }
     }
     let (x, y) = ([0.5, -1.0, 2.0], [1.5, 0.5, -2.0]);
-    let model = everything(
-        x.to_vec().into(),
-        y.to_vec().into(),
-        vec![true, true, false],
-    );
+    let model = everything(x.to_vec().into(), y.to_vec().into(), vec![true, true, false]);
     // mean = 0.3, scale = e^-0.4, slopes = (0.7, -1.1).
     let point = [0.3, -0.4, 0.7, -1.1];
     let (mean, scale) = (0.3, (-0.4f64).exp());
@@ -356,9 +336,7 @@ fn terms_are_the_sums_of_their_parts() {
         + normal(-1.1, 0.0, scale)
         + 0.75 * mean;
     let sigmoid = 1.0 / (1.0 + (-mean).exp());
-    let rows: f64 = (0..3)
-        .map(|i| normal(y[i], mean + (0.7 - 1.1) * x[i], scale))
-        .sum();
+    let rows: f64 = (0..3).map(|i| normal(y[i], mean + (0.7 - 1.1) * x[i], scale)).sum();
     let likelihood = rows + 2.0 * sigmoid.ln() + (1.0 - sigmoid).ln();
     // The Jacobian of e^x is e^x.
     assert_close(&terms(&model, &point), &[prior, likelihood, -0.4]);
@@ -437,11 +415,7 @@ fn gradient_at_zero(model: &dyn Model, n: usize) -> (Vec<f64>, [f64; 3]) {
     let program = Program::<f64>::compile(trace.traced().tape(), &[&slopes]);
     let compiled = start.elapsed().as_secs_f64();
     let mut out = vec![0.0; n];
-    program.evaluate(
-        &mut program.workspace(),
-        &[&vec![0.0; n]],
-        &mut [&mut out[..]],
-    );
+    program.evaluate(&mut program.workspace(), &[&vec![0.0; n]], &mut [&mut out[..]]);
     let seconds = [traced, differentiated - traced, compiled - differentiated];
     (out, seconds)
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ppl_autodiff::dynamic::{Reader, signature};
-use ppl_autodiff::{Program, Shape, Var, Workspace, attribute_to, gradient};
-use ppl_core::model::same_sites;
+use ppl_autodiff::{Program, Real, Shape, Var, Workspace, attribute_to, gradient};
+use ppl_core::model::{Terms, same_sites};
 use ppl_core::{Kind, Model, ModelError, ModelTrace, Outline, Site};
 
 use crate::density::{DensityError, LogDensity, Target};
@@ -159,15 +159,33 @@ fn term(site: &Site) -> Option<(Var, Var)> {
 fn compile(trace: ModelTrace) -> Result<Path, ModelError> {
     let values: Vec<Var> = kept(trace.sites()).map(|s| s.value).collect();
     let (terms, trace) = trace.terms()?;
-    let ((density, slopes), trace) = trace.extend(|sites| {
-        let density = terms.log_density();
-        let coordinates: Vec<Var> = sites.iter().filter_map(|s| s.unconstrained.map(|(x, _)| x)).collect();
-        (density, gradient(density, &coordinates))
-    })?;
+    let ((density, slopes), trace) = trace.extend(|sites| density_and_gradient(&terms, sites))?;
     let tape = trace.traced().tape();
     let density = Program::compile(tape, &[&[density], &slopes]);
     let values = Program::compile(tape, &[&values]);
     Ok(Path { density, values })
+}
+
+/// The log-density of a model over unconstrained space and its gradient, for a number type of one's choice: coordinates
+/// in; the value and, if asked for, the gradient out. What the function reads of values is read at zero.
+///
+/// # Errors
+/// The first mistake in the model.
+pub fn density_program<T: Real>(model: &dyn Model, with_gradient: bool) -> Result<Program<T>, ModelError> {
+    let (terms, trace) = ModelTrace::unconstrained(model, &[])?.terms()?;
+    let ((density, slopes), trace) = trace.extend(|sites| density_and_gradient(&terms, sites))?;
+    let tape = trace.traced().tape();
+    Ok(if with_gradient {
+        Program::compile(tape, &[&[density], &slopes])
+    } else {
+        Program::compile(tape, &[&[density]])
+    })
+}
+
+fn density_and_gradient(terms: &Terms, sites: &[Site]) -> (Var, Vec<Var>) {
+    let density = terms.log_density();
+    let coordinates: Vec<Var> = sites.iter().filter_map(|s| s.unconstrained.map(|(x, _)| x)).collect();
+    (density, gradient(density, &coordinates))
 }
 
 /// The workspace of a program, kept as long as the path stays the same.

@@ -80,15 +80,13 @@ fn data_that_are_not_finite() {
         y[7] = bad;
         assert_eq!(
             error_of(&regression(Array2::ones((50, 2)), Some(y))),
-            at("regression", "y", Y)
-                + &format!("Bernoulli takes 0 or 1, but the value at index [7] is {name}")
+            at("regression", "y", Y) + &format!("Bernoulli takes 0 or 1, but the value at index [7] is {name}")
         );
         let line = line!() + 1;
         model! { fn measured(y: f64) { observe!("y", Normal::new(sample!("m", Normal::new(0.0, 1.0)), 1.0), y); } }
         assert_eq!(
             error_of(&measured(bad)),
-            at("measured", "y", line)
-                + &format!("Normal takes real numbers, but the value is {name}")
+            at("measured", "y", line) + &format!("Normal takes real numbers, but the value is {name}")
         );
     }
     // What is predicted from must be finite too.
@@ -105,14 +103,11 @@ fn data_that_are_empty() {
     let empty = regression(Array2::ones((0, 2)), Some(labels(0)));
     assert_eq!(
         error_of(&empty),
-        at("regression", "y", Y)
-            + "the data are empty (shape [0]); to draw the site, give `None` instead of data"
+        at("regression", "y", Y) + "the data are empty (shape [0]); to draw the site, give `None` instead of data"
     );
     // Nothing to predict at no points is no error.
     let posterior = fit(&regression(Array2::ones((4, 2)), Some(labels(4))));
-    let none = posterior
-        .predict(&regression(Array2::ones((0, 2)), None))
-        .unwrap();
+    let none = posterior.predict(&regression(Array2::ones((0, 2)), None)).unwrap();
     assert_eq!(none.get("y").unwrap().shape(), [2, 10, 0]);
 }
 
@@ -171,8 +166,7 @@ fn labels_outside_the_support() {
     model! { fn spread(y: Array2<f64>) { observe!("y", HalfNormal::new(sample!("s", HalfNormal::new(1.0))), y); } }
     assert_eq!(
         error_of(&spread(array![[1.0, 2.0], [0.5, -0.5]])),
-        at("spread", "y", line)
-            + "HalfNormal takes positive numbers, but the value at index [1, 1] is -0.5"
+        at("spread", "y", line) + "HalfNormal takes positive numbers, but the value at index [1, 1] is -0.5"
     );
 }
 
@@ -187,31 +181,21 @@ fn names_that_cannot_be() {
     }
     assert_eq!(
         error_of(&twice()),
-        at("twice", "x", line + 1)
-            + &format!("the name is taken by the site at {}:{line}", file!())
+        at("twice", "x", line + 1) + &format!("the name is taken by the site at {}:{line}", file!())
     );
     let line = line!() + 1;
     model! { fn nameless() { let name = ""; sample!("{name}", Normal::new(0.0, 1.0)); } }
-    assert_eq!(
-        error_of(&nameless()),
-        at("nameless", "", line) + "the name is empty"
-    );
+    assert_eq!(error_of(&nameless()), at("nameless", "", line) + "the name is empty");
 }
 
 #[test]
 fn parameters_that_cannot_be() {
     let line = line!() + 1;
     model! { fn scale(s: f64) { sample!("x", Normal::new(0.0, s)); } }
-    for (bad, name) in [
-        (0.0, "0"),
-        (-1.0, "-1"),
-        (f64::NAN, "NaN"),
-        (f64::INFINITY, "inf"),
-    ] {
+    for (bad, name) in [(0.0, "0"), (-1.0, "-1"), (f64::NAN, "NaN"), (f64::INFINITY, "inf")] {
         assert_eq!(
             error_of(&scale(bad)),
-            at("scale", "x", line)
-                + &format!("Normal: `scale` must be positive and finite, got {name}")
+            at("scale", "x", line) + &format!("Normal: `scale` must be positive and finite, got {name}")
         );
     }
     let line = line!() + 1;
@@ -224,8 +208,7 @@ fn parameters_that_cannot_be() {
     model! { fn broadcast() { sample!("x", Normal::new([0.0, 1.0], [1.0, 1.0, 1.0])); } }
     assert_eq!(
         error_of(&broadcast()),
-        at("broadcast", "x", line)
-            + "`Normal` of shapes [2] and [3]: the parameters' shapes must broadcast"
+        at("broadcast", "x", line) + "`Normal` of shapes [2] and [3]: the parameters' shapes must broadcast"
     );
     let line = line!() + 1;
     model! { fn expanded() { sample!("x", Normal::new([0.0, 1.0], 1.0).expand([3])); } }
@@ -234,10 +217,7 @@ fn parameters_that_cannot_be() {
     assert!(error.starts_with(&start), "{error}");
     let line = line!() + 1;
     model! { fn eventful() { sample!("x", Normal::new([0.0, 1.0], 1.0).to_event(2)); } }
-    assert_eq!(
-        error_of(&eventful()),
-        at("eventful", "x", line) + "`to_event`: axis -2 of an array of shape [2]"
-    );
+    assert_eq!(error_of(&eventful()), at("eventful", "x", line) + "`to_event`: axis -2 of an array of shape [2]");
 }
 
 #[test]
@@ -289,16 +269,10 @@ fn sites_that_depend_on_values() {
     };
     // Which of the two comes first is up to the draws.
     let error = text(prior_predictive(&late(1.0), 100, 1));
-    assert!(
-        [change("[2]", "[3]"), change("[3]", "[2]")].contains(&error),
-        "{error}"
-    );
+    assert!([change("[2]", "[3]"), change("[3]", "[2]")].contains(&error), "{error}");
     // At the two points that are tried first, 0 and 0.5, the path is one, at some starting point it is the other.
     let start = "model `late`: no chain made a draw; the first ended because ";
-    assert_eq!(
-        error_of(&late(0.6)),
-        start.to_owned() + &change("[2]", "[3]")
-    );
+    assert_eq!(error_of(&late(0.6)), start.to_owned() + &change("[2]", "[3]"));
 }
 
 #[test]
@@ -320,28 +294,16 @@ fn a_density_that_is_nowhere_finite_shows_the_sites() {
     let cells = |row: &str| row.split_whitespace().map(String::from).collect::<Vec<_>>();
     let (mean, y, wall) = (cells(rows[1]), cells(rows[2]), cells(rows[3]));
     let place = |i: u32| format!("{}:{}", file!(), line + i);
-    assert_eq!(
-        (&mean[..3], &mean[4]),
-        (&cells("mean Normal []")[..], &place(0))
-    );
-    assert_eq!(
-        (&y[..3], &y[4]),
-        (&cells("measurements Normal [2]")[..], &place(1))
-    );
+    assert_eq!((&mean[..3], &mean[4]), (&cells("mean Normal []")[..], &place(0)));
+    assert_eq!((&y[..3], &y[4]), (&cells("measurements Normal [2]")[..], &place(1)));
     // ln N(mean) of the first row and sum ln N(y - mean) of the second, at the same mean.
     let (a, b): (f64, f64) = (mean[3].parse().unwrap(), y[3].parse().unwrap());
     let ln_root = 0.5 * (2.0 * std::f64::consts::PI).ln();
     let m = (-2.0 * (a + ln_root)).sqrt();
     let likelihood = |m: f64| -0.5 * ((1.0 - m).powi(2) + (2.0 - m).powi(2)) - 2.0 * ln_root;
     // Five decimals are shown.
-    assert!(
-        [m, -m].iter().any(|&m| (b - likelihood(m)).abs() < 1e-3),
-        "{a} {b}"
-    );
-    assert_eq!(
-        wall,
-        cells(&format!("wall [] -inf 1 term not finite {}", place(2)))
-    );
+    assert!([m, -m].iter().any(|&m| (b - likelihood(m)).abs() < 1e-3), "{a} {b}");
+    assert_eq!(wall, cells(&format!("wall [] -inf 1 term not finite {}", place(2))));
     assert_eq!(rows.len(), 4);
 }
 
@@ -356,13 +318,7 @@ fn a_discrete_latent_site() {
     );
     // Forwards it can be drawn.
     let drawn = prior_predictive(&discrete(), 10, 1).unwrap();
-    assert!(
-        drawn
-            .get("coin")
-            .unwrap()
-            .iter()
-            .all(|&x| x == 0.0 || x == 1.0)
-    );
+    assert!(drawn.get("coin").unwrap().iter().all(|&x| x == 0.0 || x == 1.0));
 }
 
 #[test]
@@ -448,10 +404,7 @@ fn sites_outside_a_model() {
     KEPT.set(Some(sample!("x", Normal::new(0.0, 1.0))));
     model! { fn uses() { sample!("y", Normal::new(KEPT.get().unwrap_or(Var::from(0.0)), 1.0)); } }
     let error = error_of(&uses());
-    assert_eq!(
-        error,
-        at("uses", "y", line) + "`sample!` outside a running model: no trace is being recorded"
-    );
+    assert_eq!(error, at("uses", "y", line) + "`sample!` outside a running model: no trace is being recorded");
     // However often.
     for _ in 0..1000 {
         KEPT.set(Some(Var::from(0.0)));
@@ -471,12 +424,7 @@ fn values_of_another_run() {
         fn term() { sample!("a", Normal::new(0.0, 1.0)); factor!("b", KEPT.get().unwrap_or(Var::from(0.0))); }
         fn data() { let m = sample!("a", Normal::new(0.0, 1.0)); observe!("b", Normal::new(m, 1.0), KEPT.get().unwrap_or(Var::from(0.0))); }
     }
-    let models: [(&dyn Model, &str); 4] = [
-        (&parameter(), "a"),
-        (&named(), "b"),
-        (&term(), "b"),
-        (&data(), "b"),
-    ];
+    let models: [(&dyn Model, &str); 4] = [(&parameter(), "a"), (&named(), "b"), (&term(), "b"), (&data(), "b")];
     for (i, (model, site)) in models.into_iter().enumerate() {
         fit(&keeps());
         let error = error_of(model);
@@ -495,13 +443,7 @@ fn sites_inside_a_function_that_the_model_traces() {
     // The inner trace fails; this model passes its error on as a panic.
     let panic = catch_unwind(|| nuts().run(&inner()).map(drop)).unwrap_err();
     let error = panic.downcast_ref::<String>().unwrap();
-    assert!(
-        error.contains(&format!(
-            "site `b`, {}:{line}: `deterministic!` inside a function",
-            file!()
-        )),
-        "{error}"
-    );
+    assert!(error.contains(&format!("site `b`, {}:{line}: `deterministic!` inside a function", file!())), "{error}");
     // One that ignores it goes on without that site.
     model! { fn ignores() { sample!("a", Normal::new(0.0, 1.0)); let _ = grad(|x: Var| sample!("b", Normal::new(x, 1.0)).sum(), &array![1.0]); } }
     let posterior = fit(&ignores());
@@ -524,17 +466,11 @@ fn a_panic_in_a_model_is_that_panic_and_leaves_nothing_behind() {
         }
     }
     let before = fit(&panics());
-    for model in [
-        &panics() as &(dyn Model + std::panic::RefUnwindSafe),
-        &panics_later(),
-    ] {
+    for model in [&panics() as &(dyn Model + std::panic::RefUnwindSafe), &panics_later()] {
         ARMED.store(true, Ordering::Relaxed);
         for _ in 0..3 {
             let panic = catch_unwind(|| nuts().run(model).map(drop)).unwrap_err();
-            assert_eq!(
-                panic.downcast_ref::<&str>(),
-                Some(&"the user's own assertion")
-            );
+            assert_eq!(panic.downcast_ref::<&str>(), Some(&"the user's own assertion"));
         }
         ARMED.store(false, Ordering::Relaxed);
         // No trace, run or plate is left on any thread.
@@ -550,20 +486,11 @@ fn wrong_settings() {
     let model = simple();
     let wrong = |nuts: Nuts| text(nuts.run(&model));
     assert_eq!(wrong(nuts().draws(0)), "draws is 0, wanted 1 to 2147483647");
-    assert_eq!(
-        wrong(nuts().chains(0)),
-        "chains is 0, wanted 1 to 2147483647"
-    );
+    assert_eq!(wrong(nuts().chains(0)), "chains is 0, wanted 1 to 2147483647");
     assert_eq!(wrong(nuts().max_depth(0)), "max_depth is 0, wanted 1 to 20");
-    assert_eq!(
-        wrong(nuts().max_depth(21)),
-        "max_depth is 21, wanted 1 to 20"
-    );
+    assert_eq!(wrong(nuts().max_depth(21)), "max_depth is 21, wanted 1 to 20");
     assert_eq!(wrong(nuts().threads(0)), "threads is 0, wanted 1 to 65536");
-    assert_eq!(
-        wrong(nuts().warmup(usize::MAX)),
-        "warmup is 18446744073709551615, wanted 0 to 2147483647"
-    );
+    assert_eq!(wrong(nuts().warmup(usize::MAX)), "warmup is 18446744073709551615, wanted 0 to 2147483647");
     for bad in [0.0, 1.0, -1.0, f64::NAN, f64::INFINITY] {
         assert_eq!(
             wrong(nuts().target_acceptance(bad)),
@@ -577,10 +504,7 @@ fn wrong_settings() {
         );
     }
     for bad in [0, usize::MAX] {
-        assert_eq!(
-            text(prior_predictive(&model, bad, 0)),
-            format!("draws is {bad}, wanted 1 to 4294967295")
-        );
+        assert_eq!(text(prior_predictive(&model, bad, 0)), format!("draws is {bad}, wanted 1 to 4294967295"));
     }
     assert_eq!(
         text(prior_predictive(&model, u32::MAX as usize, 0)),
@@ -619,19 +543,16 @@ fn predicting_with_a_model_that_does_not_fit() {
         text(posterior.predict(&stranger())),
         "model `stranger` shares no site with the posterior of `regression`, which has `w`"
     );
-    let nothing = "has nothing to predict: every site has data or is given; call it with `None` for what is to be drawn";
-    assert_eq!(
-        text(posterior.predict(&silent())),
-        format!("model `silent` {nothing}")
-    );
+    let nothing =
+        "has nothing to predict: every site has data or is given; call it with `None` for what is to be drawn";
+    assert_eq!(text(posterior.predict(&silent())), format!("model `silent` {nothing}"));
     assert_eq!(
         text(posterior.predict(&regression(Array2::ones((4, 2)), Some(labels(4))))),
         format!("model `regression` {nothing}")
     );
     assert_eq!(
         text(posterior.predict(&regression(Array2::ones((4, 3)), None))),
-        at("regression", "w", W)
-            + "the values given for it have shape [2, 1], but here the site has shape [3, 1]"
+        at("regression", "w", W) + "the values given for it have shape [2, 1], but here the site has shape [3, 1]"
     );
 }
 

@@ -11,6 +11,8 @@ use crate::real::Real;
 pub(crate) type UnaryKernel<T> = fn(x: &[T], out: &mut [T]);
 /// `out[i] = f(a[i], b[i])`; in the versions for one number on a side, that slice has one element.
 pub(crate) type BinaryKernel<T> = fn(a: &[T], b: &[T], out: &mut [T]);
+/// `out[i] = f(a[i], b[i], c[i])`, likewise with one number in the place of the second or the third.
+pub(crate) type TernaryKernel<T> = fn(a: &[T], b: &[T], c: &[T], out: &mut [T]);
 /// `out[i] = c[i] != 0 ? a[i] : b[i]`.
 pub(crate) type SelectKernel<T> = fn(c: &[T], a: &[T], b: &[T], out: &mut [T]);
 /// The sum of a slice.
@@ -29,6 +31,18 @@ impl<U: Elementwise> Unary for Apply<U> {
 /// `out[i] = U(x[i])` for a function whose value is a straight line.
 pub(crate) fn straight_line<T: Real, U: Elementwise>(x: &[T], out: &mut [T]) {
     map_unary::<T, Apply<U>>(x, out);
+}
+
+/// A function of two numbers, of the tape or standing for several of its operations.
+pub(crate) trait Function2 {
+    fn value<T: Real>(a: T, b: T) -> T;
+}
+
+impl<U: Elementwise2> Function2 for Apply<U> {
+    #[inline(always)]
+    fn value<T: Real>(a: T, b: T) -> T {
+        U::value(a, b)
+    }
 }
 
 /// Which operands of a binary operation are arrays.
@@ -55,7 +69,7 @@ impl Form for NumberRight {
 }
 
 multiversion! {
-    fn binary<T: Real, U: Elementwise2, F: Form>(a: &[T], b: &[T], out: &mut [T]) {
+    fn binary<T: Real, U: Function2, F: Form>(a: &[T], b: &[T], out: &mut [T]) {
         let n = out.len();
         if F::LEFT && F::RIGHT {
             for ((o, &a), &b) in out.iter_mut().zip(&a[..n]).zip(&b[..n]) {
@@ -77,7 +91,93 @@ multiversion! {
 
 /// The versions with two arrays, with one number on the left, with one number on the right.
 pub(crate) fn binary_kernels<T: Real, U: Elementwise2>() -> [BinaryKernel<T>; 3] {
+    function_kernels::<T, Apply<U>>()
+}
+
+/// As [`binary_kernels`], for any function.
+pub(crate) fn function_kernels<T: Real, U: Function2>() -> [BinaryKernel<T>; 3] {
     [binary::<T, U, Both>, binary::<T, U, NumberLeft>, binary::<T, U, NumberRight>]
+}
+
+/// A function of three numbers that stands for several operations of the tape.
+pub(crate) trait Elementwise3 {
+    fn value<T: Real>(a: T, b: T, c: T) -> T;
+}
+
+/// `a b + c` with one rounding.
+pub(crate) struct MulAdd;
+/// `a b - c` with one rounding.
+pub(crate) struct MulSub;
+/// `c - a b` with one rounding.
+pub(crate) struct SubMul;
+
+impl Elementwise3 for MulAdd {
+    #[inline(always)]
+    fn value<T: Real>(a: T, b: T, c: T) -> T {
+        a.mul_add(b, c)
+    }
+}
+impl Elementwise3 for MulSub {
+    #[inline(always)]
+    fn value<T: Real>(a: T, b: T, c: T) -> T {
+        a.mul_add(b, -c)
+    }
+}
+impl Elementwise3 for SubMul {
+    #[inline(always)]
+    fn value<T: Real>(a: T, b: T, c: T) -> T {
+        (-a).mul_add(b, c)
+    }
+}
+
+struct Neither;
+
+impl Form for Neither {
+    const LEFT: bool = false;
+    const RIGHT: bool = false;
+}
+
+multiversion! {
+    /// The form says which of b and c are arrays.
+    fn ternary<T: Real, U: Elementwise3, F: Form>(a: &[T], b: &[T], c: &[T], out: &mut [T]) {
+        let n = out.len();
+        let a = &a[..n];
+        if F::LEFT && F::RIGHT {
+            for (((o, &a), &b), &c) in out.iter_mut().zip(a).zip(&b[..n]).zip(&c[..n]) {
+                *o = U::value(a, b, c);
+            }
+        } else if F::LEFT {
+            let c = c[0];
+            for ((o, &a), &b) in out.iter_mut().zip(a).zip(&b[..n]) {
+                *o = U::value(a, b, c);
+            }
+        } else if F::RIGHT {
+            let b = b[0];
+            for ((o, &a), &c) in out.iter_mut().zip(a).zip(&c[..n]) {
+                *o = U::value(a, b, c);
+            }
+        } else {
+            let (b, c) = (b[0], c[0]);
+            for (o, &a) in out.iter_mut().zip(a) {
+                *o = U::value(a, b, c);
+            }
+        }
+    }
+}
+
+/// The versions with three arrays, with a number in the second place, in the third, in both.
+pub(crate) fn ternary_kernels<T: Real, U: Elementwise3>() -> [TernaryKernel<T>; 4] {
+    [ternary::<T, U, Both>, ternary::<T, U, NumberLeft>, ternary::<T, U, NumberRight>, ternary::<T, U, Neither>]
+}
+
+/// `a (1 - b^2)`.
+pub(crate) struct TimesOneMinusSquare;
+
+impl Function2 for TimesOneMinusSquare {
+    #[inline(always)]
+    fn value<T: Real>(a: T, b: T) -> T {
+        a * (-b).mul_add(b, T::ONE)
+    }
 }
 
 multiversion! {

@@ -6,3 +6,4 @@ pub(crate) mod elementwise;
 pub(crate) mod product;
 pub(crate) mod sample;
 pub(crate) mod triangular;
+pub(crate) mod vector;

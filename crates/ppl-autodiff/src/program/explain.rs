@@ -52,7 +52,8 @@ impl<T: Real> Program<T> {
                     }
                 }
                 Instruction::Product(p) => {
-                    let batch: usize = p.batch.iter().map(|l| l.extent).product();
+                    let outer: usize = p.batch.iter().map(|l| l.extent).product();
+                    let batch = outer * p.spec.count;
                     write!(out, "  {batch} x {}x{}x{} by {:?}", p.spec.m, p.spec.k, p.spec.n, p.method)?;
                 }
                 Instruction::Reduce(r) => {

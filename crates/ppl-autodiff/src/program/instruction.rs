@@ -1,6 +1,6 @@
 //! What a program does, one instruction after another, over places that are fixed when it is compiled.
 
-use crate::kernels::elementwise::{BinaryKernel, SelectKernel, SumKernel, UnaryKernel};
+use crate::kernels::elementwise::{BinaryKernel, SelectKernel, SumKernel, TernaryKernel, UnaryKernel};
 use crate::kernels::product::{ProductKernel, ProductSpec};
 use crate::kernels::{sample, triangular};
 use crate::ops::{Law, Reduction};
@@ -62,6 +62,7 @@ pub(crate) enum Source {
 pub(crate) enum StepKernel<T> {
     Unary(UnaryKernel<T>),
     Binary(BinaryKernel<T>),
+    Ternary(TernaryKernel<T>),
     Select(SelectKernel<T>),
 }
 
@@ -85,11 +86,11 @@ pub(crate) struct Fused<T> {
 }
 
 pub(crate) struct Product<T> {
+    /// The loops over batch axes but the innermost, which the specification has.
     pub batch: Vec<Loop<3>>,
     pub spec: ProductSpec,
     pub method: crate::kernels::product::Method,
     pub kernel: ProductKernel<T>,
-    pub lanes: usize,
     pub a: Place,
     pub b: Place,
     pub result: Place,
@@ -228,7 +229,7 @@ impl<T: Real> Instruction<T> {
                 Instruction::Product(p) => {
                     let (a, b, c) = (memory.at(p.a), memory.at(p.b), memory.at(p.result));
                     each(&p.batch, [0; 3], &mut |[i, j, k]| {
-                        (p.kernel)(&p.spec, a.offset(i), b.offset(j), c.offset(k), p.lanes);
+                        (p.kernel)(&p.spec, a.offset(i), b.offset(j), c.offset(k));
                     });
                 }
                 Instruction::Reduce(reduce) => reduce.run(memory.at(reduce.from), memory.at(reduce.result)),
@@ -402,6 +403,7 @@ impl<T: Real> Fused<T> {
                     match step.kernel {
                         StepKernel::Unary(f) => f(read(a), result),
                         StepKernel::Binary(f) => f(read(a), read(b), result),
+                        StepKernel::Ternary(f) => f(read(a), read(b), read(c), result),
                         StepKernel::Select(f) => f(read(a), read(b), read(c), result),
                     }
                 }

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
+use super::contract::{Planned, Rule, contract};
 use super::fuse::{Chains, chains};
 use super::graph::Graph;
 use super::instruction::{Fused, Instruction, Place, Product, Reduce, Source, Step, StepKernel};
 use super::layout::{Loop, Store, View, loops};
 use crate::kernels::elementwise::{SumKernel, accumulate_kernel, select, sum as sum_of};
-use crate::kernels::product::{Method, ProductSpec, product_kernel, tile_lanes};
+use crate::kernels::product::{Method, ProductSpec, product_kernel, vector_lanes};
 use crate::ops::{Axes, Op, Reduction};
 use crate::real::Real;
 use crate::shape::Shape;
@@ -74,10 +75,16 @@ impl<T: Real> Lowering<'_, T> {
         view
     }
 
-    /// A constant laid out with its axes in the given order.
+    /// A constant, or transposed constant, laid out with its axes in the given order.
     fn constant(&mut self, id: NodeId, order: SmallVec<[usize; 4]>) -> View {
-        let Op::Constant(entry) = self.graph.node(id).op else {
-            unreachable!("only constants are laid out on demand");
+        let node = self.graph.node(id);
+        let entry = match &node.op {
+            Op::Constant(entry) => *entry,
+            Op::Transpose(axes) => {
+                let order = order.iter().map(|&a| axes[a]).collect();
+                return self.constant(node.operands[0], order).transpose(axes);
+            }
+            _ => unreachable!("only constants are laid out on demand"),
         };
         let tensor = &self.graph.constants[entry as usize];
         let mut view = View::ordered(Store::Constants, tensor.shape().clone(), &order);
@@ -269,7 +276,7 @@ impl<T: Real> Lowering<'_, T> {
         let order = like.map_or_else(|| (0..shape.rank()).collect(), View::order);
         // Constants are laid out to fit, once and for all.
         for (id, view) in &mut outside {
-            let constant = matches!(self.graph.node(*id).op, Op::Constant(_)) && *self.graph.shape(*id) == shape;
+            let constant = self.is_constant(*id) && *self.graph.shape(*id) == shape;
             if constant && !view.is_scalar() && view.order() != order {
                 *view = self.constant(*id, order.clone());
             }
@@ -286,7 +293,12 @@ impl<T: Real> Lowering<'_, T> {
             }
         };
         let walk = View::ordered(Store::Constants, shape.clone(), &order);
-        let (steps, sources, registers) = self.steps(root, &members, &outside, &order, &walk);
+        let number = |id: NodeId| {
+            let mut outside = outside.iter();
+            elements > 1 && outside.any(|(other, view)| *other == id && view.is_scalar())
+        };
+        let planned = contract(self.graph, &members, number);
+        let (steps, sources, registers) = self.steps(root, &planned, &outside, &order, &walk);
         let total: SumKernel<T> = sum_of::<T>;
         let fused = Fused { elements, sources, registers, steps, sum: sum.map(|_| total), result: place(&result) };
         if elements > 0 {
@@ -301,7 +313,7 @@ impl<T: Real> Lowering<'_, T> {
     fn steps(
         &self,
         root: NodeId,
-        members: &[NodeId],
+        planned: &[Planned],
         outside: &[(NodeId, View)],
         order: &[usize],
         walk: &View,
@@ -309,14 +321,15 @@ impl<T: Real> Lowering<'_, T> {
         let one = walk.shape.size() == 1;
         // A number may stay a number only where every use has a kernel that takes one.
         let needs_register = |id: NodeId| {
-            members.iter().any(|&m| {
-                let node = self.graph.node(m);
-                let uses = node.operands.contains(&id);
+            planned.iter().any(|step| {
+                let operands = &step.operands;
                 let number = |o: NodeId| outside.iter().any(|(other, view)| *other == o && view.is_scalar());
-                uses && match node.op {
-                    Op::Binary(_) => number(node.operands[1]) && number(node.operands[0]) && node.operands[0] == id,
-                    _ => true,
-                }
+                operands.contains(&id)
+                    && match (operands.len(), &self.graph.node(step.node).op) {
+                        (2, _) => number(operands[1]) && operands[0] == id,
+                        (3, Op::Binary(_)) => operands[0] == id,
+                        _ => true,
+                    }
             })
         };
         let sources: Vec<Source> = outside
@@ -333,22 +346,19 @@ impl<T: Real> Lowering<'_, T> {
                 }
             })
             .collect();
-        let last_use: HashMap<NodeId, usize> = members
-            .iter()
-            .enumerate()
-            .flat_map(|(at, &m)| self.graph.node(m).operands.iter().map(move |&o| (o, at)))
-            .collect();
+        let last_use: HashMap<NodeId, usize> =
+            planned.iter().enumerate().flat_map(|(at, step)| step.operands.iter().map(move |&o| (o, at))).collect();
         let mut entry: HashMap<NodeId, usize> = outside.iter().enumerate().map(|(i, (id, _))| (*id, i)).collect();
         let (mut free, mut registers): (Vec<usize>, usize) = (Vec::new(), 0);
-        let mut steps = Vec::with_capacity(members.len());
+        let mut steps = Vec::with_capacity(planned.len());
         const RESULT: usize = usize::MAX;
-        for (at, &member) in members.iter().enumerate() {
-            let node = self.graph.node(member);
+        for (at, step) in planned.iter().enumerate() {
+            let node = self.graph.node(step.node);
             let mut operands = [0; 3];
-            for (slot, o) in operands.iter_mut().zip(&node.operands) {
+            for (slot, o) in operands.iter_mut().zip(&step.operands) {
                 *slot = entry[o];
             }
-            let result = if member == root {
+            let result = if step.node == root {
                 RESULT
             } else {
                 free.pop().unwrap_or_else(|| {
@@ -357,19 +367,31 @@ impl<T: Real> Lowering<'_, T> {
                 })
             };
             let number = |i: usize| matches!(sources.get(operands[i]), Some(Source::Number(_)));
-            let kernel = match &node.op {
-                Op::Unary(op) => StepKernel::Unary(op.kernel::<T>()),
-                Op::Binary(op) => {
-                    let forms = op.kernels::<T>();
-                    StepKernel::Binary(forms[if number(1) { 2 } else { usize::from(number(0)) }])
+            let binary_form = if number(1) { 2 } else { usize::from(number(0)) };
+            let kernel = if let Some(forms) = step.rule.ternary::<T>() {
+                StepKernel::Ternary(forms[usize::from(number(1)) + 2 * usize::from(number(2))])
+            } else if let Some(forms) = step.rule.binary::<T>() {
+                StepKernel::Binary(forms[binary_form])
+            } else {
+                match &node.op {
+                    Op::Unary(op) => StepKernel::Unary(op.kernel::<T>()),
+                    Op::Binary(op) => StepKernel::Binary(op.kernels::<T>()[binary_form]),
+                    _ => StepKernel::Select(select::<T>),
                 }
-                _ => StepKernel::Select(select::<T>),
             };
-            steps.push(Step { name: node.op.name(), kernel, operands, result });
-            entry.insert(member, result);
-            for (i, o) in node.operands.iter().enumerate() {
+            steps.push(Step {
+                name: match step.rule {
+                    Rule::Plain => node.op.name(),
+                    rule => rule.name(),
+                },
+                kernel,
+                operands,
+                result,
+            });
+            entry.insert(step.node, result);
+            for (i, o) in step.operands.iter().enumerate() {
                 let register = entry[o];
-                let repeated = node.operands[..i].contains(o);
+                let repeated = step.operands[..i].contains(o);
                 if last_use[o] == at && register >= sources.len() && register != RESULT && !repeated {
                     free.push(register);
                 }
@@ -406,7 +428,8 @@ impl<T: Real> Lowering<'_, T> {
         let (m, n) = (shape[last - 1], shape[last]);
         let k = self.graph.shape(left)[self.graph.shape(left).rank() - 1];
         let (a, b) = (self.view(left), self.view(right));
-        let plan = ProductPlan::choose(m, n, k, &a, &b, self.is_constant(left), self.is_constant(right));
+        let plan =
+            ProductPlan::choose(vector_lanes::<T>(), m, n, k, &a, &b, self.is_constant(left), self.is_constant(right));
         let a = self.laid_out(left, a, plan.copy_a);
         let b = self.laid_out(right, b, plan.copy_b);
         let a = a.broadcast(&batch.join(&[m, k]));
@@ -422,15 +445,25 @@ impl<T: Real> Lowering<'_, T> {
             return c;
         }
         let pair = |v: &View| [v.strides[last - 1], v.strides[last]];
-        let spec = ProductSpec { m, n, k, a: pair(&a), b: pair(&b), c: pair(&c) };
-        let (spec, a, b) = if plan.transposed { (spec.transposed(), b, a) } else { (spec, a, b) };
         let axes: Axes = (0..last - 1).collect();
+        let mut batch = loops(shape, &axes, [&a.strides, &b.strides, &c.strides]);
+        let inner = batch.pop();
+        let spec = ProductSpec {
+            count: inner.as_ref().map_or(1, |l| l.extent),
+            steps: inner.map_or([0; 3], |l| l.steps),
+            m,
+            n,
+            k,
+            a: pair(&a),
+            b: pair(&b),
+            c: pair(&c),
+        };
+        let (spec, a, b) = if plan.transposed { (spec.transposed(), b, a) } else { (spec, a, b) };
         self.out.instructions.push(Instruction::Product(Product {
-            batch: loops(shape, &axes, [&a.strides, &b.strides, &c.strides]),
+            batch,
             spec,
             method: plan.method,
             kernel: product_kernel::<T>(plan.method),
-            lanes: tile_lanes::<T>(),
             a: place(&a),
             b: place(&b),
             result: place(&c),
@@ -438,8 +471,14 @@ impl<T: Real> Lowering<'_, T> {
         c
     }
 
+    /// A constant, perhaps transposed.
     fn is_constant(&self, id: NodeId) -> bool {
-        matches!(self.graph.node(id).op, Op::Constant(_))
+        let node = self.graph.node(id);
+        match node.op {
+            Op::Constant(_) => true,
+            Op::Transpose(_) => self.is_constant(node.operands[0]),
+            _ => false,
+        }
     }
 
     /// An operand with the asked one of its last two axes contiguous; constants are laid out at compile time.
@@ -471,10 +510,19 @@ struct ProductPlan {
 }
 
 impl ProductPlan {
-    fn choose(m: usize, n: usize, k: usize, a: &View, b: &View, a_constant: bool, b_constant: bool) -> Self {
+    #[allow(clippy::too_many_arguments)]
+    fn choose(
+        width: usize,
+        m: usize,
+        n: usize,
+        k: usize,
+        a: &View,
+        b: &View,
+        a_constant: bool,
+        b_constant: bool,
+    ) -> Self {
         /// Products of at least this many multiplications in each direction are packed and blocked.
         const LARGE: usize = 24;
-        const LANES: usize = 8;
         let unit = |v: &View, axis: usize| {
             let at = v.shape.rank() - 2 + axis;
             v.strides[at] == 1 || v.shape[at] == 1
@@ -491,10 +539,8 @@ impl ProductPlan {
         };
         let ((a_rows, a_rows_cost), (b_columns, b_columns_cost)) = (copy(a, 0, a_constant), copy(b, 1, b_constant));
         let ((a_inner, a_inner_cost), (b_inner, b_inner_cost)) = (copy(a, 1, a_constant), copy(b, 0, b_constant));
-        let lanes = |rows: usize, columns: usize| {
-            rows.div_ceil(LANES) * columns * k + if rows < LANES / 2 { m * n * k } else { 0 }
-        };
-        let dots = m * n * (k.div_ceil(LANES) + 3);
+        let lanes = |rows: usize, columns: usize| rows.div_ceil(width) * columns * k;
+        let dots = m * n * (k.div_ceil(width) + 3);
         let candidates = [
             (lanes(m, n) + a_rows_cost, Method::Lanes, false, a_rows, None, true),
             (lanes(n, m) + b_columns_cost, Method::Lanes, true, None, b_columns, false),

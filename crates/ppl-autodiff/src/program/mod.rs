@@ -1,5 +1,6 @@
 //! Programs: a tape lowered to a list of instructions over planned memory, replayed without allocation.
 
+mod contract;
 mod explain;
 mod fuse;
 mod graph;

@@ -1,0 +1,207 @@
+//! The gradient of the hierarchical network written by hand for its one shape: what a program is measured against.
+//!
+//! Activations lie feature by feature, 50 rows each, so every loop runs along the rows. Only the elementary functions
+//! are the library's.
+
+use ppl::autodiff::kernels::elementary::{sigmoid, softplus, tanh};
+
+const GROUPS: usize = 18;
+const ROWS: usize = 50;
+const HIDDEN: usize = 5;
+const HALF_LN_2PI: f64 = 0.918_938_533_204_672_7;
+
+type Column = [f64; ROWS];
+
+/// The data, and room for the activations of one group.
+pub struct Hierarchical {
+    x: Vec<[Column; 2]>,
+    /// `1 - 2 y`.
+    sign: Vec<Column>,
+    z1: [Column; HIDDEN],
+    z2: [Column; HIDDEN],
+    adjoint: [Column; HIDDEN],
+    weights: [[f64; HIDDEN * HIDDEN]; 3],
+}
+
+/// One layer's place among the parameters: means, log scale, offsets.
+struct Layer {
+    start: usize,
+    inputs: usize,
+    outputs: usize,
+}
+
+const LAYERS: [Layer; 3] = [
+    Layer { start: 0, inputs: 2, outputs: 5 },
+    Layer { start: 191, inputs: 5, outputs: 5 },
+    Layer { start: 667, inputs: 5, outputs: 1 },
+];
+
+impl Layer {
+    fn size(&self) -> usize {
+        self.inputs * self.outputs
+    }
+    fn offsets(&self, group: usize) -> std::ops::Range<usize> {
+        let start = self.start + self.size() + 1 + group * self.size();
+        start..start + self.size()
+    }
+}
+
+impl Hierarchical {
+    /// Takes predictors row by row and labels, 18 groups of 50.
+    pub fn new(x: &[f64], y: &[f64]) -> Self {
+        let row = |g: usize, r: usize| g * ROWS + r;
+        Self {
+            x: (0..GROUPS).map(|g| [0, 1].map(|f| std::array::from_fn(|r| x[2 * row(g, r) + f]))).collect(),
+            sign: (0..GROUPS).map(|g| std::array::from_fn(|r| 1.0 - 2.0 * y[row(g, r)])).collect(),
+            z1: [[0.0; ROWS]; HIDDEN],
+            z2: [[0.0; ROWS]; HIDDEN],
+            adjoint: [[0.0; ROWS]; HIDDEN],
+            weights: [[0.0; HIDDEN * HIDDEN]; 3],
+        }
+    }
+
+    /// The log-density; writes its gradient.
+    pub fn gradient(&mut self, p: &[f64], g: &mut [f64]) -> f64 {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
+            // SAFETY: the features were just found.
+            return unsafe { self.avx512(p, g) };
+        } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the features were just found.
+            return unsafe { self.avx2(p, g) };
+        }
+        self.body(p, g)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+    fn avx512(&mut self, p: &[f64], g: &mut [f64]) -> f64 {
+        self.body(p, g)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn avx2(&mut self, p: &[f64], g: &mut [f64]) -> f64 {
+        self.body(p, g)
+    }
+
+    #[inline(always)]
+    fn body(&mut self, p: &[f64], g: &mut [f64]) -> f64 {
+        let mut log_density = 0.0;
+        let scales = LAYERS.map(|l| p[l.start + l.size()].exp());
+        // The priors: normal means and offsets, half-normal scales through exp.
+        for (layer, &scale) in LAYERS.iter().zip(&scales) {
+            let at = layer.start + layer.size();
+            let end = layer.offsets(GROUPS - 1).end;
+            let mut squares = [0.0; 8];
+            for (i, (x, g)) in p[layer.start..end].iter().zip(&mut g[layer.start..end]).enumerate() {
+                squares[i % 8] = x.mul_add(*x, squares[i % 8]);
+                *g = -x;
+            }
+            let others = squares.iter().sum::<f64>() - p[at] * p[at];
+            log_density -= 0.5 * (others + scale * scale) + HALF_LN_2PI * (end - layer.start) as f64;
+            log_density += std::f64::consts::LN_2 + p[at];
+            g[at] = 1.0 - scale * scale;
+        }
+        let mut loss = 0.0;
+        for group in 0..GROUPS {
+            for ((layer, &scale), w) in LAYERS.iter().zip(&scales).zip(&mut self.weights) {
+                let means = &p[layer.start..layer.start + layer.size()];
+                for ((w, a), c) in w.iter_mut().zip(&p[layer.offsets(group)]).zip(means) {
+                    *w = a.mul_add(scale, *c);
+                }
+            }
+            let x = &self.x[group];
+            forward::<2>(x, &self.weights[0], &mut self.adjoint);
+            tanh(self.adjoint.as_flattened(), self.z1.as_flattened_mut());
+            forward::<5>(&self.z1, &self.weights[1], &mut self.adjoint);
+            tanh(self.adjoint.as_flattened(), self.z2.as_flattened_mut());
+            let mut t = [0.0; ROWS];
+            for (z, &w) in self.z2.iter().zip(&self.weights[2]) {
+                for r in 0..ROWS {
+                    t[r] = z[r].mul_add(w, t[r]);
+                }
+            }
+            for r in 0..ROWS {
+                t[r] *= self.sign[group][r];
+            }
+            let (mut value, mut slope) = ([0.0; ROWS], [0.0; ROWS]);
+            softplus(&t, &mut value);
+            sigmoid(&t, &mut slope);
+            for r in 0..ROWS {
+                loss += value[r];
+                slope[r] *= -self.sign[group][r];
+            }
+            // Backwards: the weights' adjoints by dot products, the activations' by rows.
+            let mut gw = [[0.0; HIDDEN * HIDDEN]; 3];
+            for i in 0..HIDDEN {
+                gw[2][i] = dot(&self.z2[i], &slope);
+                let w = self.weights[2][i];
+                for r in 0..ROWS {
+                    let z = self.z2[i][r];
+                    self.adjoint[i][r] = slope[r] * w * (1.0 - z * z);
+                }
+            }
+            products::<5>(&self.z1, &self.adjoint, &mut gw[1]);
+            let mut below = [[0.0; ROWS]; HIDDEN];
+            for i in 0..HIDDEN {
+                let w = &self.weights[1][i * HIDDEN..];
+                for r in 0..ROWS {
+                    let mut sum = 0.0;
+                    for j in 0..HIDDEN {
+                        sum = self.adjoint[j][r].mul_add(w[j], sum);
+                    }
+                    let z = self.z1[i][r];
+                    below[i][r] = sum * (1.0 - z * z);
+                }
+            }
+            products::<2>(x, &below, &mut gw[0]);
+            for ((layer, &scale), gw) in LAYERS.iter().zip(&scales).zip(&gw) {
+                let offsets = layer.offsets(group);
+                let mut by_scale = 0.0;
+                for i in 0..layer.size() {
+                    let at = offsets.start + i;
+                    by_scale = gw[i].mul_add(p[at], by_scale);
+                    g[at] = gw[i].mul_add(scale, g[at]);
+                    g[layer.start + i] += gw[i];
+                }
+                g[layer.start + layer.size()] += by_scale * scale;
+            }
+        }
+        log_density - loss
+    }
+}
+
+#[inline(always)]
+fn dot(a: &Column, b: &Column) -> f64 {
+    let mut sums = [0.0; 8];
+    for r in 0..48 {
+        sums[r % 8] = a[r].mul_add(b[r], sums[r % 8]);
+    }
+    let rest = a[48].mul_add(b[48], a[49] * b[49]);
+    sums.iter().sum::<f64>() + rest
+}
+
+/// `out[j] = sum_i x[i] w[i, j]`.
+#[inline(always)]
+fn forward<const I: usize>(x: &[Column; I], w: &[f64], out: &mut [Column; HIDDEN]) {
+    for (j, out) in out.iter_mut().enumerate() {
+        for r in 0..ROWS {
+            let mut sum = 0.0;
+            for i in 0..I {
+                sum = x[i][r].mul_add(w[i * HIDDEN + j], sum);
+            }
+            out[r] = sum;
+        }
+    }
+}
+
+/// `out[i, j] = x[i] . y[j]`.
+#[inline(always)]
+fn products<const I: usize>(x: &[Column; I], y: &[Column; HIDDEN], out: &mut [f64]) {
+    for i in 0..I {
+        for j in 0..HIDDEN {
+            out[i * HIDDEN + j] = dot(&x[i], &y[j]);
+        }
+    }
+}

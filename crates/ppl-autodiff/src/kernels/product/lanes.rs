@@ -1,0 +1,103 @@
+//! Products whose SIMD lanes run along the rows of C.
+
+use super::{ProductSpec, for_instruction_sets};
+use crate::kernels::vector::Vector;
+use crate::real::Real;
+
+for_instruction_sets!();
+
+/// Stride 1 along i in A and C.
+///
+/// # Safety
+/// The strides must keep all indices inside the arrays; the vectors' instruction set must be available.
+#[inline(always)]
+pub(super) unsafe fn products<V: Vector>(s: &ProductSpec, a: *const V::Number, b: *const V::Number, c: *mut V::Number) {
+    // SAFETY: the caller's; every step stays within the m rows.
+    unsafe {
+        for product in 0..s.count {
+            let (a, b, c) = s.start(product, a, b, c);
+            let mut i = 0;
+            while s.m - i >= 4 * V::LANES && V::MANY {
+                columns::<V, 4, false>(s, a.add(i), b, c.add(i), 0);
+                i += 4 * V::LANES;
+            }
+            while s.m - i >= 2 * V::LANES && V::MANY {
+                columns::<V, 2, false>(s, a.add(i), b, c.add(i), 0);
+                i += 2 * V::LANES;
+            }
+            while s.m - i >= V::LANES {
+                columns::<V, 1, false>(s, a.add(i), b, c.add(i), 0);
+                i += V::LANES;
+            }
+            if i < s.m {
+                columns::<V, 1, true>(s, a.add(i), b, c.add(i), s.m - i);
+            }
+        }
+    }
+}
+
+/// All columns of `R` vectors of rows; with `PART`, of one vector's first `rows`.
+#[inline(always)]
+unsafe fn columns<V: Vector, const R: usize, const PART: bool>(
+    s: &ProductSpec,
+    a: *const V::Number,
+    b: *const V::Number,
+    c: *mut V::Number,
+    rows: usize,
+) {
+    let mut j = 0;
+    while j < s.n {
+        // SAFETY: each tile stays within the n columns.
+        unsafe {
+            let (b, c) = (b.offset(j as isize * s.b[1]), c.offset(j as isize * s.c[1]));
+            j += match s.n - j {
+                1 => tile::<V, R, 1, PART>(s, a, b, c, rows),
+                2 => tile::<V, R, 2, PART>(s, a, b, c, rows),
+                3 => tile::<V, R, 3, PART>(s, a, b, c, rows),
+                4 | 6..=8 => tile::<V, R, 4, PART>(s, a, b, c, rows),
+                _ => tile::<V, R, 5, PART>(s, a, b, c, rows),
+            };
+        }
+    }
+}
+
+/// `R` vectors of rows times `J` columns, which it returns.
+#[inline(always)]
+unsafe fn tile<V: Vector, const R: usize, const J: usize, const PART: bool>(
+    s: &ProductSpec,
+    mut a: *const V::Number,
+    mut b: *const V::Number,
+    c: *mut V::Number,
+    rows: usize,
+) -> usize {
+    // SAFETY: the caller leaves R vectors of rows, or `rows`, and J columns.
+    unsafe {
+        let mut sums = [[V::splat(V::Number::ZERO); R]; J];
+        for _ in 0..s.k {
+            let mut x = [V::splat(V::Number::ZERO); R];
+            for (r, x) in x.iter_mut().enumerate() {
+                *x = if PART { V::load_first(a, rows) } else { V::load(a.add(r * V::LANES)) };
+            }
+            for (j, sums) in sums.iter_mut().enumerate() {
+                let factor = V::splat(*b.offset(j as isize * s.b[1]));
+                for (sum, x) in sums.iter_mut().zip(x) {
+                    *sum = x.mul_add(factor, *sum);
+                }
+            }
+            // The last step leaves the arrays, where nothing is read any more.
+            a = a.wrapping_offset(s.a[1]);
+            b = b.wrapping_offset(s.b[0]);
+        }
+        for (j, sums) in sums.iter().enumerate() {
+            let column = c.offset(j as isize * s.c[1]);
+            for (r, sum) in sums.iter().enumerate() {
+                if PART {
+                    sum.store_first(column, rows);
+                } else {
+                    sum.store(column.add(r * V::LANES));
+                }
+            }
+        }
+    }
+    J
+}

@@ -1,0 +1,175 @@
+//! Steps of a chain that are cheaper together: a product that is only added to something becomes a fused multiply-add,
+//! with one rounding and one pass over the block instead of two.
+
+use std::collections::{HashMap, HashSet};
+
+use smallvec::SmallVec;
+
+use crate::kernels::elementwise::{
+    BinaryKernel, MulAdd, MulSub, SubMul, TernaryKernel, TimesOneMinusSquare, function_kernels, ternary_kernels,
+};
+use crate::ops::{Binary, Op, Unary};
+use crate::program::graph::Graph;
+use crate::real::Real;
+use crate::tape::NodeId;
+
+/// What a step computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// The operation of its node.
+    Plain,
+    /// `a b + c`
+    MulAdd,
+    /// `a b - c`
+    MulSub,
+    /// `c - a b`
+    SubMul,
+    /// `a (1 - b^2)`, the adjoint of the hyperbolic tangent.
+    TimesOneMinusSquare,
+}
+
+/// A step to come: the value of `node` by a rule from operands.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Planned {
+    pub node: NodeId,
+    pub rule: Rule,
+    pub operands: SmallVec<[NodeId; 3]>,
+}
+
+impl Rule {
+    pub fn name(self) -> &'static str {
+        match self {
+            Rule::Plain => "",
+            Rule::MulAdd => "mul_add",
+            Rule::MulSub => "mul_sub",
+            Rule::SubMul => "sub_mul",
+            Rule::TimesOneMinusSquare => "times_one_minus_square",
+        }
+    }
+
+    /// The kernels of a rule with three operands, by which of the last two are numbers.
+    pub fn ternary<T: Real>(self) -> Option<[TernaryKernel<T>; 4]> {
+        match self {
+            Rule::MulAdd => Some(ternary_kernels::<T, MulAdd>()),
+            Rule::MulSub => Some(ternary_kernels::<T, MulSub>()),
+            Rule::SubMul => Some(ternary_kernels::<T, SubMul>()),
+            Rule::Plain | Rule::TimesOneMinusSquare => None,
+        }
+    }
+
+    /// The kernels of a rule with two operands.
+    pub fn binary<T: Real>(self) -> Option<[BinaryKernel<T>; 3]> {
+        (self == Rule::TimesOneMinusSquare).then(function_kernels::<T, TimesOneMinusSquare>)
+    }
+}
+
+/// The steps for the members of a chain; `is_number` says which operands are one number for all elements.
+pub(crate) fn contract(graph: &Graph, members: &[NodeId], is_number: impl Fn(NodeId) -> bool) -> Vec<Planned> {
+    let mut uses: HashMap<NodeId, usize> = HashMap::new();
+    for &member in members {
+        for &operand in &graph.node(member).operands {
+            *uses.entry(operand).or_default() += 1;
+        }
+    }
+    let mut planned: HashMap<NodeId, Planned> = HashMap::new();
+    let mut absorbed: HashSet<NodeId> = HashSet::new();
+    for &member in members {
+        let node = graph.node(member);
+        let once = |id: NodeId| planned.get(&id).filter(|_| uses[&id] == 1);
+        let product = |id: NodeId| {
+            let operands = &once(id).filter(|p| p.rule == Rule::Plain)?.operands;
+            let (a, b) = match graph.node(id).op {
+                Op::Binary(Binary::Mul) => (operands[0], operands[1]),
+                Op::Unary(Unary::Square) => (operands[0], operands[0]),
+                _ => return None,
+            };
+            // Kernels take numbers in the later places only.
+            match (is_number(a), is_number(b)) {
+                (false, _) => Some((id, a, b)),
+                (true, false) => Some((id, b, a)),
+                (true, true) => None,
+            }
+        };
+        let one_minus_square = |id: NodeId| {
+            let step = once(id).filter(|p| p.rule == Rule::SubMul)?;
+            let [a, b, c] = step.operands[..] else {
+                return None;
+            };
+            (a == b && graph.uniform(c) == Some(1.0)).then_some((id, a))
+        };
+        let (x, y) = (node.operands[0], *node.operands.last().unwrap_or(&0));
+        let found = match node.op {
+            Op::Binary(Binary::Add) => {
+                product(y).map(|p| (Rule::MulAdd, p, x)).or_else(|| product(x).map(|p| (Rule::MulAdd, p, y)))
+            }
+            Op::Binary(Binary::Sub) => {
+                product(x).map(|p| (Rule::MulSub, p, y)).or_else(|| product(y).map(|p| (Rule::SubMul, p, x)))
+            }
+            _ => None,
+        };
+        let (rule, operands) = if let Some((rule, (inner, a, b), c)) = found {
+            absorbed.insert(inner);
+            (rule, SmallVec::from_slice(&[a, b, c]))
+        } else if let Op::Binary(Binary::Mul) = node.op
+            && let Some(((inner, b), a)) =
+                one_minus_square(y).map(|found| (found, x)).or_else(|| one_minus_square(x).map(|found| (found, y)))
+        {
+            absorbed.insert(inner);
+            (Rule::TimesOneMinusSquare, SmallVec::from_slice(&[a, b]))
+        } else {
+            (Rule::Plain, node.operands.clone())
+        };
+        let node = member;
+        planned.insert(member, Planned { node, rule, operands });
+    }
+    let kept = members.iter().filter(|id| !absorbed.contains(id));
+    kept.filter_map(|id| planned.remove(id)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Var, trace};
+
+    /// The rules for `f(x, y)`, taken as one chain.
+    fn rules(f: impl Fn(Var, Var) -> Var) -> Vec<&'static str> {
+        let (z, traced) = trace(|| f(Var::input(0, [3]), Var::input(1, [3])).node()).unwrap();
+        let graph = Graph::from_tape(traced.tape(), &[z]);
+        let members: Vec<NodeId> = (0..graph.nodes.len() as NodeId)
+            .filter(|&id| matches!(graph.node(id).op, Op::Unary(_) | Op::Binary(_)))
+            .collect();
+        let number = |id: NodeId| graph.shape(id).rank() == 0;
+        contract(&graph, &members, number)
+            .iter()
+            .map(|p| match p.rule {
+                Rule::Plain => graph.node(p.node).op.name(),
+                rule => rule.name(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn products_that_are_added_once_are_fused() {
+        assert_eq!(rules(|x, y| x * y + x), ["mul_add"]);
+        assert_eq!(rules(|x, y| x * y - y), ["mul_sub"]);
+        assert_eq!(rules(|x, y| y - x.square()), ["sub_mul"]);
+        assert_eq!(rules(|x, y| (x * 2.0 + y).exp()), ["mul_add", "exp"]);
+    }
+
+    #[test]
+    fn the_adjoint_of_tanh_is_one_step() {
+        let step = "times_one_minus_square";
+        assert_eq!(rules(|x, y| x * (1.0 - y.square())), [step]);
+        assert_eq!(rules(|x, y| (1.0 - x * x) * y), [step]);
+        assert_eq!(rules(|x, y| x * (2.0 - y.square())), ["sub_mul", "mul"]);
+    }
+
+    #[test]
+    fn products_with_other_users_stay() {
+        let twice = |x: Var, y: Var| {
+            let product = x * y;
+            (product + x) / product
+        };
+        assert_eq!(rules(twice), ["mul", "add", "div"]);
+    }
+}

@@ -161,7 +161,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|(x, y)| bnn(x.to_owned(), Some(y.to_owned()), layers.clone()))
         .collect();
     let flat: Vec<Posterior> =
-        nuts.run_many(&models, &watch(options.quiet), &interrupt).into_iter().collect::<Result<_, _>>()?;
+        nuts.run_many_watched(&models, &watch(options.quiet), &interrupt).into_iter().collect::<Result<_, _>>()?;
     let flat_seconds = began.elapsed().as_secs_f64();
     let predict_flat = |x: &Array3<f64>| -> Result<Array2<f64>, InferError> {
         let means = flat.iter().zip(x.outer_iter()).map(|(posterior, x)| {

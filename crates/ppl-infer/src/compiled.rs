@@ -10,6 +10,7 @@ use ppl_core::{Kind, Model, ModelError, ModelTrace, Outline, Site};
 
 use crate::density::{DensityError, LogDensity, Target};
 use crate::error::{SiteRow, SiteTable};
+use crate::posterior::Recorded;
 
 /// Programs kept for a function that reads values before the cache starts anew.
 const MAX_PROGRAMS: usize = 256;
@@ -247,6 +248,21 @@ impl LogDensity for Density<'_> {
         let mut value = [0.0];
         held.path.density.evaluate(&mut held.workspace, &[x], &mut [&mut value, gradient]);
         Ok(value[0])
+    }
+}
+
+impl Recorded for CompiledModel<'_> {
+    fn name(&self) -> &str {
+        self.model.name()
+    }
+
+    fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    fn map(&self) -> Box<dyn FnMut(&[f64], &mut [f64]) -> Result<(), ModelError> + '_> {
+        let mut constrain = self.constrain();
+        Box::new(move |point, out| constrain.apply(point, out))
     }
 }
 

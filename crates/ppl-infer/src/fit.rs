@@ -2,13 +2,17 @@
 
 use std::sync::atomic::AtomicBool;
 
-use ppl_core::Model;
+use ppl_autodiff::Shape;
+use ppl_core::{Model, ModelError};
 use rayon::prelude::*;
 
-use crate::compiled::CompiledModel;
+use crate::chain::{ChainDraws, ChainError, Outcome};
+use crate::compiled::{Column, CompiledModel};
+use crate::density::Target;
 use crate::error::InferError;
+use crate::init::InitError;
 use crate::observe::{Ending, Event, Observer, Plan, Silent};
-use crate::posterior::Posterior;
+use crate::posterior::{Posterior, Recorded};
 use crate::runner::Nuts;
 
 impl Nuts {
@@ -52,16 +56,56 @@ impl Nuts {
         self.check()?;
         let compiled = CompiledModel::new(model)?;
         let chains = self.sample_chains(&compiled, observer, interrupt)?;
-        Posterior::gather(&compiled, model, self.seed_value(), self.max_depth_value(), chains)
+        if let Some((attempts, position)) = no_start(&chains) {
+            return Err(InferError::NoStart {
+                model: model.name().to_owned(),
+                attempts,
+                table: compiled.table(position)?,
+            });
+        }
+        Posterior::gather(&compiled, self.seed_value(), self.max_depth_value(), chains)
+    }
+
+    /// Draws from a log-density of one's own, given with its gradient: the posterior has one site, `x`, a vector of the
+    /// target's coordinates. See [`FnTarget`](crate::density::FnTarget) for targets made of a closure.
+    ///
+    /// # Errors
+    /// A setting out of range; no chain that made a draw.
+    pub fn run_target(&self, target: &dyn Target) -> Result<Posterior, InferError> {
+        self.run_target_watched(target, &Silent, &AtomicBool::new(false))
+    }
+
+    /// As [`Nuts::run_target`], telling `observer` of every iteration, until `interrupt` is set: then the draws so far
+    /// make the posterior.
+    ///
+    /// # Errors
+    /// As [`Nuts::run_target`].
+    pub fn run_target_watched(
+        &self,
+        target: &dyn Target,
+        observer: &dyn Observer,
+        interrupt: &AtomicBool,
+    ) -> Result<Posterior, InferError> {
+        let chains = self.sample_chains(target, observer, interrupt)?;
+        let coordinates = Coordinates([Column { name: "x".to_owned(), shape: Shape::from([target.dim()]) }]);
+        Posterior::gather(&coordinates, self.seed_value(), self.max_depth_value(), chains)
     }
 
     /// Fits many models side by side: model `i` with seed `seed + i`, so that each fit can be had alone. Posteriors
-    /// come in the order of the models, each with its own outcome. To `observer`, chain `c` of model `i` is chain
-    /// `i * chains + c`.
+    /// come in the order of the models, each with its own outcome.
     ///
     /// # Errors
     /// As [`Nuts::run`], for each model.
-    pub fn run_many<M: Model>(
+    pub fn run_many<M: Model>(&self, models: &[M]) -> Vec<Result<Posterior, InferError>> {
+        self.run_many_watched(models, &Silent, &AtomicBool::new(false))
+    }
+
+    /// As [`Nuts::run_many`], telling `observer`, to which chain `c` of model `i` is chain `i * chains + c`, until
+    /// `interrupt` is set.
+    ///
+    /// # Errors
+    /// As [`Nuts::run`], for each model.
+    pub fn run_many_watched<M: Model>(
         &self,
         models: &[M],
         observer: &dyn Observer,
@@ -93,5 +137,40 @@ impl Observer for Part<'_> {
 
     fn chain_ended(&self, chain: usize, ending: Ending) {
         self.whole.chain_ended(self.first + chain, ending);
+    }
+}
+
+/// The coordinates of a target, as one site.
+struct Coordinates([Column; 1]);
+
+impl Recorded for Coordinates {
+    fn name(&self) -> &str {
+        "target"
+    }
+
+    fn columns(&self) -> &[Column] {
+        &self.0
+    }
+
+    fn map(&self) -> Box<dyn FnMut(&[f64], &mut [f64]) -> Result<(), ModelError> + '_> {
+        Box::new(|point, out| {
+            out.copy_from_slice(point);
+            Ok(())
+        })
+    }
+}
+
+/// If there is no draw because the first chain that failed found no starting point: its attempts and the last of them.
+fn no_start(chains: &[ChainDraws]) -> Option<(u32, &[f64])> {
+    if chains.iter().any(|c| !c.stats.is_empty()) {
+        return None;
+    }
+    let failed = chains.iter().find_map(|c| match &c.outcome {
+        Outcome::Failed(error) => Some(error),
+        Outcome::Interrupted | Outcome::Complete => None,
+    });
+    match failed {
+        Some(ChainError::Init(InitError::NoFinitePoint { attempts, position, .. })) => Some((*attempts, position)),
+        _ => None,
     }
 }

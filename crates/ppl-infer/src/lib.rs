@@ -2,6 +2,7 @@
 //!
 //! [`Nuts::run`] takes a model to its [`Posterior`]: the model is compiled to a log-density with gradient
 //! ([`compiled`]), chains run over any such [`density`], draws are mapped back to the model's sites.
+//! [`Nuts::run_target`] does the same for a log-density of one's own.
 
 pub mod adapt;
 pub mod chain;

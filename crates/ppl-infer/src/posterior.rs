@@ -4,13 +4,12 @@ use std::fmt;
 
 use indexmap::IndexMap;
 use ndarray::{ArrayD, Axis, IxDyn};
-use ppl_core::Model;
+use ppl_core::{Model, ModelError};
 use ppl_diagnostics::{Draws, SampleStats, Summary, Warning};
 
 use crate::chain::{ChainDraws, Outcome};
-use crate::compiled::CompiledModel;
+use crate::compiled::Column;
 use crate::error::InferError;
-use crate::init::InitError;
 use crate::predictive::Predictive;
 
 /// Draws from a posterior distribution, by site name, with the statistics of the sampler.
@@ -44,27 +43,29 @@ pub struct ChainReport {
 }
 
 impl Posterior {
-    /// Gathers the chains of a compiled model. Chains that ended early count as far as they came if that is at least
-    /// half of the longest; the others are left out and reported.
+    /// Gathers the chains of a run. Chains that ended early make draws of unequal length: all are cut to the length
+    /// that keeps most draws, and the chains that are shorter are left out.
+    ///
+    /// # Errors
+    /// [`InferError::NoDraws`] or [`InferError::Interrupted`] without a single draw; what mapping draws to sites gives.
     pub(crate) fn gather(
-        compiled: &CompiledModel<'_>,
-        model: &dyn Model,
+        sites: &dyn Recorded,
         seed: u64,
         max_depth: u32,
         chains: Vec<ChainDraws>,
     ) -> Result<Self, InferError> {
-        let longest = chains.iter().map(|c| c.stats.len()).max().unwrap_or(0);
-        if longest == 0 {
-            return Err(nothing(compiled, model, chains));
+        let lengths: Vec<usize> = chains.iter().map(|c| c.stats.len()).collect();
+        let length = best_length(&lengths);
+        if length == 0 {
+            return Err(nothing(sites.name(), chains));
         }
-        let enough = |c: &&ChainDraws| 2 * c.stats.len() >= longest;
-        let mut sites = Vec::new();
+        let mut kept = Vec::new();
         let mut stats = Vec::new();
-        for chain in chains.iter().filter(enough) {
-            sites.push(constrain(compiled, chain)?);
-            stats.push(chain.stats.clone());
+        for chain in chains.iter().filter(|c| c.stats.len() >= length) {
+            kept.push(values(sites, chain, length)?);
+            stats.push(chain.stats[..length].to_vec());
         }
-        let (draws, _) = Draws::from_chains(sites)?;
+        let (draws, _) = Draws::from_chains(kept)?;
         let report = |c: &ChainDraws| ChainReport {
             chain: c.chain,
             draws: c.stats.len(),
@@ -75,7 +76,7 @@ impl Posterior {
             outcome: c.outcome.clone(),
         };
         Ok(Self {
-            model: model.name().to_owned(),
+            model: sites.name().to_owned(),
             seed,
             draws,
             stats: SampleStats::from_chains(&stats),
@@ -200,25 +201,44 @@ pub(crate) fn names(draws: &Draws) -> Vec<String> {
     draws.sites().map(|(name, _)| name.to_owned()).collect()
 }
 
-/// The values of all sites at the draws of one chain.
-fn constrain(compiled: &CompiledModel<'_>, chain: &ChainDraws) -> Result<IndexMap<String, ArrayD<f64>>, InferError> {
-    let n = chain.stats.len();
-    let mut columns: Vec<Vec<f64>> =
-        compiled.columns().iter().map(|c| Vec::with_capacity(n * c.shape.size())).collect();
-    let mut constrain = compiled.constrain();
-    let mut row = vec![0.0; compiled.width()];
+/// What the draws of a run are draws of.
+pub(crate) trait Recorded {
+    /// The name of the model.
+    fn name(&self) -> &str;
+
+    /// The sites, in order.
+    fn columns(&self) -> &[Column];
+
+    /// A function from coordinates to the values of the columns, one after the other.
+    fn map(&self) -> Box<dyn FnMut(&[f64], &mut [f64]) -> Result<(), ModelError> + '_>;
+}
+
+/// The length to which chains are cut so that most draws are kept; of equals the shorter, which keeps more chains.
+fn best_length(lengths: &[usize]) -> usize {
+    let kept = |length: usize| length * lengths.iter().filter(|&&n| n >= length).count();
+    let mut lengths = lengths.to_vec();
+    lengths.sort_unstable_by(|a, b| b.cmp(a));
+    lengths.into_iter().max_by_key(|&n| kept(n)).unwrap_or(0)
+}
+
+/// The values of all sites at the first `n` draws of one chain.
+fn values(sites: &dyn Recorded, chain: &ChainDraws, n: usize) -> Result<IndexMap<String, ArrayD<f64>>, InferError> {
+    let specs = sites.columns();
+    let mut columns: Vec<Vec<f64>> = specs.iter().map(|c| Vec::with_capacity(n * c.shape.size())).collect();
+    let mut map = sites.map();
+    let mut row = vec![0.0; specs.iter().map(|c| c.shape.size()).sum()];
     let mut point = vec![0.0; chain.draws.ncols()];
-    for draw in chain.draws.outer_iter() {
+    for draw in chain.draws.outer_iter().take(n) {
         point.iter_mut().zip(&draw).for_each(|(p, &x)| *p = x);
-        constrain.apply(&point, &mut row)?;
+        map(&point, &mut row)?;
         let mut rest = &row[..];
-        for (column, spec) in columns.iter_mut().zip(compiled.columns()) {
+        for (column, spec) in columns.iter_mut().zip(specs) {
             let (values, tail) = rest.split_at(spec.shape.size());
             column.extend_from_slice(values);
             rest = tail;
         }
     }
-    let named = compiled.columns().iter().zip(columns).map(|(spec, values)| {
+    let named = specs.iter().zip(columns).map(|(spec, values)| {
         let mut shape = vec![n];
         shape.extend_from_slice(&spec.shape);
         let array = ArrayD::from_shape_vec(IxDyn(&shape), values).unwrap_or_default();
@@ -228,22 +248,26 @@ fn constrain(compiled: &CompiledModel<'_>, chain: &ChainDraws) -> Result<IndexMa
 }
 
 /// Why there is not a single draw.
-fn nothing(compiled: &CompiledModel<'_>, model: &dyn Model, chains: Vec<ChainDraws>) -> InferError {
-    use crate::chain::ChainError;
-    for chain in chains {
-        match chain.outcome {
-            Outcome::Failed(ChainError::Init(InitError::NoFinitePoint { attempts, position, .. })) => {
-                return match compiled.table(&position) {
-                    Ok(table) => InferError::NoStart { model: model.name().to_owned(), attempts, table },
-                    Err(error) => error.into(),
-                };
-            }
-            Outcome::Failed(error) => {
-                let model = model.name().to_owned();
-                return InferError::NoDraws { model, error };
-            }
-            Outcome::Interrupted | Outcome::Complete => {}
-        }
+fn nothing(model: &str, chains: Vec<ChainDraws>) -> InferError {
+    let failed = chains.into_iter().find_map(|c| match c.outcome {
+        Outcome::Failed(error) => Some(error),
+        Outcome::Interrupted | Outcome::Complete => None,
+    });
+    failed.map_or(InferError::Interrupted, |error| InferError::NoDraws { model: model.to_owned(), error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::best_length;
+
+    #[test]
+    fn unequal_chains_are_cut_so_that_most_draws_are_kept() {
+        // 3 x 1000 against 4 x 500; 4 x 800 against 3 x 1000; 2 x 1000 against 4 x 500.
+        assert_eq!(best_length(&[1000, 500, 1000, 1000]), 1000);
+        assert_eq!(best_length(&[1000, 800, 1000, 1000]), 800);
+        assert_eq!(best_length(&[1000, 1000, 500, 500]), 500);
+        assert_eq!(best_length(&[0, 7, 0]), 7);
+        assert_eq!(best_length(&[0, 0]), 0);
+        assert_eq!(best_length(&[]), 0);
     }
-    InferError::Interrupted
 }

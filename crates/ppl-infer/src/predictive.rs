@@ -17,8 +17,12 @@ use crate::posterior::{Posterior, names};
 use crate::reduce::Reducer;
 use crate::runner::SettingsError;
 
-/// Draws that are evaluated side by side before they are folded in order: the fold does not depend on threads.
-const BATCH: usize = 16;
+/// Draws are evaluated side by side, this many for each thread, then folded in order: the fold does not depend on
+/// threads.
+const DRAWS_A_THREAD: usize = 8;
+
+/// Bytes that draws side by side may take together; where this is too little, there is one draw for each thread.
+const BYTES: usize = 64 << 20;
 
 /// Predictions of a model, given the draws of a posterior or from its prior.
 pub struct Predictive<'p> {
@@ -169,12 +173,15 @@ impl<'p> Predictive<'p> {
             given: Vec<f64>,
             row: Vec<f64>,
         }
-        let lanes = BATCH.min(total);
         let inputs: usize = self.given.iter().map(|c| c.shape.size()).sum();
+        let workspace = self.program.as_ref().map_or(0, Program::workspace_bytes);
+        let bytes = workspace + (inputs + width) * size_of::<f64>();
+        let threads = rayon::current_num_threads();
+        let lanes = (BYTES / bytes.max(1)).clamp(threads, threads * DRAWS_A_THREAD).min(total);
         let lane = || Lane { workspace: None, given: vec![0.0; inputs], row: vec![0.0; width] };
         let mut batch: Vec<Lane> = (0..lanes).map(|_| lane()).collect();
-        for start in (0..total).step_by(BATCH) {
-            let used = BATCH.min(total - start);
+        for start in (0..total).step_by(lanes.max(1)) {
+            let used = lanes.min(total - start);
             let done: Result<Vec<()>, InferError> = batch[..used]
                 .par_iter_mut()
                 .enumerate()
@@ -192,6 +199,7 @@ impl<'p> Predictive<'p> {
                         None => {
                             // The function looks at values: it runs for each draw, at the draw's values.
                             let trace = ModelTrace::forward(self.model, self.values(), &lane.given, key)?;
+                            same_sites(self.model, &self.outline, &trace.outline())?;
                             let program = self.compile(&trace)?;
                             program.run(&mut program.workspace(), &[&lane.given], &mut [&mut lane.row], &key);
                         }

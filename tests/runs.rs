@@ -157,7 +157,7 @@ fn chain_of(posterior: &Posterior) -> usize {
 fn without_a_single_draw_the_error_says_why() {
     let broken = FnTarget::new(2, |_, _| f64::NAN);
     let error = nuts().run_target(&broken).unwrap_err();
-    assert!(matches!(error, InferError::NoDraws(_)), "{error}");
+    assert!(matches!(error, InferError::NoDraws { .. }), "{error}");
     assert!(error.to_string().contains("no finite log-density"), "{error}");
 
     struct Broken;

@@ -45,7 +45,8 @@ pub(crate) fn chains(graph: &Graph) -> Chains {
     };
     for id in (0..n).rev() {
         let node = &graph.nodes[id];
-        if !is_elementwise(&node.op) {
+        // Operations on single numbers have an instruction of their own.
+        if !is_elementwise(&node.op) || node.shape.size() == 1 {
             continue;
         }
         let mut root = id as NodeId;

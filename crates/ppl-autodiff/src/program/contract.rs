@@ -63,19 +63,19 @@ impl Rule {
     }
 }
 
-/// The steps for the members of a chain; `is_number` says which operands are one number for all elements.
-pub(crate) fn contract(graph: &Graph, members: &[NodeId], is_number: impl Fn(NodeId) -> bool) -> Vec<Planned> {
-    let mut uses: HashMap<NodeId, usize> = HashMap::new();
-    for &member in members {
-        for &operand in &graph.node(member).operands {
-            *uses.entry(operand).or_default() += 1;
-        }
-    }
+/// The steps for some elementwise nodes in order. `uses` counts the users of each node of the graph; `is_number` says
+/// which operands are one number for all elements.
+pub(crate) fn contract(
+    graph: &Graph,
+    members: &[NodeId],
+    uses: &[usize],
+    is_number: impl Fn(NodeId) -> bool,
+) -> Vec<Planned> {
     let mut planned: HashMap<NodeId, Planned> = HashMap::new();
     let mut absorbed: HashSet<NodeId> = HashSet::new();
     for &member in members {
         let node = graph.node(member);
-        let once = |id: NodeId| planned.get(&id).filter(|_| uses[&id] == 1);
+        let once = |id: NodeId| planned.get(&id).filter(|_| uses[id as usize] == 1);
         let product = |id: NodeId| {
             let operands = &once(id).filter(|p| p.rule == Rule::Plain)?.operands;
             let (a, b) = match graph.node(id).op {
@@ -139,7 +139,7 @@ mod tests {
             .filter(|&id| matches!(graph.node(id).op, Op::Unary(_) | Op::Binary(_)))
             .collect();
         let number = |id: NodeId| graph.shape(id).rank() == 0;
-        contract(&graph, &members, number)
+        contract(&graph, &members, &graph.uses(), number)
             .iter()
             .map(|p| match p.rule {
                 Rule::Plain => graph.node(p.node).op.name(),

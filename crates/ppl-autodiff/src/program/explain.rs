@@ -51,6 +51,10 @@ impl<T: Real> Program<T> {
                         write!(out, ", {gathered} gathered")?;
                     }
                 }
+                Instruction::Scalars(s) => {
+                    let steps: Vec<&str> = s.steps.iter().map(|s| s.name).collect();
+                    write!(out, "  {} x [{}]", steps.len(), steps.join(" "))?;
+                }
                 Instruction::Product(p) => {
                     let outer: usize = p.batch.iter().map(|l| l.extent).product();
                     let batch = outer * p.spec.count;

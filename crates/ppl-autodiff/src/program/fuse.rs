@@ -38,7 +38,8 @@ pub(crate) fn chains(graph: &Graph) -> Chains {
     let mut chains = Chains { root: vec![None; n], members: vec![Vec::new(); n], sum: vec![None; n] };
     for id in (0..n).rev() {
         let node = &graph.nodes[id];
-        if !is_elementwise(&node.op) {
+        // Operations on single numbers have an instruction of their own.
+        if !is_elementwise(&node.op) || node.shape.size() == 1 {
             continue;
         }
         let mut root = id as NodeId;

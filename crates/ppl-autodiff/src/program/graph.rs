@@ -119,6 +119,16 @@ impl Graph {
         self.op(Op::Broadcast(shape.clone()), &[scalar], shape.clone(), like)
     }
 
+    /// How many operands and outputs each node is.
+    pub fn uses(&self) -> Vec<usize> {
+        let mut uses = vec![0; self.nodes.len()];
+        let operands = self.nodes.iter().flat_map(|node| &node.operands);
+        for &id in operands.chain(&self.outputs) {
+            uses[id as usize] += 1;
+        }
+        uses
+    }
+
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id as usize]
     }

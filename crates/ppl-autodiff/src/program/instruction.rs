@@ -5,6 +5,7 @@ use crate::kernels::product::{ProductKernel, ProductSpec};
 use crate::kernels::{sample, triangular};
 use crate::ops::{Law, Reduction};
 use crate::program::layout::{Loop, Store};
+use crate::program::scalar::Scalars;
 use crate::random::Key;
 use crate::real::Real;
 
@@ -34,7 +35,7 @@ pub(crate) struct Memory<'a, 'o, T> {
 impl<T> Memory<'_, '_, T> {
     /// The address of a place. Reading constants and inputs through it is sound; nothing writes to them.
     #[inline]
-    fn at(&mut self, place: Place) -> *mut T {
+    pub(super) fn at(&mut self, place: Place) -> *mut T {
         let base = match place.store {
             Store::Constants => self.constants.cast_mut(),
             Store::Buffer(id) => self.arena.wrapping_add(self.buffers[id as usize]),
@@ -109,6 +110,7 @@ pub(crate) struct Reduce<T> {
 
 pub(crate) enum Instruction<T> {
     Fused(Fused<T>),
+    Scalars(Scalars<T>),
     Product(Product<T>),
     Reduce(Reduce<T>),
     /// Element by element from one strided array to another.
@@ -180,6 +182,7 @@ impl<T> Instruction<T> {
         match self {
             Instruction::Fused(f) if f.sum.is_some() => "fused sum",
             Instruction::Fused(_) => "fused",
+            Instruction::Scalars(_) => "scalars",
             Instruction::Product(_) => "matmul",
             Instruction::Reduce(r) => r.op.name(),
             Instruction::Copy { .. } => "copy",
@@ -193,7 +196,7 @@ impl<T> Instruction<T> {
         }
     }
 
-    /// Where it writes, and all places that it reads.
+    /// Where it writes, and all other places that it touches.
     pub fn places(&self) -> (Place, Vec<Place>) {
         match self {
             Instruction::Fused(f) => {
@@ -201,6 +204,11 @@ impl<T> Instruction<T> {
                     Source::Dense(p) | Source::Number(p) | Source::Splat(p) | Source::Strided(p, _) => *p,
                 };
                 (f.result, f.sources.iter().map(place).collect())
+            }
+            Instruction::Scalars(s) => {
+                let loads = s.loads.iter().map(|&(from, _)| from);
+                let stores = s.stores.iter().map(|&(_, to)| to);
+                (s.slots, loads.chain(stores).collect())
             }
             Instruction::Product(p) => (p.result, vec![p.a, p.b]),
             Instruction::Reduce(r) => (r.result, vec![r.from]),
@@ -226,6 +234,7 @@ impl<T: Real> Instruction<T> {
         unsafe {
             match self {
                 Instruction::Fused(fused) => fused.run(memory),
+                Instruction::Scalars(scalars) => scalars.run(memory),
                 Instruction::Product(p) => {
                     let (a, b, c) = (memory.at(p.a), memory.at(p.b), memory.at(p.result));
                     each(&p.batch, [0; 3], &mut |[i, j, k]| {

@@ -9,6 +9,7 @@ mod layout;
 mod lower;
 mod passes;
 mod plan;
+mod scalar;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

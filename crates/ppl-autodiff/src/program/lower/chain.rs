@@ -1,0 +1,166 @@
+//! Lowering of elementwise chains to fused programs.
+
+use std::collections::HashMap;
+
+use super::{Lowering, place};
+use crate::kernels::elementwise::{SumKernel, select, sum as sum_of};
+use crate::ops::Op;
+use crate::program::contract::{Planned, Rule, contract};
+use crate::program::instruction::{Fused, Instruction, Source, Step, StepKernel};
+use crate::program::layout::{Store, View, loops};
+use crate::real::Real;
+use crate::tape::NodeId;
+
+impl<T: Real> Lowering<'_, T> {
+    /// One fused program for the chain that ends at `root`.
+    pub(super) fn chain(&mut self, root: NodeId) {
+        let members = std::mem::take(&mut self.chains.members[root as usize]);
+        let shape = self.graph.shape(root).clone();
+        let elements = shape.size();
+        // What the chain reads from outside, in the shape of the chain.
+        let mut outside: Vec<(NodeId, View)> = Vec::new();
+        for &member in &members {
+            for &operand in &self.graph.node(member).operands {
+                let inside = self.chains.root[operand as usize] == Some(root);
+                if !inside && outside.iter().all(|(id, _)| *id != operand) {
+                    outside.push((operand, self.view(operand).broadcast(&shape)));
+                }
+            }
+        }
+        // The result lies as the first large operand does, so that both are walked in one sweep.
+        let like = outside.iter().map(|(_, view)| view).find(|v| !matches!(v.store, Store::Constants) && v.is_dense());
+        let like = like.or_else(|| outside.iter().map(|(_, view)| view).find(|v| v.is_dense()));
+        let order = like.map_or_else(|| (0..shape.rank()).collect(), View::order);
+        // Constants are laid out to fit, once and for all.
+        for (id, view) in &mut outside {
+            let constant = self.is_constant(*id) && *self.graph.shape(*id) == shape;
+            if constant && !view.is_scalar() && view.order() != order {
+                *view = self.constant(*id, order.clone());
+            }
+        }
+        let sum = self.chains.sum[root as usize];
+        let result = match sum {
+            Some(sum) => {
+                let shape = self.graph.shape(sum).clone();
+                self.new_dense(&shape)
+            }
+            None if order.is_sorted()
+                && let Some(to) = self.wanted.remove(&root) =>
+            {
+                to
+            }
+            None => {
+                let store = self.buffer(elements);
+                View::ordered(store, shape.clone(), &order)
+            }
+        };
+        let walk = View::ordered(Store::Constants, shape.clone(), &order);
+        let number = |id: NodeId| {
+            let mut outside = outside.iter();
+            outside.any(|(other, view)| *other == id && view.is_scalar())
+        };
+        let planned = contract(self.graph, &members, &self.uses, number);
+        let (steps, sources, registers) = self.steps(root, &planned, &outside, &order, &walk);
+        let total: SumKernel<T> = sum_of::<T>;
+        let fused = Fused { elements, sources, registers, steps, sum: sum.map(|_| total), result: place(&result) };
+        if elements > 0 {
+            self.push(Instruction::Fused(fused));
+        } else if sum.is_some() {
+            self.fill(&result, T::ZERO);
+        }
+        self.views[sum.unwrap_or(root) as usize] = Some(result);
+    }
+
+    /// The steps of a chain with its sources and the number of registers that they need.
+    fn steps(
+        &self,
+        root: NodeId,
+        planned: &[Planned],
+        outside: &[(NodeId, View)],
+        order: &[usize],
+        walk: &View,
+    ) -> (Vec<Step<T>>, Vec<Source>, usize) {
+        let one = walk.shape.size() == 1;
+        // A number may stay a number only where every use has a kernel that takes one.
+        let needs_register = |id: NodeId| {
+            planned.iter().any(|step| {
+                let operands = &step.operands;
+                let number = |o: NodeId| outside.iter().any(|(other, view)| *other == o && view.is_scalar());
+                operands.contains(&id)
+                    && match (operands.len(), &self.graph.node(step.node).op) {
+                        (2, _) => number(operands[1]) && operands[0] == id,
+                        (3, Op::Binary(_)) => operands[0] == id,
+                        _ => true,
+                    }
+            })
+        };
+        let sources: Vec<Source> = outside
+            .iter()
+            .map(|(id, view)| {
+                let at = place(view);
+                let nest = loops(&view.shape, order, [&view.strides, &walk.strides]);
+                if one || nest.iter().all(|l| l.steps[0] == l.steps[1]) {
+                    Source::Dense(at)
+                } else if view.is_scalar() {
+                    if needs_register(*id) { Source::Splat(at) } else { Source::Number(at) }
+                } else {
+                    Source::Strided(at, loops(&view.shape, order, [&view.strides]))
+                }
+            })
+            .collect();
+        let last_use: HashMap<NodeId, usize> =
+            planned.iter().enumerate().flat_map(|(at, step)| step.operands.iter().map(move |&o| (o, at))).collect();
+        let mut entry: HashMap<NodeId, usize> = outside.iter().enumerate().map(|(i, (id, _))| (*id, i)).collect();
+        let (mut free, mut registers): (Vec<usize>, usize) = (Vec::new(), 0);
+        let mut steps = Vec::with_capacity(planned.len());
+        const RESULT: usize = usize::MAX;
+        for (at, step) in planned.iter().enumerate() {
+            let node = self.graph.node(step.node);
+            let mut operands = [0; 3];
+            for (slot, o) in operands.iter_mut().zip(&step.operands) {
+                *slot = entry[o];
+            }
+            let result = if step.node == root {
+                RESULT
+            } else {
+                free.pop().unwrap_or_else(|| {
+                    registers += 1;
+                    sources.len() + registers - 1
+                })
+            };
+            let number = |i: usize| matches!(sources.get(operands[i]), Some(Source::Number(_)));
+            let binary_form = if number(1) { 2 } else { usize::from(number(0)) };
+            let kernel = if let Some(forms) = step.rule.ternary::<T>() {
+                StepKernel::Ternary(forms[usize::from(number(1)) + 2 * usize::from(number(2))])
+            } else if let Some(forms) = step.rule.binary::<T>() {
+                StepKernel::Binary(forms[binary_form])
+            } else {
+                match &node.op {
+                    Op::Unary(op) => StepKernel::Unary(op.kernel::<T>()),
+                    Op::Binary(op) => StepKernel::Binary(op.kernels::<T>()[binary_form]),
+                    _ => StepKernel::Select(select::<T>),
+                }
+            };
+            steps.push(Step {
+                name: match step.rule {
+                    Rule::Plain => node.op.name(),
+                    rule => rule.name(),
+                },
+                kernel,
+                operands,
+                result,
+            });
+            entry.insert(step.node, result);
+            for (i, o) in step.operands.iter().enumerate() {
+                let register = entry[o];
+                let repeated = step.operands[..i].contains(o);
+                if last_use[o] == at && register >= sources.len() && register != RESULT && !repeated {
+                    free.push(register);
+                }
+            }
+        }
+        let end = sources.len() + registers;
+        steps.iter_mut().filter(|s| s.result == RESULT).for_each(|s| s.result = end);
+        (steps, sources, registers)
+    }
+}

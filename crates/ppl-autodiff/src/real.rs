@@ -21,7 +21,8 @@ use crate::kernels::elementary::{erf, exp, gamma, hyperbolic, log, pow, trig};
 /// straight line, which keeps a loop that calls them from becoming vectors: over slices use the functions of
 /// [`elementary`](crate::kernels::elementary), which give the same bits.
 pub trait Real:
-    Copy
+    crate::program::machine::Machine
+    + Copy
     + Debug
     + Display
     + Default

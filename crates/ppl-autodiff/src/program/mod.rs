@@ -7,6 +7,7 @@ mod graph;
 mod instruction;
 mod layout;
 mod lower;
+pub(crate) mod machine;
 mod passes;
 mod plan;
 mod scalar;
@@ -85,7 +86,7 @@ impl<T: Real> Program<T> {
             }
             outputs.push(length);
         }
-        let lowered = lower::lower::<T>(&graph, &places);
+        let lowered = T::lower(&graph, &places);
         let (buffers, arena) = plan::plan(&lowered.instructions, &lowered.buffers);
         let registers = |i: &Instruction<T>| match i {
             Instruction::Fused(fused) => {
@@ -166,10 +167,8 @@ impl<T: Real> Program<T> {
             scratch: arena.wrapping_add(self.arena),
             key,
         };
-        for instruction in &self.instructions {
-            // SAFETY: the plan gave every buffer its place inside the arena, the slots have the lengths that the
-            // program was compiled for (checked above), and the workspace is this program's (checked above).
-            unsafe { instruction.run(&mut memory) };
-        }
+        // SAFETY: the plan gave every buffer its place inside the arena, the slots have the lengths that the program was
+        // compiled for (checked above), and the workspace is this program's (checked above).
+        unsafe { T::execute(&self.instructions, &mut memory) };
     }
 }

@@ -63,11 +63,7 @@ const DIRECTIONS: u32 = 4;
 ///
 /// # Errors
 /// [`CheckError::Derivative`] with the tolerance that would have passed, or why nothing could be compared.
-pub fn check_gradient(
-    f: impl Fn(Var) -> Var,
-    x: impl Into<Tensor>,
-    tolerance: f64,
-) -> Result<(), CheckError> {
+pub fn check_gradient(f: impl Fn(Var) -> Var, x: impl Into<Tensor>, tolerance: f64) -> Result<(), CheckError> {
     let x = x.into();
     let mut compiled = Function::new(Shape::from(x.shape()), &f)?;
     let at = x.data().to_vec();
@@ -75,11 +71,7 @@ pub fn check_gradient(
     let mut gradient = vec![0.0; n];
     let value = compiled.value_and_gradient(&at, &mut gradient);
     if !value.is_finite() || gradient.iter().any(|g| !g.is_finite()) {
-        return Err(CheckError::NotFinite {
-            x: at,
-            value,
-            gradient,
-        });
+        return Err(CheckError::NotFinite { x: at, value, gradient });
     }
     let mut unused = vec![0.0; n];
     let mut along = |direction: &[f64], t: f64| {
@@ -101,13 +93,7 @@ pub fn check_gradient(
         if best <= tolerance {
             return Ok(());
         }
-        Err(CheckError::Derivative {
-            direction: name,
-            got,
-            want,
-            passes: best,
-            x: at.clone(),
-        })
+        Err(CheckError::Derivative { direction: name, got, want, passes: best, x: at.clone() })
     };
     let mut direction = vec![0.0; n];
     for i in 0..n.min(COORDINATES) {
@@ -118,12 +104,7 @@ pub fn check_gradient(
     for k in 0..DIRECTIONS {
         let mut stream = Philox::new(0, Purpose::Init, 0, k);
         stream.fill_standard_normal(&mut direction);
-        let norm = direction
-            .iter()
-            .map(|d| d * d)
-            .sum::<f64>()
-            .sqrt()
-            .max(f64::MIN_POSITIVE);
+        let norm = direction.iter().map(|d| d * d).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
         direction.iter_mut().for_each(|d| *d /= norm);
         compare("random".to_owned(), &direction)?;
     }

@@ -106,9 +106,7 @@ impl Var {
         };
         let mut n = shape[position];
         if n == 0 {
-            return Var::from(1.0)
-                .broadcast_to(shape.with(position, 1))
-                .squeeze(axis);
+            return Var::from(1.0).broadcast_to(shape.with(position, 1)).squeeze(axis);
         }
         // Halves are multiplied until one element is left.
         let mut x = self;
@@ -249,9 +247,8 @@ impl Var {
         let &[.., rows, columns] = &shape[..] else {
             return self.no_axis(name, -2, Location::caller());
         };
-        let mask: Arc<[f64]> = (0..rows * columns)
-            .map(|i| f64::from(u8::from(keeps(i / columns, i % columns))))
-            .collect();
+        let mask: Arc<[f64]> =
+            (0..rows * columns).map(|i| f64::from(u8::from(keeps(i / columns, i % columns)))).collect();
         match Tensor::new([rows, columns], mask) {
             Some(mask) => Var::constant(mask).select(self, 0.0),
             None => self,

@@ -44,9 +44,7 @@ impl Programs {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Program<f64>>>> {
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -56,17 +54,9 @@ pub struct Reader(Programs);
 
 impl Reader {
     /// Evaluates a node of a tape at a point (slots that are too short count as filled up with zeros).
-    pub(crate) fn read(
-        &self,
-        tape: &Tape,
-        node: NodeId,
-        point: &[Vec<f64>],
-        key: &Key,
-    ) -> Result<Tensor, TraceError> {
+    pub(crate) fn read(&self, tape: &Tape, node: NodeId, point: &[Vec<f64>], key: &Key) -> Result<Tensor, TraceError> {
         let mark = signature(tape, node + 1);
-        let program = self
-            .0
-            .find(mark, || Ok(Program::compile_nodes(tape, &[node], &[1])))?;
+        let program = self.0.find(mark, || Ok(Program::compile_nodes(tape, &[node], &[1])))?;
         // The program may have been compiled when the tape had more inputs than now, or fewer: its own lengths count.
         let slots: Vec<Vec<f64>> = program
             .input_lengths()
@@ -92,10 +82,7 @@ pub fn signature(tape: &Tape, nodes: NodeId) -> u64 {
     for (id, node) in tape.nodes().iter().take(nodes as usize).enumerate() {
         match tape.constant(id as NodeId) {
             Some(tensor) => {
-                tensor
-                    .data()
-                    .iter()
-                    .for_each(|x| x.to_bits().hash(&mut hasher));
+                tensor.data().iter().for_each(|x| x.to_bits().hash(&mut hasher));
             }
             None => node.op.hash(&mut hasher),
         }
@@ -184,11 +171,7 @@ impl<F: Fn(Var) -> Var> DynamicFunction<F> {
     ///
     /// # Panics
     /// When a slice has another length than the vector that the function was made for.
-    pub fn value_and_gradient(
-        &mut self,
-        x: &[f64],
-        gradient: &mut [f64],
-    ) -> Result<f64, TraceError> {
+    pub fn value_and_gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, TraceError> {
         let (mark, program) = match &self.only {
             Some(program) => (0, program.clone()),
             None => {
@@ -218,21 +201,14 @@ impl<F: Fn(Var) -> Var> DynamicFunction<F> {
 
     /// The function at `x`: argument and value on their tape.
     fn trace(&self, x: &[f64]) -> Result<([Var; 2], Traced), TraceError> {
-        Trace::default()
-            .point(&[x])
-            .reader(self.reader.clone())
-            .run(|| {
-                let input = Var::input(0, self.length);
-                [input, total(&self.f, input, self.location)]
-            })
+        Trace::default().point(&[x]).reader(self.reader.clone()).run(|| {
+            let input = Var::input(0, self.length);
+            [input, total(&self.f, input, self.location)]
+        })
     }
 
     /// The program of a path: only a new one is differentiated.
-    fn compile(
-        &self,
-        [x, y]: [Var; 2],
-        traced: Traced,
-    ) -> Result<(u64, Arc<Program<f64>>), TraceError> {
+    fn compile(&self, [x, y]: [Var; 2], traced: Traced) -> Result<(u64, Arc<Program<f64>>), TraceError> {
         // The value is the last node, so the signature of the whole tape says which node it is.
         let mark = signature(traced.tape(), y.node() + 1);
         let program = self.programs.find(mark, || {

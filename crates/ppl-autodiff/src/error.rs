@@ -55,9 +55,7 @@ pub enum Mistake {
         got: f64,
     },
     /// A `Var` that belongs to a trace which has ended or to another one.
-    #[error(
-        "`{operation}`: a `Var` of another trace (a `Var` lives only while the function that made it is traced)"
-    )]
+    #[error("`{operation}`: a `Var` of another trace (a `Var` lives only while the function that made it is traced)")]
     ForeignVar {
         /// The operation that met it.
         operation: &'static str,
@@ -74,11 +72,7 @@ pub enum Mistake {
 }
 
 fn list(shapes: &[Shape]) -> String {
-    shapes
-        .iter()
-        .map(Shape::to_string)
-        .collect::<Vec<_>>()
-        .join(" and ")
+    shapes.iter().map(Shape::to_string).collect::<Vec<_>>().join(" and ")
 }
 
 /// The first mistake of a trace, with the place in the user's source, the site and the model.
@@ -89,9 +83,9 @@ pub struct TraceError {
     /// The line of the user's source.
     pub location: &'static Location<'static>,
     /// The innermost enclosing site, if any.
-    pub site: Option<String>,
+    pub site: Option<Box<str>>,
     /// The model being traced, if it has a name.
-    pub model: Option<String>,
+    pub model: Option<Box<str>>,
 }
 
 impl fmt::Display for TraceError {
@@ -102,13 +96,7 @@ impl fmt::Display for TraceError {
         if let Some(site) = &self.site {
             write!(f, "site `{site}`, ")?;
         }
-        write!(
-            f,
-            "{}:{}: {}",
-            self.location.file(),
-            self.location.line(),
-            self.mistake
-        )
+        write!(f, "{}:{}: {}", self.location.file(), self.location.line(), self.mistake)
     }
 }
 

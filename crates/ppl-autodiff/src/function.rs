@@ -53,18 +53,13 @@ impl Function {
     /// When a slice has another length than the shape that the function was compiled for.
     pub fn value_and_gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> f64 {
         let mut value = [0.0];
-        self.program
-            .evaluate(&mut self.workspace, &[x], &mut [&mut value, gradient]);
+        self.program.evaluate(&mut self.workspace, &[x], &mut [&mut value, gradient]);
         value[0]
     }
 }
 
 /// The sum of `f(x)`. A function that asks for inputs beside its argument is mistaken: nobody would fill them.
-pub(crate) fn total(
-    f: impl FnOnce(Var) -> Var,
-    x: Var,
-    location: &'static Location<'static>,
-) -> Var {
+pub(crate) fn total(f: impl FnOnce(Var) -> Var, x: Var, location: &'static Location<'static>) -> Var {
     let inputs = || with_tape(|tape| tape.slots().iter().sum::<usize>());
     let before = inputs();
     let y = f(x);
@@ -95,16 +90,8 @@ fn at<const N: usize>(
         let y = total(f, input, location);
         want(input, y).map(|v| (v, v.shape()))
     })?;
-    let program = Program::<f64>::compile_nodes(
-        traced.tape(),
-        &outputs.each_ref().map(|(v, _)| v.node()),
-        &[1; N],
-    );
-    let mut values: Vec<Vec<f64>> = program
-        .output_lengths()
-        .iter()
-        .map(|&n| vec![0.0; n])
-        .collect();
+    let program = Program::<f64>::compile_nodes(traced.tape(), &outputs.each_ref().map(|(v, _)| v.node()), &[1; N]);
+    let mut values: Vec<Vec<f64>> = program.output_lengths().iter().map(|&n| vec![0.0; n]).collect();
     let mut slots: Vec<&mut [f64]> = values.iter_mut().map(|v| &mut v[..]).collect();
     program.evaluate(&mut program.workspace(), &[x.data()], &mut slots);
     let mut values = values.into_iter();
@@ -135,10 +122,7 @@ fn scalar(array: &ArrayD<f64>) -> f64 {
 /// # Errors
 /// The first mistake in `f`.
 #[track_caller]
-pub fn value_and_grad(
-    f: impl FnOnce(Var) -> Var,
-    x: impl Into<Tensor>,
-) -> Result<(f64, ArrayD<f64>), TraceError> {
+pub fn value_and_grad(f: impl FnOnce(Var) -> Var, x: impl Into<Tensor>) -> Result<(f64, ArrayD<f64>), TraceError> {
     let [y, g] = at(&x.into(), f, |x, y| [y, gradient(y, &[x])[0]])?;
     Ok((scalar(&y), g))
 }
@@ -157,11 +141,7 @@ pub fn grad(f: impl FnOnce(Var) -> Var, x: impl Into<Tensor>) -> Result<ArrayD<f
 /// # Errors
 /// The first mistake in `f`, or a vector of another shape than `x`.
 #[track_caller]
-pub fn hvp(
-    f: impl FnOnce(Var) -> Var,
-    x: impl Into<Tensor>,
-    v: impl Into<Tensor>,
-) -> Result<ArrayD<f64>, TraceError> {
+pub fn hvp(f: impl FnOnce(Var) -> Var, x: impl Into<Tensor>, v: impl Into<Tensor>) -> Result<ArrayD<f64>, TraceError> {
     let v = v.into();
     let location = Location::caller();
     let [h] = at(&x.into(), f, |x, y| {
@@ -177,10 +157,7 @@ pub fn hvp(
 /// # Errors
 /// The first mistake in `f`.
 #[track_caller]
-pub fn hessian(
-    f: impl FnOnce(Var) -> Var,
-    x: impl Into<Tensor>,
-) -> Result<ndarray::Array2<f64>, TraceError> {
+pub fn hessian(f: impl FnOnce(Var) -> Var, x: impl Into<Tensor>) -> Result<ndarray::Array2<f64>, TraceError> {
     let x = x.into();
     let n = x.data().len();
     let location = Location::caller();

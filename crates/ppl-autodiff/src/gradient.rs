@@ -42,9 +42,7 @@ pub fn gradient(y: Var, inputs: &[Var]) -> Vec<Var> {
         }
         for id in first..=y.node() {
             let operands = &tape.nodes()[id as usize].operands;
-            depends[(id - first) as usize] |= operands
-                .iter()
-                .any(|&o| o >= first && depends[(o - first) as usize]);
+            depends[(id - first) as usize] |= operands.iter().any(|&o| o >= first && depends[(o - first) as usize]);
         }
         depends
     });
@@ -72,10 +70,7 @@ pub fn gradient(y: Var, inputs: &[Var]) -> Vec<Var> {
         let parts = trace::at_line_of(var, || {
             let raw = op.adjoint(&x, var, g);
             // What is not needed is not used, and the compiler drops it.
-            raw.into_iter()
-                .zip(&x)
-                .map(|(part, x)| part.map(|p| p.sum_to(&x.shape())))
-                .collect::<Vec<_>>()
+            raw.into_iter().zip(&x).map(|(part, x)| part.map(|p| p.sum_to(&x.shape()))).collect::<Vec<_>>()
         });
         for (&operand, part) in operands.iter().zip(parts) {
             if operand < first || !depends[at(operand)] {
@@ -92,9 +87,7 @@ pub fn gradient(y: Var, inputs: &[Var]) -> Vec<Var> {
     inputs
         .iter()
         .map(|x| {
-            let known = (x.node() <= y.node())
-                .then(|| adjoints[at(x.node())])
-                .flatten();
+            let known = (x.node() <= y.node()).then(|| adjoints[at(x.node())]).flatten();
             known.unwrap_or_else(|| Var::zeros(x.shape()))
         })
         .collect()

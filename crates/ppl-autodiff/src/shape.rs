@@ -37,8 +37,7 @@ impl Shape {
 
     /// Whether an array of this shape can exist in memory.
     pub(crate) fn is_possible(&self) -> bool {
-        self.size() <= isize::MAX as usize / size_of::<f64>()
-            && self.0.iter().all(|&n| n <= isize::MAX as usize)
+        self.size() <= isize::MAX as usize / size_of::<f64>() && self.0.iter().all(|&n| n <= isize::MAX as usize)
     }
 
     /// The position of an axis counted from the front (`0..rank`) or from the back (`-rank..0`).
@@ -50,11 +49,7 @@ impl Shape {
 
     /// The common shape of two operands: axes align from the right, extents are equal or 1.
     pub fn broadcast(&self, other: &Shape) -> Option<Shape> {
-        let (long, short) = if self.rank() >= other.rank() {
-            (self, other)
-        } else {
-            (other, self)
-        };
+        let (long, short) = if self.rank() >= other.rank() { (self, other) } else { (other, self) };
         let mut out = long.clone();
         let skip = long.rank() - short.rank();
         for (o, &s) in out.0[skip..].iter_mut().zip(short.iter()) {
@@ -89,6 +84,16 @@ impl Shape {
             step = step.saturating_mul(extent as isize);
         }
         strides
+    }
+
+    /// The index, along each axis, of the element at a row-major position.
+    pub fn index(&self, mut position: usize) -> Vec<usize> {
+        let mut index = vec![0; self.rank()];
+        for (i, &extent) in index.iter_mut().zip(self.iter()).rev() {
+            *i = position % extent.max(1);
+            position /= extent.max(1);
+        }
+        index
     }
 
     /// The same shape with the extent of one axis changed.
@@ -189,10 +194,7 @@ mod tests {
     #[test]
     fn axes_count_from_both_ends() {
         let s = Shape::from([2, 3, 4]);
-        assert_eq!(
-            (s.axis(-1), s.axis(0), s.axis(3), s.axis(-4)),
-            (Some(2), Some(0), None, None)
-        );
+        assert_eq!((s.axis(-1), s.axis(0), s.axis(3), s.axis(-4)), (Some(2), Some(0), None, None));
         assert_eq!(&s.strides()[..], &[12, 4, 1]);
     }
 }

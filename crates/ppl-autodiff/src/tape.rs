@@ -1,6 +1,6 @@
 //! The tape: operations in the order in which they were recorded, with operands, shapes and origins.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::Location;
 
 use smallvec::SmallVec;
@@ -22,6 +22,19 @@ pub struct Node {
     /// The shape of the result.
     pub shape: Shape,
     /// The line of the user's source that asked for it.
+    pub location: &'static Location<'static>,
+}
+
+/// A number in a data array that is not finite.
+#[derive(Clone, Debug)]
+pub struct BadData {
+    /// The array's shape.
+    pub shape: Shape,
+    /// The place of the first such number.
+    pub index: Vec<usize>,
+    /// The number: NaN or an infinity.
+    pub value: f64,
+    /// The line at which the array became a `Var`.
     pub location: &'static Location<'static>,
 }
 
@@ -58,14 +71,52 @@ impl Tape {
         }
     }
 
+    /// The data array with a number that is not finite that reaches a node other than through a selection.
+    pub(crate) fn bad_data(&self, mut node: NodeId) -> Option<BadData> {
+        let is_tainted = |id: NodeId| self.tainted[id as usize];
+        if !is_tainted(node) {
+            return None;
+        }
+        // Each tainted node has a tainted operand, down to a constant.
+        loop {
+            let Node { op, operands, shape, location } = &self.nodes[node as usize];
+            if let Op::Constant(id) = *op {
+                let data = self.constants[id as usize].data();
+                let flat = data.iter().position(|x| !x.is_finite())?;
+                return Some(BadData { shape: shape.clone(), index: shape.index(flat), value: data[flat], location });
+            }
+            node = operands.iter().copied().find(|&o| is_tainted(o))?;
+        }
+    }
+
     /// Whether a node depends on an input or a random number.
     pub(crate) fn varies(&self, node: NodeId) -> bool {
         self.varies[node as usize]
     }
 
-    /// Whether a data array with a number that is not finite reaches a node other than through a selection.
-    pub(crate) fn is_tainted(&self, node: NodeId) -> bool {
-        self.tainted[node as usize]
+    /// A tape of what leads to one node, which depends on data alone, and the place of that node on it.
+    pub(crate) fn part(&self, node: NodeId) -> (Tape, NodeId) {
+        let mut needed = BTreeSet::from([node]);
+        let mut open = vec![node];
+        while let Some(id) = open.pop() {
+            let operands = &self.nodes[id as usize].operands;
+            open.extend(operands.iter().filter(|&&o| needed.insert(o)));
+        }
+        let mut part = Tape::default();
+        let mut place = HashMap::with_capacity(needed.len());
+        for id in needed {
+            let node = &self.nodes[id as usize];
+            let new = match node.op {
+                Op::Constant(c) => part.push_constant(self.constants[c as usize].clone(), node.location),
+                _ => {
+                    let mut node = node.clone();
+                    node.operands.iter_mut().for_each(|o| *o = place[o]);
+                    part.push(node)
+                }
+            };
+            place.insert(id, new);
+        }
+        (part, place[&node])
     }
 
     pub(crate) fn push(&mut self, node: Node) -> NodeId {
@@ -85,11 +136,7 @@ impl Tape {
         (self.nodes.len() - 1) as NodeId
     }
 
-    pub(crate) fn push_constant(
-        &mut self,
-        value: Tensor,
-        location: &'static Location<'static>,
-    ) -> NodeId {
+    pub(crate) fn push_constant(&mut self, value: Tensor, location: &'static Location<'static>) -> NodeId {
         let scalar = (value.shape().rank() == 0).then(|| value.data()[0].to_bits());
         if let Some(&known) = scalar.and_then(|bits| self.scalars.get(&bits)) {
             return known;
@@ -97,12 +144,7 @@ impl Tape {
         let shape = value.shape().clone();
         self.constants.push(value);
         let op = Op::Constant((self.constants.len() - 1) as u32);
-        let id = self.push(Node {
-            op,
-            operands: SmallVec::new(),
-            shape,
-            location,
-        });
+        let id = self.push(Node { op, operands: SmallVec::new(), shape, location });
         if let Some(bits) = scalar {
             self.scalars.insert(bits, id);
         }
@@ -110,26 +152,13 @@ impl Tape {
     }
 
     /// Adds an input: `shape.size()` values at the end of a slot.
-    pub(crate) fn push_input(
-        &mut self,
-        slot: usize,
-        shape: Shape,
-        location: &'static Location<'static>,
-    ) -> NodeId {
+    pub(crate) fn push_input(&mut self, slot: usize, shape: Shape, location: &'static Location<'static>) -> NodeId {
         if self.slots.len() <= slot {
             self.slots.resize(slot + 1, 0);
         }
         let offset = self.slots[slot];
         self.slots[slot] += shape.size();
-        let op = Op::Input {
-            slot: slot as u32,
-            offset,
-        };
-        self.push(Node {
-            op,
-            operands: SmallVec::new(),
-            shape,
-            location,
-        })
+        let op = Op::Input { slot: slot as u32, offset };
+        self.push(Node { op, operands: SmallVec::new(), shape, location })
     }
 }

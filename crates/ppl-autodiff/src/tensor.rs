@@ -46,9 +46,7 @@ impl Tensor {
     /// The one value that all elements have, if they do.
     pub(crate) fn uniform(&self) -> Option<f64> {
         let (&first, rest) = self.data.split_first()?;
-        rest.iter()
-            .all(|x| x.to_bits() == first.to_bits())
-            .then_some(first)
+        rest.iter().all(|x| x.to_bits() == first.to_bits()).then_some(first)
     }
 
     /// A copy as `ndarray`'s array.
@@ -60,19 +58,13 @@ impl Tensor {
 
 impl From<f64> for Tensor {
     fn from(value: f64) -> Self {
-        Self {
-            shape: Shape::scalar(),
-            data: Arc::new([value]),
-        }
+        Self { shape: Shape::scalar(), data: Arc::new([value]) }
     }
 }
 
 impl<A: Number, S: Data<Elem = A>, D: Dimension> From<&ArrayBase<S, D>> for Tensor {
     fn from(array: &ArrayBase<S, D>) -> Self {
-        Self {
-            shape: Shape::from(array.shape()),
-            data: array.iter().map(|x| x.to_f64()).collect(),
-        }
+        Self { shape: Shape::from(array.shape()), data: array.iter().map(|x| x.to_f64()).collect() }
     }
 }
 
@@ -84,10 +76,7 @@ impl<A: Number, S: Data<Elem = A>, D: Dimension> From<ArrayBase<S, D>> for Tenso
 
 impl<A: Number> From<&[A]> for Tensor {
     fn from(values: &[A]) -> Self {
-        Self {
-            shape: Shape::from(values.len()),
-            data: values.iter().map(|x| x.to_f64()).collect(),
-        }
+        Self { shape: Shape::from(values.len()), data: values.iter().map(|x| x.to_f64()).collect() }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::error::{Mistake, TraceError};
 use crate::ops::Op;
 use crate::random::Key;
 use crate::shape::Shape;
-use crate::tape::{Node, NodeId, Tape};
+use crate::tape::{BadData, Node, NodeId, Tape};
 use crate::tensor::Tensor;
 use crate::var::Var;
 
@@ -162,8 +162,7 @@ fn record_with<R>(recorder: Recorder, f: impl FnOnce() -> R) -> (R, Recorder) {
     std::mem::forget(guard);
     let recorder = RECORDERS.with_borrow_mut(|stack| stack.pop());
     // Every nested trace pops what it pushed, so the recorder on top is the one from above.
-    let recorder =
-        recorder.unwrap_or_else(|| unreachable!("recorders are popped by those who pushed them"));
+    let recorder = recorder.unwrap_or_else(|| unreachable!("recorders are popped by those who pushed them"));
     (result, recorder)
 }
 
@@ -213,13 +212,9 @@ pub fn placeholder(mistake: Mistake, shape: impl Into<Shape>) -> Var {
 impl Recorder {
     fn poison(&mut self, mistake: Mistake, location: &'static Location<'static>) {
         if self.error.is_none() {
-            let (site, model) = (self.scopes.last().cloned(), self.model.clone());
-            self.error = Some(TraceError {
-                mistake,
-                location,
-                site,
-                model,
-            });
+            let site = self.scopes.last().map(|s| s.as_str().into());
+            let model = self.model.as_deref().map(Into::into);
+            self.error = Some(TraceError { mistake, location, site, model });
         }
     }
 
@@ -231,12 +226,7 @@ impl Recorder {
         location: &'static Location<'static>,
     ) -> Var {
         let location = self.location.unwrap_or(location);
-        let node = self.tape.push(Node {
-            op,
-            operands,
-            shape,
-            location,
-        });
+        let node = self.tape.push(Node { op, operands, shape, location });
         Var::new(self.id, node)
     }
 }
@@ -247,9 +237,10 @@ fn with_top<R>(f: impl FnOnce(&mut Recorder) -> R) -> Option<R> {
 
 fn orphan(operation: &'static str, location: &'static Location<'static>) -> Var {
     let index = ORPHANS.with_borrow_mut(|orphans| {
-        if orphans.len() < MAX_ORPHANS {
-            orphans.push((operation, location));
+        if orphans.len() >= MAX_ORPHANS {
+            return MAX_ORPHANS; // no entry: where it came from is forgotten
         }
+        orphans.push((operation, location));
         orphans.len() - 1
     });
     Var::new(ORPHAN, index as NodeId)
@@ -287,26 +278,18 @@ pub(crate) fn record(op: Op, operands: &[Var], location: &'static Location<'stat
     let name = op.name();
     let recorded = with_top(|r| {
         if let Some(&stranger) = operands.iter().find(|v| v.trace() != r.id) {
-            let (mistake, location) = foreign(stranger, name, location);
+            let (mistake, location) = foreign(stranger, name, r.location.unwrap_or(location));
             r.poison(mistake, location);
             return r.push(Op::Poison, SmallVec::new(), Shape::scalar(), location);
         }
-        let shapes: SmallVec<[&Shape; 3]> = operands
-            .iter()
-            .map(|v| &r.tape.nodes[v.node() as usize].shape)
-            .collect();
+        let shapes: SmallVec<[&Shape; 3]> = operands.iter().map(|v| &r.tape.nodes[v.node() as usize].shape).collect();
         let shape = op
             .shape(&shapes)
             .and_then(|shape| possible(name, &shapes, shape))
             .map_err(|mistake| (mistake, shapes.first().map(|&s| s.clone())));
         drop(shapes);
         match shape {
-            Ok(shape) => r.push(
-                op,
-                operands.iter().map(|v| v.node()).collect(),
-                shape,
-                location,
-            ),
+            Ok(shape) => r.push(op, operands.iter().map(|v| v.node()).collect(), shape, location),
             Err((mistake, shape)) => {
                 let shape = shape.unwrap_or_default();
                 r.poison(mistake, r.location.unwrap_or(location));
@@ -340,11 +323,15 @@ pub(crate) fn input(slot: usize, shape: Shape, location: &'static Location<'stat
 
 /// Poisons the innermost trace and returns a placeholder of `shape`.
 pub(crate) fn poisoned(error: Mistake, shape: Shape, location: &'static Location<'static>) -> Var {
+    let operation = match &error {
+        Mistake::OutsideTrace { operation } => operation,
+        _ => "operation",
+    };
     let recorded = with_top(|r| {
         r.poison(error, r.location.unwrap_or(location));
         r.push(Op::Poison, SmallVec::new(), shape, location)
     });
-    recorded.unwrap_or_else(|| orphan("operation", location))
+    recorded.unwrap_or_else(|| orphan(operation, location))
 }
 
 /// The stream of the next random node: a function of the enclosing site's name and of how many random nodes the site
@@ -353,9 +340,7 @@ pub(crate) fn next_stream() -> u32 {
     with_top(|r| {
         let site = r.scopes.last().map_or("", |s| s.as_str());
         // FNV-1a, 32 bits.
-        let mark = site.bytes().fold(0x811c_9dc5_u32, |h, b| {
-            (h ^ u32::from(b)).wrapping_mul(0x0100_0193)
-        });
+        let mark = site.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
         let count = r.streams.entry(mark).or_insert(0);
         *count += 1;
         mark.wrapping_add(count.wrapping_mul(0x9E37_79B9))
@@ -380,11 +365,7 @@ pub(crate) fn shape_of(var: Var, location: &'static Location<'static>) -> Shape 
 }
 
 /// Poisons the innermost trace if `var` is not one of its own; says whether it is.
-pub(crate) fn check_own(
-    var: Var,
-    operation: &'static str,
-    location: &'static Location<'static>,
-) -> bool {
+pub(crate) fn check_own(var: Var, operation: &'static str, location: &'static Location<'static>) -> bool {
     with_top(|r| {
         if var.trace() == r.id {
             return true;
@@ -410,14 +391,21 @@ pub(crate) fn constant_of(var: Var) -> Option<Tensor> {
         if let Some(constant) = r.tape.constant(var.node()) {
             return Some(constant.clone());
         }
-        r.reader.read(&r.tape, var.node(), &r.point, &r.key).ok()
+        // Only what leads to this value counts, however much else has been recorded.
+        let (part, node) = r.tape.part(var.node());
+        r.reader.read(&part, node, &[], &r.key).ok()
     })
     .flatten()
 }
 
-/// Whether a data array with a number that is not finite reaches this value.
-pub(crate) fn is_tainted(var: Var) -> bool {
-    with_top(|r| var.trace() == r.id && r.tape.is_tainted(var.node())).unwrap_or(false)
+/// The data array with a number that is not finite that reaches this value.
+pub(crate) fn bad_data_of(var: Var) -> Option<BadData> {
+    with_top(|r| (var.trace() == r.id).then(|| r.tape.bad_data(var.node()))).flatten()?
+}
+
+/// Whether a `Var` belongs to the innermost trace.
+pub(crate) fn is_own(var: Var) -> bool {
+    with_top(|r| var.trace() == r.id).unwrap_or(false)
 }
 
 /// Runs `f` with every mistake and every recorded operation attributed to `location` rather than to the lines of `f`:
@@ -431,9 +419,7 @@ pub fn attribute_to<R>(location: &'static Location<'static>, f: impl FnOnce() ->
 
 /// Runs `f` with every recorded node attributed to the line of `var`.
 pub(crate) fn at_line_of<R>(var: Var, f: impl FnOnce() -> R) -> R {
-    let line =
-        with_top(|r| (var.trace() == r.id).then(|| r.tape.nodes[var.node() as usize].location))
-            .flatten();
+    let line = with_top(|r| (var.trace() == r.id).then(|| r.tape.nodes[var.node() as usize].location)).flatten();
     match line {
         Some(line) => attribute_to(line, f),
         None => f(),

@@ -11,7 +11,7 @@ use crate::error::Mistake;
 use crate::numbers::Number;
 use crate::ops::{Axes, Binary, Law, Op, Reduction, Unary};
 use crate::shape::Shape;
-use crate::tape::NodeId;
+use crate::tape::{BadData, NodeId};
 use crate::tensor::Tensor;
 use crate::trace;
 
@@ -84,11 +84,7 @@ macro_rules! reductions {
 
 impl Var {
     pub(crate) fn new(trace: u32, node: NodeId) -> Self {
-        Self {
-            trace,
-            node,
-            not_send: PhantomData,
-        }
+        Self { trace, node, not_send: PhantomData }
     }
 
     pub(crate) fn trace(self) -> u32 {
@@ -123,11 +119,7 @@ impl Var {
     /// `parameters` must broadcast to `shape`.
     #[track_caller]
     pub fn random(law: Law, shape: impl Into<Shape>, parameters: &[Var]) -> Var {
-        let op = Op::Random {
-            law,
-            shape: shape.into(),
-            stream: trace::next_stream(),
-        };
+        let op = Op::Random { law, shape: shape.into(), stream: trace::next_stream() };
         trace::record(op, parameters, Location::caller())
     }
 
@@ -144,11 +136,7 @@ impl Var {
         match shape.axis(axis) {
             Some(axis) => shape[axis],
             None => {
-                trace::mistake(Mistake::Axis {
-                    operation: "dim",
-                    axis,
-                    shape,
-                });
+                trace::mistake(Mistake::Axis { operation: "dim", axis, shape });
                 1
             }
         }
@@ -195,9 +183,15 @@ impl Var {
         trace::constant_of(self)
     }
 
-    /// Whether a data array that holds NaN or an infinity reaches this value other than through a selection.
-    pub fn has_bad_data(self) -> bool {
-        trace::is_tainted(self)
+    /// The data array that holds NaN or an infinity and reaches this value other than through a selection, if there
+    /// is one.
+    pub fn bad_data(self) -> Option<BadData> {
+        trace::bad_data_of(self)
+    }
+
+    /// Whether this value belongs to the trace being recorded.
+    pub fn is_own(self) -> bool {
+        trace::is_own(self)
     }
 
     #[track_caller]
@@ -303,11 +297,7 @@ impl Var {
                 Some(axis) => reduced.push(axis),
                 None => {
                     return trace::poisoned(
-                        Mistake::Axis {
-                            operation: op.name(),
-                            axis,
-                            shape,
-                        },
+                        Mistake::Axis { operation: op.name(), axis, shape },
                         Shape::scalar(),
                         location,
                     );
@@ -319,22 +309,12 @@ impl Var {
         let out = if reduced.is_empty() {
             self
         } else {
-            trace::record(
-                Op::Reduce {
-                    op,
-                    axes: reduced.clone(),
-                },
-                &[self],
-                location,
-            )
+            trace::record(Op::Reduce { op, axes: reduced.clone() }, &[self], location)
         };
         if keep {
             return out;
         }
-        let rest: Shape = (0..shape.rank())
-            .filter(|a| !reduced.contains(a))
-            .map(|a| shape[a])
-            .collect();
+        let rest: Shape = (0..shape.rank()).filter(|a| !reduced.contains(a)).map(|a| shape[a]).collect();
         trace::record(Op::Reshape(rest), &[out], location)
     }
 
@@ -380,22 +360,9 @@ impl Var {
     }
 
     #[track_caller]
-    pub(crate) fn no_axis(
-        self,
-        operation: &'static str,
-        axis: isize,
-        location: &'static Location<'static>,
-    ) -> Var {
+    pub(crate) fn no_axis(self, operation: &'static str, axis: isize, location: &'static Location<'static>) -> Var {
         let shape = self.shape();
-        trace::poisoned(
-            Mistake::Axis {
-                operation,
-                axis,
-                shape: shape.clone(),
-            },
-            shape,
-            location,
-        )
+        trace::poisoned(Mistake::Axis { operation, axis, shape: shape.clone() }, shape, location)
     }
 
     /// `x` raised to an integer.
@@ -425,11 +392,7 @@ impl Var {
     /// a branch whose derivative is not finite where it is unused must have its argument made safe first.
     #[track_caller]
     pub fn select(self, then: impl Into<Var>, otherwise: impl Into<Var>) -> Var {
-        trace::record(
-            Op::Select,
-            &[self, then.into(), otherwise.into()],
-            Location::caller(),
-        )
+        trace::record(Op::Select, &[self, then.into(), otherwise.into()], Location::caller())
     }
 
     /// `x ln y`, which is 0 where x is 0 whatever y is (and so are its derivatives).
@@ -450,15 +413,7 @@ impl Var {
         let wrong = || {
             let shapes = vec![a.clone(), b.clone()];
             let rule = "the inner extents must agree ([.., m, k] x [.., k, n]) and neither may be a scalar";
-            trace::poisoned(
-                Mistake::Shapes {
-                    operation: "matmul",
-                    shapes,
-                    rule,
-                },
-                a.clone(),
-                location,
-            )
+            trace::poisoned(Mistake::Shapes { operation: "matmul", shapes, rule }, a.clone(), location)
         };
         if a.rank() == 0 || b.rank() == 0 {
             return wrong();
@@ -510,15 +465,7 @@ impl Var {
             Some(_) => {
                 let rule = "only an axis of extent 1 can be dropped";
                 let shapes = vec![shape.clone()];
-                trace::poisoned(
-                    Mistake::Shapes {
-                        operation: "squeeze",
-                        shapes,
-                        rule,
-                    },
-                    shape,
-                    location,
-                )
+                trace::poisoned(Mistake::Shapes { operation: "squeeze", shapes, rule }, shape, location)
             }
             None => self.no_axis("squeeze", axis, location),
         }
@@ -579,11 +526,7 @@ impl Var {
     /// Reorders the axes: axis `i` of the result is axis `order[i]`.
     #[track_caller]
     pub fn transpose(self, order: &[usize]) -> Var {
-        trace::record(
-            Op::Transpose(order.iter().copied().collect()),
-            &[self],
-            Location::caller(),
-        )
+        trace::record(Op::Transpose(order.iter().copied().collect()), &[self], Location::caller())
     }
 
     /// The elements `start..end` along an axis.
@@ -602,33 +545,16 @@ impl Var {
         };
         let length = shape[position];
         if step == 0 {
-            let mistake = Mistake::Argument {
-                owner: "slice".to_owned(),
-                argument: "step",
-                wanted: "at least 1",
-                got: 0.0,
-            };
+            let mistake =
+                Mistake::Argument { owner: "slice".to_owned(), argument: "step", wanted: "at least 1", got: 0.0 };
             return trace::poisoned(mistake, shape, location);
         }
         if range.end > length || range.start > range.end {
-            let mistake = Mistake::Index {
-                operation: "slice",
-                index: range.end.max(range.start),
-                length,
-            };
+            let mistake = Mistake::Index { operation: "slice", index: range.end.max(range.start), length };
             return trace::poisoned(mistake, shape, location);
         }
         let length = (range.end - range.start).div_ceil(step);
-        trace::record(
-            Op::Slice {
-                axis: position,
-                start: range.start,
-                step,
-                length,
-            },
-            &[self],
-            location,
-        )
+        trace::record(Op::Slice { axis: position, start: range.start, step, length }, &[self], location)
     }
 
     /// One element along an axis, which is dropped.
@@ -642,11 +568,7 @@ impl Var {
         let length = shape[position];
         if index >= length {
             shape.remove(position);
-            let mistake = Mistake::Index {
-                operation: "index",
-                index,
-                length,
-            };
+            let mistake = Mistake::Index { operation: "index", index, length };
             return trace::poisoned(mistake, shape, location);
         }
         self.slice(axis, index..index + 1).squeeze(axis)
@@ -661,14 +583,7 @@ impl Var {
             return self.no_axis("gather", axis, location);
         };
         match indices_within("gather", indices, shape[position]) {
-            Ok(index) => trace::record(
-                Op::Gather {
-                    axis: position,
-                    index,
-                },
-                &[self],
-                location,
-            ),
+            Ok(index) => trace::record(Op::Gather { axis: position, index }, &[self], location),
             Err(mistake) => trace::poisoned(mistake, shape.with(position, indices.len()), location),
         }
     }
@@ -682,15 +597,7 @@ impl Var {
             return self.no_axis("scatter_add", axis, location);
         };
         match indices_within("scatter_add", indices, length) {
-            Ok(index) => trace::record(
-                Op::ScatterAdd {
-                    axis: position,
-                    index,
-                    length,
-                },
-                &[self],
-                location,
-            ),
+            Ok(index) => trace::record(Op::ScatterAdd { axis: position, index, length }, &[self], location),
             Err(mistake) => trace::poisoned(mistake, shape.with(position, length), location),
         }
     }
@@ -717,21 +624,13 @@ impl Var {
     /// X with `L X = B` for lower triangular `[.., n, n]` (the upper triangle is not read) and `B: [.., n, m]`.
     #[track_caller]
     pub fn solve_lower(self, b: impl Into<Var>) -> Var {
-        trace::record(
-            Op::SolveLower { transposed: false },
-            &[self, b.into()],
-            Location::caller(),
-        )
+        trace::record(Op::SolveLower { transposed: false }, &[self, b.into()], Location::caller())
     }
 
     /// X with `L' X = B` for lower triangular L.
     #[track_caller]
     pub fn solve_lower_transposed(self, b: impl Into<Var>) -> Var {
-        trace::record(
-            Op::SolveLower { transposed: true },
-            &[self, b.into()],
-            Location::caller(),
-        )
+        trace::record(Op::SolveLower { transposed: true }, &[self, b.into()], Location::caller())
     }
 
     /// `ln det A` of symmetric positive definite `[.., n, n]`, as `[..]`.
@@ -751,19 +650,10 @@ pub(crate) fn indices_within<A: Number>(
         let exact = original.to_f64();
         if exact < 0.0 || exact.fract() != 0.0 || exact.is_nan() {
             let (argument, wanted) = ("indices", "non-negative integers");
-            return Err(Mistake::Argument {
-                owner: operation.into(),
-                argument,
-                wanted,
-                got: exact,
-            });
+            return Err(Mistake::Argument { owner: operation.into(), argument, wanted, got: exact });
         }
         if index >= length {
-            return Err(Mistake::Index {
-                operation,
-                index,
-                length,
-            });
+            return Err(Mistake::Index { operation, index, length });
         }
     }
     Ok(index)
@@ -774,11 +664,7 @@ pub(crate) fn indices_within<A: Number>(
 pub fn concat(parts: &[Var], axis: isize) -> Var {
     let location = Location::caller();
     let Some(&first) = parts.first() else {
-        let mistake = Mistake::Shapes {
-            operation: "concat",
-            shapes: vec![],
-            rule: "at least one array is needed",
-        };
+        let mistake = Mistake::Shapes { operation: "concat", shapes: vec![], rule: "at least one array is needed" };
         return trace::poisoned(mistake, Shape::scalar(), location);
     };
     match first.shape().axis(axis) {

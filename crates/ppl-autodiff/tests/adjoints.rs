@@ -10,10 +10,7 @@ const MISSING: &[(&str, &str)] = &[
     ("max_pool2d", "pooling belongs to the layers"),
     ("avg_pool2d", "pooling belongs to the layers"),
     ("sort", "there is no permutation that depends on values"),
-    (
-        "slogdet",
-        "there is no LU factorisation; log_det is for positive definite matrices",
-    ),
+    ("slogdet", "there is no LU factorisation; log_det is for positive definite matrices"),
 ];
 
 /// Sums in another order than JAX's: a few hundred rounding errors at most.
@@ -33,12 +30,7 @@ fn shape_of(value: &Value) -> Vec<usize> {
 fn numbers(value: &Value, out: &mut Vec<f64>) {
     match value.as_array() {
         Some(rows) => rows.iter().for_each(|row| numbers(row, out)),
-        None => out.push(
-            value
-                .as_f64()
-                .or_else(|| value.as_bool().map(f64::from))
-                .unwrap(),
-        ),
+        None => out.push(value.as_f64().or_else(|| value.as_bool().map(f64::from)).unwrap()),
     }
 }
 
@@ -102,9 +94,7 @@ fn apply(op: &str, attrs: &Value, x: &[Var]) -> Var {
         }
         "scatter_set_rows" => {
             let (index, rows) = (indices(&attrs["indices"]), x[0].dim(0));
-            let kept: Vec<[f64; 1]> = (0..rows)
-                .map(|i| [f64::from(!index.contains(&i))])
-                .collect();
+            let kept: Vec<[f64; 1]> = (0..rows).map(|i| [f64::from(!index.contains(&i))]).collect();
             let kept = Var::from(kept.concat()).expand_dims(1);
             x[0] * kept + x[1].scatter_add(0, &index, rows)
         }
@@ -151,10 +141,7 @@ fn assert_close(what: &str, got: &[f64], want: &[f64]) {
     assert_eq!(got.len(), want.len(), "{what}");
     let scale = want.iter().fold(0.0f64, |m, w| m.max(w.abs()));
     for (i, (g, w)) in got.iter().zip(want).enumerate() {
-        assert!(
-            (g - w).abs() <= TOLERANCE * scale,
-            "{what}[{i}]: {g} but {w} wanted"
-        );
+        assert!((g - w).abs() <= TOLERANCE * scale, "{what}[{i}]: {g} but {w} wanted");
     }
 }
 
@@ -179,19 +166,10 @@ fn values_and_gradients_are_those_of_jax() {
         if op == "hvp" {
             continue;
         }
-        let inputs: Vec<ArrayD<f64>> = case["inputs"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(array)
-            .collect();
+        let inputs: Vec<ArrayD<f64>> = case["inputs"].as_array().unwrap().iter().map(array).collect();
         let (want, cotangent) = (array(&case["output"]), array(&case["cotangent"]));
         let (outputs, traced) = trace(|| {
-            let x: Vec<Var> = inputs
-                .iter()
-                .enumerate()
-                .map(|(slot, x)| Var::input(slot, x.shape()))
-                .collect();
+            let x: Vec<Var> = inputs.iter().enumerate().map(|(slot, x)| Var::input(slot, x.shape())).collect();
             let y = apply(op, attrs, &x);
             assert_eq!(&y.shape()[..], want.shape(), "{op} {attrs}");
             let g = gradient((y * &cotangent).sum(), &x);
@@ -200,11 +178,7 @@ fn values_and_gradients_are_those_of_jax() {
         .unwrap();
         let slots: Vec<&[Var]> = outputs.chunks(1).collect();
         let program = Program::<f64>::compile(traced.tape(), &slots);
-        let mut values: Vec<Vec<f64>> = program
-            .output_lengths()
-            .iter()
-            .map(|&n| vec![0.0; n])
-            .collect();
+        let mut values: Vec<Vec<f64>> = program.output_lengths().iter().map(|&n| vec![0.0; n]).collect();
         let data: Vec<Vec<f64>> = inputs.iter().map(|x| x.iter().copied().collect()).collect();
         let data: Vec<&[f64]> = data.iter().map(|x| &x[..]).collect();
         let mut out: Vec<&mut [f64]> = values.iter_mut().map(|v| &mut v[..]).collect();
@@ -239,25 +213,15 @@ fn the_hessian_vector_product_is_that_of_jax() {
     let case = cases.iter().find(|c| c["op"] == "hvp").unwrap();
     let f = |x: Var| {
         let (a, b, c) = (x.index(0, 0), x.index(0, 1), x.index(0, 2));
-        -a.square() / 2.0 - ((b - a.square() / 2.0) / 0.4).square() / 2.0
-            + (c * a).exp().ln_1p()
-            + x.logsumexp()
+        -a.square() / 2.0 - ((b - a.square() / 2.0) / 0.4).square() / 2.0 + (c * a).exp().ln_1p() + x.logsumexp()
             - c.exp().lgamma()
     };
     let (x, v) = (array(&case["inputs"][0]), array(&case["inputs"][1]));
     let (value, g) = value_and_grad(f, Tensor::from(&x)).unwrap();
     assert_close("value", &[value], &[case["output"].as_f64().unwrap()]);
-    assert_close(
-        "gradient",
-        g.as_slice().unwrap(),
-        array(&case["grads"][0]).as_slice().unwrap(),
-    );
+    assert_close("gradient", g.as_slice().unwrap(), array(&case["grads"][0]).as_slice().unwrap());
     let product = hvp(f, &x, &v).unwrap();
-    assert_close(
-        "hvp",
-        product.as_slice().unwrap(),
-        array(&case["hvp"]).as_slice().unwrap(),
-    );
+    assert_close("hvp", product.as_slice().unwrap(), array(&case["hvp"]).as_slice().unwrap());
 }
 
 /// What the reference has no case of, by hand.
@@ -273,53 +237,25 @@ fn compositions_have_the_values_of_their_definitions() {
         .unwrap();
         let program = Program::<f64>::compile(traced.tape(), &[&[outputs.0], &[outputs.1]]);
         let (mut y, mut g) = (vec![0.0; want.len()], vec![0.0; 6]);
-        program.evaluate(
-            &mut program.workspace(),
-            &[x.as_slice().unwrap()],
-            &mut [&mut y, &mut g],
-        );
+        program.evaluate(&mut program.workspace(), &[x.as_slice().unwrap()], &mut [&mut y, &mut g]);
         assert_close("value", &y, want);
         assert_close("gradient", &g, slopes);
     };
     // A product of which one factor is 0 changes with that factor alone.
-    check(
-        |x| x.prod_axis(1),
-        &[0.0, 6.0],
-        &[0.0, -2.0, 0.0, 2.0, 12.0, 1.5],
-    );
+    check(|x| x.prod_axis(1), &[0.0, 6.0], &[0.0, -2.0, 0.0, 2.0, 12.0, 1.5]);
     check(|x| x.prod(), &[0.0], &[0.0, -12.0, 0.0, 0.0, 0.0, 0.0]);
     // d (a + ab + abc) at (1, 0, -2) and (3, 1/2, 4).
-    check(
-        |x| x.cumprod(1),
-        &[1.0, 0.0, 0.0, 3.0, 1.5, 6.0],
-        &[1.0, -1.0, 0.0, 3.5, 15.0, 1.5],
-    );
+    check(|x| x.cumprod(1), &[1.0, 0.0, 0.0, 3.0, 1.5, 6.0], &[1.0, -1.0, 0.0, 3.5, 15.0, 1.5]);
     // Row means -1/3 and 5/2; the variance's derivatives are 2 (x - mean) / 3.
     let (a, b) = (-1.0 / 3.0, 2.5);
-    let v = [
-        (1.0f64 - a).powi(2) + (0.0 - a).powi(2) + (-2.0 - a).powi(2),
-        0.25 + 4.0 + 2.25,
-    ]
-    .map(|s| s / 3.0);
+    let v = [(1.0f64 - a).powi(2) + (0.0 - a).powi(2) + (-2.0 - a).powi(2), 0.25 + 4.0 + 2.25].map(|s| s / 3.0);
     let slopes = [1.0 - a, -a, -2.0 - a, 3.0 - b, 0.5 - b, 4.0 - b].map(|d| 2.0 * d / 3.0);
     check(|x| x.variance_axis(1), &v, &slopes);
     let sd = v.map(f64::sqrt);
-    let of_sd: Vec<f64> = slopes
-        .iter()
-        .enumerate()
-        .map(|(i, d)| d / (2.0 * sd[i / 3]))
-        .collect();
+    let of_sd: Vec<f64> = slopes.iter().enumerate().map(|(i, d)| d / (2.0 * sd[i / 3])).collect();
     check(|x| x.std_axis(-1), &sd, &of_sd);
-    check(
-        |x| x.triu(),
-        &[1.0, 0.0, -2.0, 0.0, 0.5, 4.0],
-        &[1.0, 1.0, 1.0, 0.0, 1.0, 1.0],
-    );
-    check(
-        |x| x.flip(1).slice(1, 0..1),
-        &[-2.0, 4.0],
-        &[0.0, 0.0, 1.0, 0.0, 0.0, 1.0],
-    );
+    check(|x| x.triu(), &[1.0, 0.0, -2.0, 0.0, 0.5, 4.0], &[1.0, 1.0, 1.0, 0.0, 1.0, 1.0]);
+    check(|x| x.flip(1).slice(1, 0..1), &[-2.0, 4.0], &[0.0, 0.0, 1.0, 0.0, 0.0, 1.0]);
     // ln(e^1 + e^3), with weights 1 / (1 + e^2) and the rest.
     let w = 1.0 / (1.0 + 2f64.exp());
     check(

@@ -18,18 +18,8 @@ struct Case {
     f: Box<dyn Fn(Var) -> Var>,
 }
 
-fn case(
-    names: &'static [&'static str],
-    shape: &[usize],
-    domain: (f64, f64),
-    f: impl Fn(Var) -> Var + 'static,
-) -> Case {
-    Case {
-        names,
-        shape: shape.to_vec(),
-        domain,
-        f: Box::new(f),
-    }
+fn case(names: &'static [&'static str], shape: &[usize], domain: (f64, f64), f: impl Fn(Var) -> Var + 'static) -> Case {
+    Case { names, shape: shape.to_vec(), domain, f: Box::new(f) }
 }
 
 /// A fixed weight for each element, so that no derivative cancels in the sum.
@@ -37,12 +27,7 @@ fn weigh(y: Var) -> Var {
     let shape = y.shape();
     let n = shape.size();
     let weights = Array::from_shape_fn(IxDyn(&shape), |i| {
-        let at = i
-            .slice()
-            .iter()
-            .zip(shape.strides())
-            .map(|(&i, s)| i as isize * s)
-            .sum::<isize>();
+        let at = i.slice().iter().zip(shape.strides()).map(|(&i, s)| i as isize * s).sum::<isize>();
         ((at + 1) as f64 * 0.7).sin() + 1.5 + at as f64 / n as f64
     });
     (y * &weights).sum()
@@ -139,77 +124,35 @@ fn cases(rows: usize, columns: usize) -> Vec<Case> {
             weigh(f(x, &[0])) + weigh(f(x, &[1])) + weigh(f(x, &[-1, 0])) + f(x, &[0, 1, 2]).sum()
         }));
     }
-    cases.push(case(&["matmul"], &[2, r, c], (-2.0, 2.0), |x| {
-        x.matmul(x.t()).tanh()
-    }));
+    cases.push(case(&["matmul"], &[2, r, c], (-2.0, 2.0), |x| x.matmul(x.t()).tanh()));
     cases.push(case(&["matmul"], &[r, c], (-2.0, 2.0), move |x| {
         let vector = x.index(0, 0);
         weigh(x.matmul(vector)) + weigh(x.t().matmul(x.matmul(x.t()))) + vector.matmul(vector)
     }));
     // Batch axes that broadcast on either side, tall and narrow.
-    cases.push(case(
-        &["matmul", "broadcast_to"],
-        &[3, 20, 2],
-        (-1.0, 1.0),
-        |x| {
-            let w = x.slice(1, 0..2).slice(0, 0..1);
-            x.matmul(w).tanh().matmul(w.squeeze(0))
-        },
-    ));
-    cases.push(case(&["select"], &[r, c], (-2.0, 2.0), |x| {
-        x.gt(0.3).select(x.exp(), x * x)
+    cases.push(case(&["matmul", "broadcast_to"], &[3, 20, 2], (-1.0, 1.0), |x| {
+        let w = x.slice(1, 0..2).slice(0, 0..1);
+        x.matmul(w).tanh().matmul(w.squeeze(0))
     }));
-    cases.push(case(&["cumsum"], &[r, c], (-2.0, 2.0), |x| {
-        x.cumsum(0) * x.cumsum(-1)
+    cases.push(case(&["select"], &[r, c], (-2.0, 2.0), |x| x.gt(0.3).select(x.exp(), x * x)));
+    cases.push(case(&["cumsum"], &[r, c], (-2.0, 2.0), |x| x.cumsum(0) * x.cumsum(-1)));
+    cases.push(case(&["transpose", "reshape"], &[r, 2, c], (-2.0, 2.0), move |x| {
+        x.transpose(&[2, 0, 1]).tanh().reshape([c * r, 2]) * x.reshape([r * c, 2])
     }));
-    cases.push(case(
-        &["transpose", "reshape"],
-        &[r, 2, c],
-        (-2.0, 2.0),
-        move |x| x.transpose(&[2, 0, 1]).tanh().reshape([c * r, 2]) * x.reshape([r * c, 2]),
-    ));
-    cases.push(case(&["broadcast_to"], &[r, 1, c], (-2.0, 2.0), move |x| {
-        x.broadcast_to([2, r, 3, c]).square()
+    cases.push(case(&["broadcast_to"], &[r, 1, c], (-2.0, 2.0), move |x| x.broadcast_to([2, r, 3, c]).square()));
+    cases.push(case(&["slice", "pad"], &[r + 2, c], (-2.0, 2.0), move |x| {
+        weigh(x.slice(0, 1..r + 2)) + weigh(x.slice_step(0, 0..r + 2, 2).square()) + x.index(0, 1).sum()
     }));
-    cases.push(case(
-        &["slice", "pad"],
-        &[r + 2, c],
-        (-2.0, 2.0),
-        move |x| {
-            weigh(x.slice(0, 1..r + 2))
-                + weigh(x.slice_step(0, 0..r + 2, 2).square())
-                + x.index(0, 1).sum()
-        },
-    ));
-    cases.push(case(&["concat"], &[r, c], (-2.0, 2.0), |x| {
-        concat(&[x, x.exp(), x * 2.0], -1)
+    cases.push(case(&["concat"], &[r, c], (-2.0, 2.0), |x| concat(&[x, x.exp(), x * 2.0], -1)));
+    cases.push(case(&["concat"], &[r, c], (-2.0, 2.0), |x| stack(&[x, x.sin()], 1).squeeze_if_one()));
+    cases.push(case(&["gather", "scatter_add"], &[r + 1, c], (-2.0, 2.0), move |x| {
+        weigh(x.gather(0, &[0, r, 0]).square()) + weigh(x.scatter_add(0, &vec![1usize; r + 1], 3).exp())
     }));
-    cases.push(case(&["concat"], &[r, c], (-2.0, 2.0), |x| {
-        stack(&[x, x.sin()], 1).squeeze_if_one()
-    }));
-    cases.push(case(
-        &["gather", "scatter_add"],
-        &[r + 1, c],
-        (-2.0, 2.0),
-        move |x| {
-            weigh(x.gather(0, &[0, r, 0]).square())
-                + weigh(x.scatter_add(0, &vec![1usize; r + 1], 3).exp())
-        },
-    ));
-    cases.push(case(
-        &["diag", "diag_embed"],
-        &[2, c, c],
-        (-2.0, 2.0),
-        |x| x.diag().exp().diag_embed().matmul(x),
-    ));
-    cases.push(case(&["cholesky"], &[2, c, c], (-1.0, 1.0), |x| {
-        positive(x).cholesky()
-    }));
+    cases.push(case(&["diag", "diag_embed"], &[2, c, c], (-2.0, 2.0), |x| x.diag().exp().diag_embed().matmul(x)));
+    cases.push(case(&["cholesky"], &[2, c, c], (-1.0, 1.0), |x| positive(x).cholesky()));
     cases.push(case(&["solve_lower"], &[2, c, c], (-1.0, 1.0), |x| {
         let l = positive(x).cholesky();
-        weigh(l.solve_lower(x))
-            + weigh(l.solve_lower_transposed(x.slice(0, 0..1)))
-            + positive(x).log_det().sum()
+        weigh(l.solve_lower(x)) + weigh(l.solve_lower_transposed(x.slice(0, 0..1))) + positive(x).log_det().sum()
     }));
     // Draws are not differentiable; their laws are tested where they are drawn.
     cases.push(case(&["random"], &[r, c], (0.5, 2.0), |x| x * 2.0));
@@ -222,20 +165,13 @@ trait SqueezeIfOne {
 
 impl SqueezeIfOne for Var {
     fn squeeze_if_one(self) -> Var {
-        if self.dim(-1) == 1 {
-            self.squeeze(-1)
-        } else {
-            self
-        }
+        if self.dim(-1) == 1 { self.squeeze(-1) } else { self }
     }
 }
 
 #[test]
 fn every_operation_has_a_case() {
-    let covered: BTreeSet<&str> = cases(2, 2)
-        .iter()
-        .flat_map(|c| c.names.iter().copied())
-        .collect();
+    let covered: BTreeSet<&str> = cases(2, 2).iter().flat_map(|c| c.names.iter().copied()).collect();
     let all: BTreeSet<&str> = Op::STRUCTURAL
         .iter()
         .copied()
@@ -248,11 +184,8 @@ fn every_operation_has_a_case() {
 /// Where the function is smooth: kinks (abs, max, floor, ...) may lie between the points of a difference.
 fn is_smooth(case: &Case) -> bool {
     !case.names.iter().any(|n| {
-        [
-            "abs", "signum", "floor", "max", "min", "lt", "le", "gt", "ge", "eq", "ne", "select",
-            "max_axis", "min_axis",
-        ]
-        .contains(n)
+        ["abs", "signum", "floor", "max", "min", "lt", "le", "gt", "ge", "eq", "ne", "select", "max_axis", "min_axis"]
+            .contains(n)
     })
 }
 

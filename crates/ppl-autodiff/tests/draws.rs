@@ -46,15 +46,9 @@ fn check_moments(what: &str, x: &[f64], mean: f64, variance: f64, fourth: f64) {
     let n = x.len() as f64;
     let m = x.iter().sum::<f64>() / n;
     let v = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
-    assert!(
-        (m - mean).abs() < 4.0 * (variance / n).sqrt(),
-        "{what}: mean {m}, not {mean}"
-    );
+    assert!((m - mean).abs() < 4.0 * (variance / n).sqrt(), "{what}: mean {m}, not {mean}");
     let sd = ((fourth - variance * variance) / n).sqrt();
-    assert!(
-        (v - variance).abs() < 4.0 * sd,
-        "{what}: variance {v}, not {variance}"
-    );
+    assert!((v - variance).abs() < 4.0 * sd, "{what}: variance {v}, not {variance}");
 }
 
 #[test]
@@ -71,11 +65,8 @@ fn continuous_laws_have_their_distribution_functions() {
         assert!(single.iter().zip(&double).all(|(a, &b)| *a == b as f32));
     }
     // ln Gamma(a): closed forms for a = 1/2, 1 and 3.
-    let gamma: [(f64, fn(f64) -> f64); 3] = [
-        (0.5, |x| x.sqrt().k_erf()),
-        (1.0, |x| -(-x).exp_m1()),
-        (3.0, |x| 1.0 - (-x).exp() * (1.0 + x + x * x / 2.0)),
-    ];
+    let gamma: [(f64, fn(f64) -> f64); 3] =
+        [(0.5, |x| x.sqrt().k_erf()), (1.0, |x| -(-x).exp_m1()), (3.0, |x| 1.0 - (-x).exp() * (1.0 + x + x * x / 2.0))];
     for (a, cdf) in gamma {
         let x = draw(Law::LogGamma, N, &parameters(&[a]), key(1));
         let statistic = kolmogorov(x, |y: f64| cdf(y.exp()));
@@ -88,31 +79,15 @@ fn continuous_laws_have_their_moments() {
     let x = draw(Law::Uniform, N, &[], key(9));
     check_moments("uniform", &x, 0.5, 1.0 / 12.0, 1.0 / 80.0);
     check_moments("normal", &draw(Law::Normal, N, &[], key(9)), 0.0, 1.0, 3.0);
-    check_moments(
-        "exponential",
-        &draw(Law::Exponential, N, &[], key(9)),
-        1.0,
-        1.0,
-        9.0,
-    );
+    check_moments("exponential", &draw(Law::Exponential, N, &[], key(9)), 1.0, 1.0, 9.0);
     // The cumulants of ln Gamma(a) are polygamma functions: psi, psi', and psi''' = 6 sum (a + k)^-4, so the fourth
     // central moment is psi''' + 3 psi'^2. At a = 1/1000 draws are near -1000 and none underflows.
     for a in [0.001, 0.3, 1.0, 2.5, 40.0] {
         let x: Vec<f64> = draw(Law::LogGamma, N, &parameters(&[a]), key(10));
         let tail = 1e4 + a;
-        let third = 6.0
-            * (0..10_000)
-                .map(|k| (a + f64::from(k)).powi(-4))
-                .sum::<f64>()
-            + 2.0 * tail.powi(-3);
+        let third = 6.0 * (0..10_000).map(|k| (a + f64::from(k)).powi(-4)).sum::<f64>() + 2.0 * tail.powi(-3);
         let variance = a.k_trigamma();
-        check_moments(
-            "log gamma",
-            &x,
-            a.k_digamma(),
-            variance,
-            third + 3.0 * variance * variance,
-        );
+        check_moments("log gamma", &x, a.k_digamma(), variance, third + 3.0 * variance * variance);
         assert!(x.iter().all(|x| x.is_finite()));
     }
 }
@@ -129,11 +104,7 @@ fn check_counts(what: &str, x: &[f64], probability: impl Fn(f64) -> f64, largest
     let (mut statistic, mut cells) = (0.0, 0.0);
     let (mut want, mut got, mut seen) = (0.0, 0.0, 0.0);
     for (k, &count) in counts.iter().enumerate() {
-        let p = if k == largest {
-            1.0 - seen
-        } else {
-            probability(k as f64)
-        };
+        let p = if k == largest { 1.0 - seen } else { probability(k as f64) };
         seen += p;
         want += p * n;
         got += count as f64;
@@ -151,10 +122,7 @@ fn check_counts(what: &str, x: &[f64], probability: impl Fn(f64) -> f64, largest
     let degrees: f64 = cells - 1.0;
     let w = 2.0 / (9.0 * degrees);
     let critical = degrees * (1.0 - w + 3.09 * w.sqrt()).powi(3);
-    assert!(
-        cells > 2.0 && statistic < critical,
-        "{what}: {statistic} of {critical}, {cells} cells"
-    );
+    assert!(cells > 2.0 && statistic < critical, "{what}: {statistic} of {critical}, {cells} cells");
 }
 
 #[test]
@@ -162,32 +130,14 @@ fn discrete_laws_have_their_probabilities() {
     for rate in [0.3f64, 4.0, 11.9, 50.0, 1000.0] {
         let x: Vec<f64> = draw(Law::Poisson, N, &parameters(&[rate]), key(3));
         let p = |k: f64| (k * rate.ln() - rate - (k + 1.0).k_lgamma()).exp();
-        check_counts(
-            &format!("Poisson({rate})"),
-            &x,
-            p,
-            (rate + 8.0 * rate.sqrt() + 5.0) as usize,
-        );
+        check_counts(&format!("Poisson({rate})"), &x, p, (rate + 8.0 * rate.sqrt() + 5.0) as usize);
         check_moments("Poisson", &x, rate, rate, rate * (1.0 + 3.0 * rate));
     }
-    for (n, p) in [
-        (1.0, 0.3),
-        (10.0, 0.3),
-        (100.0, 0.5),
-        (1000.0, 0.02),
-        (500.0, 0.93),
-    ] {
+    for (n, p) in [(1.0, 0.3), (10.0, 0.3), (100.0, 0.5), (1000.0, 0.02), (500.0, 0.93)] {
         let x: Vec<f64> = draw(Law::Binomial, N, &parameters(&[n, p]), key(4));
         let v: f64 = n * p * (1.0 - p);
-        check_moments(
-            "Binomial",
-            &x,
-            n * p,
-            v,
-            v * (1.0 + 3.0 * (n - 2.0) * p * (1.0 - p)),
-        );
-        let choose =
-            |k: f64| (n + 1.0f64).k_lgamma() - (k + 1.0).k_lgamma() - (n - k + 1.0).k_lgamma();
+        check_moments("Binomial", &x, n * p, v, v * (1.0 + 3.0 * (n - 2.0) * p * (1.0 - p)));
+        let choose = |k: f64| (n + 1.0f64).k_lgamma() - (k + 1.0).k_lgamma() - (n - k + 1.0).k_lgamma();
         let probability = |k: f64| (choose(k) + k * p.ln() + (n - k) * (1.0 - p).ln()).exp();
         if n > 1.0 {
             check_counts(&format!("Binomial({n}, {p})"), &x, probability, n as usize);
@@ -247,10 +197,7 @@ fn the_same_key_gives_the_same_numbers_and_another_key_others() {
             let other = of(other);
             // Discrete draws may agree here and there: with these parameters about one in ten.
             let equal = base.iter().zip(&other).filter(|(a, b)| a == b).count();
-            assert!(
-                equal < if law.parameters() > 0 { 24 } else { 1 },
-                "{law:?}: {equal} equal"
-            );
+            assert!(equal < if law.parameters() > 0 { 24 } else { 1 }, "{law:?}: {equal} equal");
         }
     }
 }
@@ -260,10 +207,7 @@ fn an_elements_draw_does_not_depend_on_its_neighbours() {
     for &law in Law::ALL {
         // The same element of a longer array.
         let p = parameters(&[7.0, 0.4][..law.parameters()]);
-        let (short, long) = (
-            draw::<f64>(law, 5, &p, key(2)),
-            draw::<f64>(law, 64, &p, key(2)),
-        );
+        let (short, long) = (draw::<f64>(law, 5, &p, key(2)), draw::<f64>(law, 64, &p, key(2)));
         assert_eq!(short, long[..5], "{law:?}");
         if law.parameters() == 0 {
             continue;
@@ -277,10 +221,7 @@ fn an_elements_draw_does_not_depend_on_its_neighbours() {
         for e in 0..5 {
             alone[0] = Tensor::from(p[0].data()[e]);
             let same = draw::<f64>(law, 5, &alone, key(2))[e];
-            assert!(
-                same == mixed[e] || (same.is_nan() && mixed[e].is_nan()),
-                "{law:?} {e}"
-            );
+            assert!(same == mixed[e] || (same.is_nan() && mixed[e].is_nan()), "{law:?} {e}");
         }
     }
 }

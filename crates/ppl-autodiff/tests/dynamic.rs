@@ -11,21 +11,12 @@ use ppl_autodiff::{Mistake, Program, Trace, Var, scope, trace, value_and_grad};
 /// x^2 below 1, 3 x - 2 from there on.
 fn piecewise(x: Var) -> Var {
     let x = x.sum();
-    if x.value() < 1.0 {
-        x.square()
-    } else {
-        3.0 * x - 2.0
-    }
+    if x.value() < 1.0 { x.square() } else { 3.0 * x - 2.0 }
 }
 
 #[test]
 fn both_sides_of_a_branch_are_right() {
-    for (x, value, slope) in [
-        (0.5, 0.25, 1.0),
-        (-2.0, 4.0, -4.0),
-        (1.0, 1.0, 3.0),
-        (4.0, 10.0, 3.0),
-    ] {
+    for (x, value, slope) in [(0.5, 0.25, 1.0), (-2.0, 4.0, -4.0), (1.0, 1.0, 3.0), (4.0, 10.0, 3.0)] {
         let (y, g) = value_and_grad(piecewise, &array![x]).unwrap();
         assert_eq!((y, g[0]), (value, slope), "at {x}");
     }
@@ -74,14 +65,8 @@ fn values_are_read_at_the_point_and_missing_ones_are_zero() {
             .unwrap();
         (a, b)
     };
-    assert_eq!(
-        read(&[&[1.0, 2.0, 5.0], &[10.0, 20.0]]),
-        (array![11.0, 22.0].into_dyn(), 8.0)
-    );
-    assert_eq!(
-        read(&[&[1.0], &[10.0, 20.0, 30.0]]),
-        (array![11.0, 20.0].into_dyn(), 1.0)
-    );
+    assert_eq!(read(&[&[1.0, 2.0, 5.0], &[10.0, 20.0]]), (array![11.0, 22.0].into_dyn(), 8.0));
+    assert_eq!(read(&[&[1.0], &[10.0, 20.0, 30.0]]), (array![11.0, 20.0].into_dyn(), 1.0));
     assert_eq!(read(&[]), (array![0.0, 0.0].into_dyn(), 0.0));
 }
 
@@ -90,19 +75,16 @@ fn values_are_read_at_the_point_and_missing_ones_are_zero() {
 fn a_reader_is_shared_by_functions_of_any_shape() {
     let reader = Reader::default();
     let sum_of = |point: &[f64], early: bool| {
-        let run = Trace::default()
-            .point(&[point])
-            .reader(reader.clone())
-            .run(|| {
-                let x = Var::input(0, point.len());
-                let y = x.sum();
-                if early {
-                    return y.value();
-                }
-                // The slot grows before the same node is read.
-                let _ = Var::input(0, [3]);
-                y.value()
-            });
+        let run = Trace::default().point(&[point]).reader(reader.clone()).run(|| {
+            let x = Var::input(0, point.len());
+            let y = x.sum();
+            if early {
+                return y.value();
+            }
+            // The slot grows before the same node is read.
+            let _ = Var::input(0, [3]);
+            y.value()
+        });
         run.unwrap().0
     };
     for _ in 0..2 {
@@ -118,10 +100,7 @@ fn a_reader_is_shared_by_functions_of_any_shape() {
         let run = Trace::default().point(&[&[x]]).reader(reader.clone());
         run.run(|| (Var::input(0, ()) * c).value()).unwrap().0
     };
-    assert_eq!(
-        (times(2.0, 3.0), times(5.0, 3.0), times(2.0, 7.0)),
-        (6.0, 15.0, 14.0)
-    );
+    assert_eq!((times(2.0, 3.0), times(5.0, 3.0), times(2.0, 7.0)), (6.0, 15.0, 14.0));
 }
 
 #[test]
@@ -130,10 +109,7 @@ fn nested_traces_read_their_own_values() {
         .point(&[&[2.0]])
         .run(|| {
             let x = Var::input(0, ());
-            let (inner, _) = Trace::default()
-                .point(&[&[5.0]])
-                .run(|| Var::input(0, ()).square().value())
-                .unwrap();
+            let (inner, _) = Trace::default().point(&[&[5.0]]).run(|| Var::input(0, ()).square().value()).unwrap();
             // A function of plain numbers may be differentiated while another one is traced.
             let (_, slope) = value_and_grad(|y: Var| y.square().sum(), &array![inner]).unwrap();
             (slope[0], (x * inner).value())
@@ -150,10 +126,7 @@ fn nested_traces_read_their_own_values() {
             (nested.map(|(v, _)| v), x.value())
         })
         .unwrap();
-    assert!(matches!(
-        nested.unwrap_err().mistake,
-        Mistake::ForeignVar { operation: "value" }
-    ));
+    assert!(matches!(nested.unwrap_err().mistake, Mistake::ForeignVar { operation: "value" }));
     assert_eq!(value, 2.0);
     assert!(outer.is_dynamic());
 }
@@ -208,25 +181,14 @@ fn signatures_tell_tapes_apart() {
 fn quadrants(x: Var) -> Var {
     let (a, b) = (x.index(0, 0), x.index(0, 1));
     let first = if a.value() > 0.0 { -a } else { a * 2.0 };
-    let second = if b.value() > 0.0 {
-        -b.square() * 0.5
-    } else {
-        (b * 3.0).exp() - 1.0
-    };
+    let second = if b.value() > 0.0 { -b.square() * 0.5 } else { (b * 3.0).exp() - 1.0 };
     first + second + x.index(0, 2).sin()
 }
 
 fn quadrants_by_hand(x: &[f64]) -> (f64, [f64; 3]) {
-    let (first, da) = if x[0] > 0.0 {
-        (-x[0], -1.0)
-    } else {
-        (2.0 * x[0], 2.0)
-    };
-    let (second, db) = if x[1] > 0.0 {
-        (-x[1] * x[1] / 2.0, -x[1])
-    } else {
-        ((3.0 * x[1]).exp() - 1.0, 3.0 * (3.0 * x[1]).exp())
-    };
+    let (first, da) = if x[0] > 0.0 { (-x[0], -1.0) } else { (2.0 * x[0], 2.0) };
+    let (second, db) =
+        if x[1] > 0.0 { (-x[1] * x[1] / 2.0, -x[1]) } else { ((3.0 * x[1]).exp() - 1.0, 3.0 * (3.0 * x[1]).exp()) };
     (first + second + x[2].sin(), [da, db, x[2].cos()])
 }
 
@@ -265,10 +227,7 @@ fn a_static_function_is_traced_and_compiled_once() {
     let mut g = [0.0; 2];
     for i in 0..5 {
         let a = f64::from(i);
-        assert_eq!(
-            f.value_and_gradient(&[a, 1.0], &mut g).unwrap(),
-            a * a + 1.0
-        );
+        assert_eq!(f.value_and_gradient(&[a, 1.0], &mut g).unwrap(), a * a + 1.0);
         assert_eq!(g, [2.0 * a, 2.0]);
     }
     assert!(!f.is_dynamic());
@@ -290,23 +249,11 @@ fn the_cache_of_a_dynamic_function_is_bounded() {
 
 #[test]
 fn a_mistake_on_one_path_is_an_error_there_only() {
-    let mut f = DynamicFunction::new(2, |x: Var| {
-        if x.index(0, 0).value() > 1.0 {
-            x + Var::zeros([3])
-        } else {
-            x
-        }
-    })
-    .unwrap();
+    let mut f =
+        DynamicFunction::new(2, |x: Var| if x.index(0, 0).value() > 1.0 { x + Var::zeros([3]) } else { x }).unwrap();
     let mut g = [0.0; 2];
     assert_eq!(f.value_and_gradient(&[0.5, 1.0], &mut g).unwrap(), 1.5);
     let error = f.value_and_gradient(&[2.0, 1.0], &mut g).unwrap_err();
-    assert!(matches!(
-        error.mistake,
-        Mistake::Shapes {
-            operation: "add",
-            ..
-        }
-    ));
+    assert!(matches!(error.mistake, Mistake::Shapes { operation: "add", .. }));
     assert_eq!(f.value_and_gradient(&[-0.5, 1.0], &mut g).unwrap(), 0.5);
 }

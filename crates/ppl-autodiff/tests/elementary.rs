@@ -48,19 +48,11 @@ macro_rules! format {
                 $t::from_bits($bits::from_str_radix(digits, 16).unwrap())
             }
             fn bits(self) -> u64 {
-                if self.is_nan() {
-                    u64::MAX
-                } else {
-                    self.to_bits() as u64
-                }
+                if self.is_nan() { u64::MAX } else { self.to_bits() as u64 }
             }
             fn ulp(self) -> f64 {
                 let a = self.abs();
-                if a == $t::MAX {
-                    (a - a.next_down()) as f64
-                } else {
-                    (a.next_up() - a) as f64
-                }
+                if a == $t::MAX { (a - a.next_down()) as f64 } else { (a.next_up() - a) as f64 }
             }
             fn slices(entry: &Elementary) -> fn(&[Self], &mut [Self]) {
                 entry.$slices
@@ -87,11 +79,7 @@ fn points<T: Format>(reference: &Value, name: &str) -> Vec<(Vec<T>, T, f64)> {
         let (rest, numbers) = fields.split_last().unwrap();
         let (value, arguments) = numbers.split_last().unwrap();
         let arguments = arguments.iter().map(|x| T::from_hex(x)).collect();
-        (
-            arguments,
-            T::from_hex(value),
-            rest.parse::<f64>().unwrap() / 1000.0,
-        )
+        (arguments, T::from_hex(value), rest.parse::<f64>().unwrap() / 1000.0)
     };
     rows.iter().map(parse).collect()
 }
@@ -113,19 +101,10 @@ fn error<T: Format>(got: T, value: T, rest: f64) -> f64 {
 
 fn check_bounds<T: Format>() {
     let reference = reference();
-    assert_eq!(
-        reference[T::NAME].as_object().unwrap().len(),
-        ELEMENTARY.len() + 1,
-        "functions in the fixture"
-    );
+    assert_eq!(reference[T::NAME].as_object().unwrap().len(), ELEMENTARY.len() + 1, "functions in the fixture");
     for entry in ELEMENTARY {
         let points = points::<T>(&reference, entry.name);
-        assert!(
-            points.len() > 100,
-            "{} has {} points",
-            entry.name,
-            points.len()
-        );
+        assert!(points.len() > 100, "{} has {} points", entry.name, points.len());
         let x: Vec<T> = points.iter().map(|p| p.0[0]).collect();
         let mut got = vec![T::NAN; x.len()];
         T::slices(entry)(&x, &mut got);
@@ -143,13 +122,7 @@ fn check_bounds<T: Format>() {
                 worst = (e, x[0]);
             }
         }
-        println!(
-            "{} {:9} worst {:.3} ulp at {}",
-            T::NAME,
-            entry.name,
-            worst.0,
-            worst.1
-        );
+        println!("{} {:9} worst {:.3} ulp at {}", T::NAME, entry.name, worst.0, worst.1);
     }
     let points = points::<T>(&reference, "pow");
     let x: Vec<T> = points.iter().map(|p| p.0[0]).collect();
@@ -158,11 +131,7 @@ fn check_bounds<T: Format>() {
     pow(&x, &y, &mut got);
     for (&got, (arguments, value, rest)) in got.iter().zip(&points) {
         let e = error(got, *value, *rest);
-        assert!(
-            e <= 2.0,
-            "pow({:?}) = {got:?}, wanted {value:?}: {e} ulp",
-            arguments
-        );
+        assert!(e <= 2.0, "pow({:?}) = {got:?}, wanted {value:?}: {e} ulp", arguments);
     }
 }
 
@@ -179,25 +148,10 @@ fn errors_are_within_the_stated_bounds_in_f32() {
 
 /// Numbers of all kinds: a sweep of the bits, of the logarithm, of the middle, and the special ones.
 fn numbers<T: Real>() -> Vec<T> {
-    let specials = [
-        0.0,
-        1.0,
-        0.5,
-        2.0,
-        1e-310,
-        5e-324,
-        1e-40,
-        1e-45,
-        f64::MAX,
-        3.4e38,
-        f64::INFINITY,
-        f64::NAN,
-    ];
+    let specials = [0.0, 1.0, 0.5, 2.0, 1e-310, 5e-324, 1e-40, 1e-45, f64::MAX, 3.4e38, f64::INFINITY, f64::NAN];
     let mut x: Vec<f64> = specials.into_iter().flat_map(|x| [x, -x]).collect();
     x.extend((0..6000).map(|i| -30.0 + 0.01 * f64::from(i) + 1e-4));
-    x.extend(
-        (0..3000).flat_map(|i| [1.0, -1.0].map(|sign| sign * (-740.0 + 0.49 * f64::from(i)).exp())),
-    );
+    x.extend((0..3000).flat_map(|i| [1.0, -1.0].map(|sign| sign * (-740.0 + 0.49 * f64::from(i)).exp())));
     x.extend((0..3000).map(|i| -800.0 + 0.53 * f64::from(i)));
     x.into_iter().map(T::from_f64).collect()
 }
@@ -212,28 +166,15 @@ fn check_same_bits<T: Format>() {
             let mut out = vec![T::ZERO; x.len()];
             T::slices(entry)(&x, &mut out);
             for ((&x, got), &want) in x.iter().zip(&out).zip(&want) {
-                assert_eq!(
-                    got.bits(),
-                    want,
-                    "{} {}({x:?}) on {isa:?}",
-                    T::NAME,
-                    entry.name
-                );
+                assert_eq!(got.bits(), want, "{} {}({x:?}) on {isa:?}", T::NAME, entry.name);
             }
         }
     }
-    let want: Vec<u64> = x
-        .iter()
-        .zip(&y)
-        .map(|(&x, &y)| x.k_powf(y).bits())
-        .collect();
+    let want: Vec<u64> = x.iter().zip(&y).map(|(&x, &y)| x.k_powf(y).bits()).collect();
     for isa in Isa::ALL.into_iter().filter(|isa| isa.force()) {
         let mut out = vec![T::ZERO; x.len()];
         pow(&x, &y, &mut out);
-        assert!(
-            out.iter().map(|o| o.bits()).eq(want.iter().copied()),
-            "pow on {isa:?}"
-        );
+        assert!(out.iter().map(|o| o.bits()).eq(want.iter().copied()), "pow on {isa:?}");
     }
     Isa::detect().force();
 }
@@ -254,13 +195,7 @@ fn slices_of_every_length_are_filled_exactly() {
     fn check<T: Format>() {
         // Among them far arguments of sine and negative ones of the gamma functions.
         let x: Vec<T> = (0..64)
-            .map(|i| {
-                T::from_f64(if i % 7 == 3 {
-                    -1e12 - f64::from(i) * 0.3
-                } else {
-                    f64::from(i) * 0.37
-                })
-            })
+            .map(|i| T::from_f64(if i % 7 == 3 { -1e12 - f64::from(i) * 0.3 } else { f64::from(i) * 0.37 }))
             .collect();
         let sentinel = T::from_f64(-77.0);
         for entry in ELEMENTARY {
@@ -272,12 +207,7 @@ fn slices_of_every_length_are_filled_exactly() {
                 for (i, got) in out.iter().enumerate() {
                     let inside = (start..start + n).contains(&i);
                     let want = if inside { one(x[i]) } else { sentinel };
-                    assert_eq!(
-                        got.bits(),
-                        want.bits(),
-                        "{} of {n} numbers, place {i}",
-                        entry.name
-                    );
+                    assert_eq!(got.bits(), want.bits(), "{} of {n} numbers, place {i}", entry.name);
                 }
             }
         }
@@ -290,127 +220,17 @@ fn slices_of_every_length_are_filled_exactly() {
 fn check_specials<T: Format>() {
     let (inf, nan) = (f64::INFINITY, f64::NAN);
     let table: &[(&str, &[(f64, f64)])] = &[
-        (
-            "exp",
-            &[
-                (0.0, 1.0),
-                (-0.0, 1.0),
-                (inf, inf),
-                (-inf, 0.0),
-                (nan, nan),
-                (1e30, inf),
-                (-1e30, 0.0),
-            ],
-        ),
-        (
-            "expm1",
-            &[
-                (0.0, 0.0),
-                (-0.0, -0.0),
-                (inf, inf),
-                (-inf, -1.0),
-                (nan, nan),
-                (1e30, inf),
-                (-1e30, -1.0),
-            ],
-        ),
-        (
-            "ln",
-            &[
-                (1.0, 0.0),
-                (0.0, -inf),
-                (-0.0, -inf),
-                (inf, inf),
-                (-1.0, nan),
-                (-inf, nan),
-                (nan, nan),
-            ],
-        ),
-        (
-            "ln_1p",
-            &[
-                (0.0, 0.0),
-                (-0.0, -0.0),
-                (-1.0, -inf),
-                (-2.0, nan),
-                (-inf, nan),
-                (inf, inf),
-                (nan, nan),
-            ],
-        ),
-        (
-            "tanh",
-            &[
-                (0.0, 0.0),
-                (-0.0, -0.0),
-                (inf, 1.0),
-                (-inf, -1.0),
-                (nan, nan),
-                (1e30, 1.0),
-                (-25.0, -1.0),
-            ],
-        ),
-        (
-            "sigmoid",
-            &[
-                (0.0, 0.5),
-                (-0.0, 0.5),
-                (inf, 1.0),
-                (-inf, 0.0),
-                (nan, nan),
-                (1e30, 1.0),
-                (-1e30, 0.0),
-            ],
-        ),
-        (
-            "softplus",
-            &[
-                (inf, inf),
-                (-inf, 0.0),
-                (nan, nan),
-                (1e30, 1e30),
-                (-1e30, 0.0),
-                (1000.0, 1000.0),
-            ],
-        ),
-        (
-            "sin",
-            &[
-                (0.0, 0.0),
-                (-0.0, -0.0),
-                (inf, nan),
-                (-inf, nan),
-                (nan, nan),
-            ],
-        ),
-        (
-            "cos",
-            &[(0.0, 1.0), (-0.0, 1.0), (inf, nan), (-inf, nan), (nan, nan)],
-        ),
-        (
-            "erf",
-            &[
-                (0.0, 0.0),
-                (-0.0, -0.0),
-                (inf, 1.0),
-                (-inf, -1.0),
-                (nan, nan),
-                (1e30, 1.0),
-                (-7.0, -1.0),
-            ],
-        ),
-        (
-            "erfc",
-            &[
-                (0.0, 1.0),
-                (-0.0, 1.0),
-                (inf, 0.0),
-                (-inf, 2.0),
-                (nan, nan),
-                (1e30, 0.0),
-                (-1e30, 2.0),
-            ],
-        ),
+        ("exp", &[(0.0, 1.0), (-0.0, 1.0), (inf, inf), (-inf, 0.0), (nan, nan), (1e30, inf), (-1e30, 0.0)]),
+        ("expm1", &[(0.0, 0.0), (-0.0, -0.0), (inf, inf), (-inf, -1.0), (nan, nan), (1e30, inf), (-1e30, -1.0)]),
+        ("ln", &[(1.0, 0.0), (0.0, -inf), (-0.0, -inf), (inf, inf), (-1.0, nan), (-inf, nan), (nan, nan)]),
+        ("ln_1p", &[(0.0, 0.0), (-0.0, -0.0), (-1.0, -inf), (-2.0, nan), (-inf, nan), (inf, inf), (nan, nan)]),
+        ("tanh", &[(0.0, 0.0), (-0.0, -0.0), (inf, 1.0), (-inf, -1.0), (nan, nan), (1e30, 1.0), (-25.0, -1.0)]),
+        ("sigmoid", &[(0.0, 0.5), (-0.0, 0.5), (inf, 1.0), (-inf, 0.0), (nan, nan), (1e30, 1.0), (-1e30, 0.0)]),
+        ("softplus", &[(inf, inf), (-inf, 0.0), (nan, nan), (1e30, 1e30), (-1e30, 0.0), (1000.0, 1000.0)]),
+        ("sin", &[(0.0, 0.0), (-0.0, -0.0), (inf, nan), (-inf, nan), (nan, nan)]),
+        ("cos", &[(0.0, 1.0), (-0.0, 1.0), (inf, nan), (-inf, nan), (nan, nan)]),
+        ("erf", &[(0.0, 0.0), (-0.0, -0.0), (inf, 1.0), (-inf, -1.0), (nan, nan), (1e30, 1.0), (-7.0, -1.0)]),
+        ("erfc", &[(0.0, 1.0), (-0.0, 1.0), (inf, 0.0), (-inf, 2.0), (nan, nan), (1e30, 0.0), (-1e30, 2.0)]),
         (
             "lgamma",
             &[
@@ -425,29 +245,8 @@ fn check_specials<T: Format>() {
                 (nan, nan),
             ],
         ),
-        (
-            "digamma",
-            &[
-                (0.0, -inf),
-                (-0.0, inf),
-                (-1.0, nan),
-                (-1e30, nan),
-                (inf, inf),
-                (-inf, nan),
-                (nan, nan),
-            ],
-        ),
-        (
-            "trigamma",
-            &[
-                (0.0, inf),
-                (-0.0, inf),
-                (-3.0, inf),
-                (inf, 0.0),
-                (-inf, inf),
-                (nan, nan),
-            ],
-        ),
+        ("digamma", &[(0.0, -inf), (-0.0, inf), (-1.0, nan), (-1e30, nan), (inf, inf), (-inf, nan), (nan, nan)]),
+        ("trigamma", &[(0.0, inf), (-0.0, inf), (-3.0, inf), (inf, 0.0), (-inf, inf), (nan, nan)]),
     ];
     assert_eq!(table.len(), ELEMENTARY.len());
     for (name, rows) in table {
@@ -455,13 +254,7 @@ fn check_specials<T: Format>() {
         for &(x, want) in *rows {
             let mut got = [T::ONE];
             T::slices(entry)(&[T::from_f64(x)], &mut got);
-            assert_eq!(
-                got[0].bits(),
-                T::from_f64(want).bits(),
-                "{} {name}({x}) = {}",
-                T::NAME,
-                got[0]
-            );
+            assert_eq!(got[0].bits(), T::from_f64(want).bits(), "{} {name}({x}) = {}", T::NAME, got[0]);
         }
     }
 }
@@ -476,38 +269,19 @@ fn special_arguments_give_special_values() {
 #[test]
 fn pow_has_the_special_values_of_the_standard() {
     let inf = f64::INFINITY;
-    let numbers = [
-        0.0,
-        0.5,
-        1.0,
-        2.0,
-        3.0,
-        1.5,
-        4.0,
-        1e300,
-        9_007_199_254_740_993.0,
-        5e-324,
-        inf,
-        f64::NAN,
-    ];
+    let numbers = [0.0, 0.5, 1.0, 2.0, 3.0, 1.5, 4.0, 1e300, 9_007_199_254_740_993.0, 5e-324, inf, f64::NAN];
     let signed: Vec<f64> = numbers.into_iter().flat_map(|x| [x, -x]).collect();
     for &x in &signed {
         for &y in &signed {
             let (got, want) = (x.k_powf(y), x.powf(y));
-            assert!(
-                error(got, want, 0.0) <= 1.0 || got.is_nan() && want.is_nan(),
-                "{x}^{y} = {got}, wanted {want}"
-            );
+            assert!(error(got, want, 0.0) <= 1.0 || got.is_nan() && want.is_nan(), "{x}^{y} = {got}, wanted {want}");
             assert!(
                 want.is_nan() || got.is_sign_negative() == want.is_sign_negative(),
                 "{x}^{y} = {got}, wanted {want}"
             );
             let (x, y) = (x as f32, y as f32);
             let (got, want) = (x.k_powf(y), x.powf(y));
-            assert!(
-                error(got, want, 0.0) <= 1.0 || got.is_nan() && want.is_nan(),
-                "{x}^{y} = {got}, wanted {want}"
-            );
+            assert!(error(got, want, 0.0) <= 1.0 || got.is_nan() && want.is_nan(), "{x}^{y} = {got}, wanted {want}");
         }
     }
 }
@@ -533,8 +307,7 @@ fn subnormal_numbers_are_numbers() {
 /// `special_functions.json`: |got - want| <= 8 eps cond, where cond = |y| + |x y'| allows for a rounding of x.
 #[test]
 fn special_function_points_are_met() {
-    let file: Value =
-        serde_json::from_str(include_str!("reference/special_functions.json")).unwrap();
+    let file: Value = serde_json::from_str(include_str!("reference/special_functions.json")).unwrap();
     let number = |v: &Value| match v.as_str() {
         Some(text) => text.parse::<f64>().unwrap(),
         None => v.as_f64().unwrap(),
@@ -548,14 +321,9 @@ fn special_function_points_are_met() {
         if !ELEMENTARY.iter().any(|e| e.name == name) {
             continue;
         }
-        let (x, want, cond) = (
-            number(&case["x"][0]),
-            number(&case["y"]),
-            number(&case["cond"]),
-        );
+        let (x, want, cond) = (number(&case["x"][0]), number(&case["y"]), number(&case["cond"]));
         let got = scalar::<f64>(name)(x);
-        let close = got == want
-            || (got - want).abs() <= 8.0 * f64::EPSILON * cond.min(f64::MAX) + f64::MIN_POSITIVE;
+        let close = got == want || (got - want).abs() <= 8.0 * f64::EPSILON * cond.min(f64::MAX) + f64::MIN_POSITIVE;
         assert!(close, "{name}({x}) = {got}, wanted {want}");
         met += 1;
     }

@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use ndarray::array;
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{
-    Function, Mistake, Shape, Trace, TraceError, Var, concat, gradient, hessian, hvp, scope, stack,
-    trace, value_and_grad,
+    Function, Mistake, Shape, Trace, TraceError, Var, concat, gradient, hessian, hvp, scope, stack, trace,
+    value_and_grad,
 };
 
 /// What a mistake says about itself: kind, operation, shapes (or the shape and the axis, the index and the length).
@@ -16,29 +16,10 @@ fn facts(mistake: &Mistake) -> (&'static str, String, String) {
         shapes.join(" ")
     };
     match mistake {
-        Mistake::Shapes {
-            operation, shapes, ..
-        } => ("shapes", operation.to_string(), list(shapes)),
-        Mistake::Axis {
-            operation,
-            axis,
-            shape,
-        } => ("axis", operation.to_string(), format!("{axis} of {shape}")),
-        Mistake::Index {
-            operation,
-            index,
-            length,
-        } => (
-            "index",
-            operation.to_string(),
-            format!("{index} of {length}"),
-        ),
-        Mistake::Argument {
-            owner,
-            argument,
-            got,
-            ..
-        } => ("argument", owner.clone(), format!("{argument} {got}")),
+        Mistake::Shapes { operation, shapes, .. } => ("shapes", operation.to_string(), list(shapes)),
+        Mistake::Axis { operation, axis, shape } => ("axis", operation.to_string(), format!("{axis} of {shape}")),
+        Mistake::Index { operation, index, length } => ("index", operation.to_string(), format!("{index} of {length}")),
+        Mistake::Argument { owner, argument, got, .. } => ("argument", owner.clone(), format!("{argument} {got}")),
         Mistake::ForeignVar { operation } => ("foreign", operation.to_string(), String::new()),
         Mistake::OutsideTrace { operation } => ("outside", operation.to_string(), String::new()),
         other => panic!("unexpected {other}"),
@@ -58,25 +39,11 @@ fn go_on(y: Var) {
         let _ = y.take_along_axis(axis, &array![[0, 1]]);
     }
     let _ = y.matmul(y.t()).cholesky().log_det() + y.t().matmul(y).solve_spd(y);
-    let _ = y
-        .solve_lower(y)
-        .diag()
-        .diag_embed()
-        .tril()
-        .triu()
-        .inverse_spd();
+    let _ = y.solve_lower(y).diag().diag_embed().tril().triu().inverse_spd();
     let _ = y.reshape([2, 3]).transpose(&[1, 0]).broadcast_to([4, 3, 2]);
-    let _ = y
-        .sum_to(&Shape::from([1, 1, 1, 1, 7]))
-        .logsumexp()
-        .clamp(0.0, y);
+    let _ = y.sum_to(&Shape::from([1, 1, 1, 1, 7])).logsumexp().clamp(0.0, y);
     let _ = (y + 1.0).select(y, y.xlogy(y)).pow(y).powi(i32::MIN).norm();
-    let _ = (
-        y.logaddexp(Var::zeros([9, 9, 9])),
-        y.outer(y),
-        y.prod(),
-        y.std(),
-    );
+    let _ = (y.logaddexp(Var::zeros([9, 9, 9])), y.outer(y), y.prod(), y.std());
     let _ = Var::random(Law::Binomial, y.shape(), &[y, y]) + Var::one_hot(&[3], 2);
     let _ = (y.value(), y.array(), y.as_constant(), format!("{y:?}"));
     let weights = ndarray::ArrayD::<f64>::zeros(ndarray::IxDyn(&y.shape()));
@@ -101,9 +68,7 @@ fn error_of(f: &dyn Fn(Var) -> (Var, u32)) -> (TraceError, u32) {
         scope("after", || go_on(y));
         y
     });
-    let Err(error) = result else {
-        panic!("the mistake at line {line} went unnoticed")
-    };
+    let Err(error) = result else { panic!("the mistake at line {line} went unnoticed") };
     (error, line)
 }
 
@@ -274,11 +239,7 @@ fn adjoints_have_the_line_of_their_operation() {
         line
     })
     .unwrap();
-    let own = traced
-        .tape()
-        .nodes()
-        .iter()
-        .filter(|n| n.op.name() == "square");
+    let own = traced.tape().nodes().iter().filter(|n| n.op.name() == "square");
     let lines: Vec<u32> = own.map(|n| n.location.line()).collect();
     assert_eq!(lines, [line]);
 }
@@ -286,7 +247,8 @@ fn adjoints_have_the_line_of_their_operation() {
 #[test]
 fn values_of_an_ended_trace_are_foreign() {
     let (old, _traced) = trace(|| Var::input(0, [3])).unwrap();
-    let uses: [(fn(Var) -> Var, &str); 10] = [
+    type Use = (fn(Var) -> Var, &'static str);
+    let uses: [Use; 10] = [
         (|v| v + 1.0, "add"),
         (|v| 1.0 - v, "sub"),
         (|v| v.exp(), "exp"),
@@ -300,10 +262,7 @@ fn values_of_an_ended_trace_are_foreign() {
     ];
     for (f, operation) in uses {
         let error = trace(|| go_on(f(old))).err().unwrap();
-        assert!(
-            matches!(error.mistake, Mistake::ForeignVar { operation: o } if o == operation),
-            "{error}"
-        );
+        assert!(matches!(error.mistake, Mistake::ForeignVar { operation: o } if o == operation), "{error}");
         assert_eq!(error.location.file(), file!());
     }
     // The gradient by a stranger, too.
@@ -311,12 +270,7 @@ fn values_of_an_ended_trace_are_foreign() {
         let x = Var::input(0, [3]);
         gradient(x.sum(), &[x, old])[1]
     });
-    assert!(matches!(
-        error.err().unwrap().mistake,
-        Mistake::ForeignVar {
-            operation: "gradient"
-        }
-    ));
+    assert!(matches!(error.err().unwrap().mistake, Mistake::ForeignVar { operation: "gradient" }));
     // Outside any trace it has no shape and prints, and nothing more.
     assert_eq!((old.shape().rank(), old.dim(0)), (0, 1));
     assert!(format!("{old:?}").contains("no living trace"));
@@ -329,10 +283,7 @@ fn a_var_made_outside_any_trace_is_reported_where_it_was_made() {
     let later = orphan.exp() * 2.0;
     for v in [orphan, later] {
         let error = trace(|| Var::input(0, [3]) + v).err().unwrap();
-        assert!(
-            matches!(error.mistake, Mistake::OutsideTrace { .. }),
-            "{error}"
-        );
+        assert!(matches!(error.mistake, Mistake::OutsideTrace { .. }), "{error}");
         assert_eq!(error.location.file(), file!());
     }
     let error = trace(|| orphan.sum()).err().unwrap();
@@ -354,23 +305,15 @@ fn nested_traces_keep_their_values_and_mistakes_apart() {
         });
         let from_inside = trace(|| Var::input(0, [2])).unwrap().0;
         let leaked = trace(|| from_inside.exp());
-        assert!(matches!(
-            leaked.err().unwrap().mistake,
-            Mistake::ForeignVar { operation: "exp" }
-        ));
+        assert!(matches!(leaked.err().unwrap().mistake, Mistake::ForeignVar { operation: "exp" }));
         (inner.err().unwrap(), x.sum())
     })
     .unwrap();
-    assert!(matches!(
-        inner.mistake,
-        Mistake::ForeignVar { operation: "add" }
-    ));
+    assert!(matches!(inner.mistake, Mistake::ForeignVar { operation: "add" }));
     assert_eq!(sum.node(), 2);
     // A mistake after a nested one that went well belongs to the outer.
     let error = Trace::default().model("outer").run(|| {
-        let _ = Trace::default()
-            .model("inner")
-            .run(|| Var::input(0, [2]).sum());
+        let _ = Trace::default().model("inner").run(|| Var::input(0, [2]).sum());
         Var::input(0, [2]).t()
     });
     assert_eq!(error.err().unwrap().model.as_deref(), Some("outer"));
@@ -383,28 +326,20 @@ fn a_panic_inside_a_traced_function_leaves_no_recorder_behind() {
     let caught = catch_unwind(AssertUnwindSafe(|| {
         trace(|| {
             let x = Var::input(0, [2]);
-            scope("outer", || {
-                trace(|| scope("inner", || panic!("in the model")))
-            })
-            .ok();
+            scope("outer", || trace(|| scope("inner", || panic!("in the model")))).ok();
             x
         })
     }));
     // A panic that the function itself catches ends the nested trace only.
     let survived = trace(|| {
         let x = Var::input(0, [2]);
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            scope("lost", || trace(|| panic!("nested")).ok())
-        }));
+        let _ = catch_unwind(AssertUnwindSafe(|| scope("lost", || trace(|| panic!("nested")).ok())));
         x.t()
     });
     std::panic::set_hook(previous);
     assert!(caught.is_err());
     let error = survived.err().unwrap();
-    assert_eq!(
-        (error.site, facts(&error.mistake).1),
-        (None, "t".to_owned())
-    );
+    assert_eq!((error.site, facts(&error.mistake).1), (None, "t".to_owned()));
     // No recorder is left: what is made now is an orphan.
     let orphan = Var::zeros([2]);
     let error = trace(|| orphan.exp()).err().unwrap();

@@ -17,10 +17,7 @@ fn functions<T: Real>(mode: Mode) -> Vec<u64> {
         let mut stream = Philox::new(9, Purpose::Init, 0, k);
         let choices: Vec<u32> = (0..120).map(|_| stream.next_u32() >> 8).collect();
         let compiled = compile::<T>(&choices, mode);
-        let x: Vec<f64> = whole_numbers(compiled.inputs, k)
-            .iter()
-            .map(|x| x * 0.37 + 0.011)
-            .collect();
+        let x: Vec<f64> = whole_numbers(compiled.inputs, k).iter().map(|x| x * 0.37 + 0.011).collect();
         let out = compiled.run(&mut compiled.program.workspace(), &x);
         bits.extend(out.iter().flatten().map(|y| y.to_f64().to_bits()));
     }
@@ -50,9 +47,8 @@ fn products<T: Real>() -> Vec<u64> {
         })
         .unwrap();
         let program = Program::<T>::compile(traced.tape(), &[&outputs]);
-        let x: Vec<T> = (0..program.input_lengths()[0])
-            .map(|i| T::from_f64((i as f64 * 0.77).sin() / (k as f64).sqrt()))
-            .collect();
+        let x: Vec<T> =
+            (0..program.input_lengths()[0]).map(|i| T::from_f64((i as f64 * 0.77).sin() / (k as f64).sqrt())).collect();
         let mut out = vec![T::ZERO; program.output_lengths()[0]];
         program.evaluate(&mut program.workspace(), &[&x], &mut [&mut out]);
         bits.extend(out.iter().map(|y| y.to_f64().to_bits()));
@@ -72,12 +68,7 @@ fn instruction_sets() -> Vec<Isa> {
 fn programs_agree_on_every_instruction_set() {
     let of = |isa: Isa| {
         assert!(isa.force());
-        [
-            functions::<f64>(Mode::NoProducts),
-            functions::<f32>(Mode::NoProducts),
-            products::<f64>(),
-            products::<f32>(),
-        ]
+        [functions::<f64>(Mode::NoProducts), functions::<f32>(Mode::NoProducts), products::<f64>(), products::<f32>()]
     };
     let sets = instruction_sets();
     let portable = of(sets[0]);
@@ -85,10 +76,7 @@ fn programs_agree_on_every_instruction_set() {
     for &isa in &sets[1..] {
         let got = of(isa);
         for part in 0..2 {
-            let differ = got[part]
-                .iter()
-                .zip(&portable[part])
-                .filter(|(a, b)| a != b);
+            let differ = got[part].iter().zip(&portable[part]).filter(|(a, b)| a != b);
             assert_eq!(differ.count(), 0, "{isa:?}, part {part}");
         }
         // Dot products add up as many partial sums as a vector has lanes, so they agree to rounding: terms of at most

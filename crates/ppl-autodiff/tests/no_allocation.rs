@@ -65,15 +65,8 @@ fn everything() -> Vec<Var> {
         + l.solve_lower(x).solve_lower_transposed(x).diag().sum()
         + x.cumsum(1).max_axis(0).sum()
         + x.min_axis(1).logsumexp()
-        + tall
-            .gather(0, &[3, 3, 150])
-            .scatter_add(0, &[1, 0, 1], 2)
-            .sin()
-            .sum()
-        + concat(&[x, x.t().exp()], 0)
-            .slice_step(0, 1..12, 3)
-            .lgamma()
-            .sum()
+        + tall.gather(0, &[3, 3, 150]).scatter_add(0, &[1, 0, 1], 2).sin().sum()
+        + concat(&[x, x.t().exp()], 0).slice_step(0, 1..12, 3).lgamma().sum()
         + x.gt(0.0).select(x, x.sigmoid()).diag().diag_embed().sum()
         + (tall * uniform.slice(0, 0..5)).sum();
     let slopes = gradient(y, &[x, tall, batch]);
@@ -85,11 +78,7 @@ fn everything() -> Vec<Var> {
         Var::random(Law::LogGamma, [6, 6], &[rate * 0.3]),
         Var::random(Law::Poisson, [6, 6], &[rate * 20.0]),
         Var::random(Law::Poisson, [6, 6], &[rate]),
-        Var::random(
-            Law::Binomial,
-            [2, 6],
-            &[Var::from([5.0, 900.0]).expand_dims(1), Var::from(0.3)],
-        ),
+        Var::random(Law::Binomial, [2, 6], &[Var::from([5.0, 900.0]).expand_dims(1), Var::from(0.3)]),
     ];
     [vec![y], slopes, draws.to_vec()].concat()
 }
@@ -117,9 +106,7 @@ fn watch<T: Real>() {
     ] {
         assert!(listing.contains(name), "{name} is missing in\n{listing}");
     }
-    let x: Vec<T> = (0..program.input_lengths()[0])
-        .map(|i| T::from_f64((i as f64 * 0.7 + 0.2).sin()))
-        .collect();
+    let x: Vec<T> = (0..program.input_lengths()[0]).map(|i| T::from_f64((i as f64 * 0.7 + 0.2).sin())).collect();
     let mut out = vec![T::ZERO; program.output_lengths()[0]];
     let mut workspace = program.workspace();
     let key = Key::new(3, Purpose::PosteriorPredictive, 1, 2);

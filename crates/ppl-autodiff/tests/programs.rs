@@ -35,19 +35,11 @@ fn agrees<T: Real>(choices: &[u32], mode: Mode, rounding: f64) -> Result<(), Tes
     for seed in [1, 2, 1] {
         let x = whole_numbers(compiled.inputs, seed);
         let want = interpret(compiled.traced.tape(), &x);
-        let scale = want
-            .iter()
-            .flatten()
-            .filter(|v| v.is_finite())
-            .fold(1.0f64, |m, v| m.max(v.abs()));
+        let scale = want.iter().flatten().filter(|v| v.is_finite()).fold(1.0f64, |m, v| m.max(v.abs()));
         let got = compiled.run(&mut workspace, &x);
         for (slot, (nodes, got)) in compiled.outputs.iter().zip(&got).enumerate() {
             let want = nodes.iter().flat_map(|v| &want[v.node() as usize]);
-            let tolerance = if slot < compiled.values {
-                0.0
-            } else {
-                rounding * scale
-            };
+            let tolerance = if slot < compiled.values { 0.0 } else { rounding * scale };
             for (e, (&w, &g)) in want.zip(got).enumerate() {
                 let g = g.to_f64();
                 prop_assert!(

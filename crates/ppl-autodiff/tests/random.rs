@@ -9,12 +9,8 @@ fn reference() -> Value {
 }
 
 fn words<const N: usize>(value: &Value) -> [u32; N] {
-    let words: Vec<u32> = value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|w| u32::from_str_radix(w.as_str().unwrap(), 16).unwrap())
-        .collect();
+    let words: Vec<u32> =
+        value.as_array().unwrap().iter().map(|w| u32::from_str_radix(w.as_str().unwrap(), 16).unwrap()).collect();
     words.try_into().unwrap()
 }
 
@@ -25,10 +21,7 @@ fn philox_known_answers() {
     let cases = reference["philox4x32_10"].as_array().unwrap();
     assert_eq!(cases.len(), 3);
     for case in cases {
-        assert_eq!(
-            philox4x32(words(&case["counter"]), words(&case["key"])),
-            words(&case["out"])
-        );
+        assert_eq!(philox4x32(words(&case["counter"]), words(&case["key"])), words(&case["out"]));
     }
 }
 
@@ -38,10 +31,7 @@ fn splitmix_known_answers() {
     let reference = reference();
     for case in reference["splitmix64"].as_array().unwrap() {
         let seed: u64 = case["seed"].as_str().unwrap().parse().unwrap();
-        assert_eq!(
-            splitmix64(seed).to_string(),
-            case["out"][0].as_str().unwrap()
-        );
+        assert_eq!(splitmix64(seed).to_string(), case["out"][0].as_str().unwrap());
     }
 }
 
@@ -74,10 +64,7 @@ fn positions_are_reached_at_once() {
     assert_eq!(stream.next_u32(), words[0]);
     // A u64 starts at an even word.
     stream.set_position(1);
-    assert_eq!(
-        stream.next_u64(),
-        u64::from(words[3]) << 32 | u64::from(words[2])
-    );
+    assert_eq!(stream.next_u64(), u64::from(words[3]) << 32 | u64::from(words[2]));
 }
 
 #[test]
@@ -115,9 +102,7 @@ fn moments_over_many_streams() {
             z4 += z.powi(4);
         }
     }
-    let within = |got: f64, want: f64, sd: f64| {
-        assert!((got / n - want).abs() < 4.5 * sd / n.sqrt(), "{got} {want}")
-    };
+    let within = |got: f64, want: f64, sd: f64| assert!((got / n - want).abs() < 4.5 * sd / n.sqrt(), "{got} {want}");
     within(u1, 0.5, (1f64 / 12.0).sqrt());
     within(u2, 1.0 / 3.0, (4f64 / 45.0).sqrt());
     within(z1, 0.0, 1.0);

@@ -12,13 +12,7 @@ const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
 
 /// Name, function, argument, value, gradient.
-type Row = (
-    &'static str,
-    fn(Var) -> Var,
-    &'static [f64],
-    &'static [f64],
-    &'static [f64],
-);
+type Row = (&'static str, fn(Var) -> Var, &'static [f64], &'static [f64], &'static [f64]);
 
 fn first(x: Var) -> Var {
     x.index(0, 0)
@@ -27,210 +21,43 @@ fn second(x: Var) -> Var {
     x.index(0, 1)
 }
 
+#[allow(clippy::eq_op)] // x - x is what is meant
 const POLICY: &[Row] = &[
     // The larger and the smaller: NaN wins, ties share.
-    (
-        "max",
-        |x| first(x).max(second(x)),
-        &[2.0, 2.0],
-        &[2.0],
-        &[0.5, 0.5],
-    ),
-    (
-        "max",
-        |x| first(x).max(second(x)),
-        &[INF, 2.0],
-        &[INF],
-        &[1.0, 0.0],
-    ),
-    (
-        "min",
-        |x| first(x).min(second(x)),
-        &[-INF, -INF],
-        &[-INF],
-        &[0.5, 0.5],
-    ),
-    (
-        "maximum",
-        |x| x.maximum(),
-        &[3.0, 1.0, 3.0],
-        &[3.0],
-        &[0.5, 0.0, 0.5],
-    ),
-    (
-        "minimum",
-        |x| x.minimum(),
-        &[1.0, 1.0, 1.0],
-        &[1.0],
-        &[1.0 / 3.0; 3],
-    ),
-    (
-        "maximum",
-        |x| x.maximum(),
-        &[-INF, -INF],
-        &[-INF],
-        &[0.5, 0.5],
-    ),
+    ("max", |x| first(x).max(second(x)), &[2.0, 2.0], &[2.0], &[0.5, 0.5]),
+    ("max", |x| first(x).max(second(x)), &[INF, 2.0], &[INF], &[1.0, 0.0]),
+    ("min", |x| first(x).min(second(x)), &[-INF, -INF], &[-INF], &[0.5, 0.5]),
+    ("maximum", |x| x.maximum(), &[3.0, 1.0, 3.0], &[3.0], &[0.5, 0.0, 0.5]),
+    ("minimum", |x| x.minimum(), &[1.0, 1.0, 1.0], &[1.0], &[1.0 / 3.0; 3]),
+    ("maximum", |x| x.maximum(), &[-INF, -INF], &[-INF], &[0.5, 0.5]),
     ("maximum", |x| x.maximum(), &[1.0, NAN], &[NAN], &[NAN, NAN]),
-    (
-        "minimum",
-        |x| x.minimum(),
-        &[NAN, 1.0, -INF],
-        &[NAN],
-        &[NAN, NAN, NAN],
-    ),
+    ("minimum", |x| x.minimum(), &[NAN, 1.0, -INF], &[NAN], &[NAN, NAN, NAN]),
     // logsumexp
-    (
-        "logsumexp",
-        |x| x.logsumexp(),
-        &[-INF, -INF],
-        &[-INF],
-        &[0.0, 0.0],
-    ),
-    (
-        "logsumexp",
-        |x| x.logsumexp(),
-        &[-INF, 0.0],
-        &[0.0],
-        &[0.0, 1.0],
-    ),
-    (
-        "logsumexp",
-        |x| x.logsumexp(),
-        &[INF, 0.0],
-        &[INF],
-        &[1.0, 0.0],
-    ),
-    (
-        "logsumexp",
-        |x| x.logsumexp(),
-        &[INF, 1.0, INF],
-        &[INF],
-        &[0.5, 0.0, 0.5],
-    ),
-    (
-        "logsumexp",
-        |x| x.logsumexp(),
-        &[NAN, 0.0],
-        &[NAN],
-        &[NAN, NAN],
-    ),
-    (
-        "logsumexp",
-        |x| x.logsumexp(),
-        &[1000.0, 1000.0],
-        &[1000.0 + LN_2],
-        &[0.5, 0.5],
-    ),
-    (
-        "logsumexp",
-        |x| x.logsumexp(),
-        &[-1000.0, -1000.0],
-        &[-1000.0 + LN_2],
-        &[0.5, 0.5],
-    ),
+    ("logsumexp", |x| x.logsumexp(), &[-INF, -INF], &[-INF], &[0.0, 0.0]),
+    ("logsumexp", |x| x.logsumexp(), &[-INF, 0.0], &[0.0], &[0.0, 1.0]),
+    ("logsumexp", |x| x.logsumexp(), &[INF, 0.0], &[INF], &[1.0, 0.0]),
+    ("logsumexp", |x| x.logsumexp(), &[INF, 1.0, INF], &[INF], &[0.5, 0.0, 0.5]),
+    ("logsumexp", |x| x.logsumexp(), &[NAN, 0.0], &[NAN], &[NAN, NAN]),
+    ("logsumexp", |x| x.logsumexp(), &[1000.0, 1000.0], &[1000.0 + LN_2], &[0.5, 0.5]),
+    ("logsumexp", |x| x.logsumexp(), &[-1000.0, -1000.0], &[-1000.0 + LN_2], &[0.5, 0.5]),
     ("logsumexp", |x| x.logsumexp(), &[7.0], &[7.0], &[1.0]),
-    (
-        "logaddexp",
-        |x| first(x).logaddexp(second(x)),
-        &[-INF, -INF],
-        &[-INF],
-        &[0.0, 0.0],
-    ),
-    (
-        "logaddexp",
-        |x| first(x).logaddexp(second(x)),
-        &[-INF, 3.0],
-        &[3.0],
-        &[0.0, 1.0],
-    ),
+    ("logaddexp", |x| first(x).logaddexp(second(x)), &[-INF, -INF], &[-INF], &[0.0, 0.0]),
+    ("logaddexp", |x| first(x).logaddexp(second(x)), &[-INF, 3.0], &[3.0], &[0.0, 1.0]),
     // Selection keeps the values of the branch that is not taken out.
-    (
-        "select",
-        |x| x.gt(1.0).select(x.ln(), 5.0),
-        &[0.5, 1.0],
-        &[5.0, 5.0],
-        &[0.0, 0.0],
-    ),
-    (
-        "select",
-        |x| x.gt(0.0).select(1.0, x / 0.0).sum(),
-        &[2.0],
-        &[1.0],
-        &[NAN],
-    ),
-    (
-        "select",
-        |x| x.ne(0.0).select(x, 9.0),
-        &[NAN, 0.0],
-        &[NAN, 9.0],
-        &[1.0, 0.0],
-    ),
+    ("select", |x| x.gt(1.0).select(x.ln(), 5.0), &[0.5, 1.0], &[5.0, 5.0], &[0.0, 0.0]),
+    ("select", |x| x.gt(0.0).select(1.0, x / 0.0).sum(), &[2.0], &[1.0], &[NAN]),
+    ("select", |x| x.ne(0.0).select(x, 9.0), &[NAN, 0.0], &[NAN, 9.0], &[1.0, 0.0]),
     // x ln y
-    (
-        "xlogy",
-        |x| first(x).xlogy(second(x)),
-        &[0.0, 0.0],
-        &[0.0],
-        &[0.0, 0.0],
-    ),
-    (
-        "xlogy",
-        |x| first(x).xlogy(second(x)),
-        &[0.0, -3.0],
-        &[0.0],
-        &[0.0, 0.0],
-    ),
-    (
-        "xlogy",
-        |x| first(x).xlogy(second(x)),
-        &[0.0, NAN],
-        &[0.0],
-        &[0.0, 0.0],
-    ),
-    (
-        "xlogy",
-        |x| first(x).xlogy(second(x)),
-        &[2.0, 1.0],
-        &[0.0],
-        &[0.0, 2.0],
-    ),
-    (
-        "xlogy",
-        |x| first(x).xlogy(second(x)),
-        &[1.0, 0.0],
-        &[-INF],
-        &[-INF, INF],
-    ),
-    (
-        "xlogy",
-        |x| first(x).xlogy(second(x)),
-        &[NAN, 2.0],
-        &[NAN],
-        &[LN_2, NAN],
-    ),
+    ("xlogy", |x| first(x).xlogy(second(x)), &[0.0, 0.0], &[0.0], &[0.0, 0.0]),
+    ("xlogy", |x| first(x).xlogy(second(x)), &[0.0, -3.0], &[0.0], &[0.0, 0.0]),
+    ("xlogy", |x| first(x).xlogy(second(x)), &[0.0, NAN], &[0.0], &[0.0, 0.0]),
+    ("xlogy", |x| first(x).xlogy(second(x)), &[2.0, 1.0], &[0.0], &[0.0, 2.0]),
+    ("xlogy", |x| first(x).xlogy(second(x)), &[1.0, 0.0], &[-INF], &[-INF, INF]),
+    ("xlogy", |x| first(x).xlogy(second(x)), &[NAN, 2.0], &[NAN], &[LN_2, NAN]),
     // Kinks and bounds.
-    (
-        "abs",
-        |x| x.abs(),
-        &[0.0, -INF, NAN],
-        &[0.0, INF, NAN],
-        &[0.0, -1.0, NAN],
-    ),
-    (
-        "signum",
-        |x| x.signum(),
-        &[0.0, -INF, NAN],
-        &[0.0, -1.0, NAN],
-        &[0.0; 3],
-    ),
-    (
-        "floor",
-        |x| x.floor(),
-        &[-0.5, INF, NAN],
-        &[-1.0, INF, NAN],
-        &[0.0; 3],
-    ),
+    ("abs", |x| x.abs(), &[0.0, -INF, NAN], &[0.0, INF, NAN], &[0.0, -1.0, NAN]),
+    ("signum", |x| x.signum(), &[0.0, -INF, NAN], &[0.0, -1.0, NAN], &[0.0; 3]),
+    ("floor", |x| x.floor(), &[-0.5, INF, NAN], &[-1.0, INF, NAN], &[0.0; 3]),
     (
         "clamp",
         |x| x.clamp(0.0, 1.0),
@@ -240,137 +67,29 @@ const POLICY: &[Row] = &[
     ),
     ("detach", |x| x.detach() * x, &[3.0], &[9.0], &[3.0]),
     // Powers: the special values of IEEE 754, the derivatives finite wherever they can be.
-    (
-        "pow",
-        |x| first(x).pow(second(x)),
-        &[0.0, 0.0],
-        &[1.0],
-        &[0.0, 0.0],
-    ),
-    (
-        "pow",
-        |x| first(x).pow(second(x)),
-        &[0.0, 2.0],
-        &[0.0],
-        &[0.0, 0.0],
-    ),
-    (
-        "pow",
-        |x| first(x).pow(second(x)),
-        &[2.0, 0.0],
-        &[1.0],
-        &[0.0, LN_2],
-    ),
-    (
-        "pow",
-        |x| first(x).pow(second(x)),
-        &[-2.0, 2.0],
-        &[4.0],
-        &[-4.0, NAN],
-    ),
-    (
-        "pow",
-        |x| first(x).pow(second(x)),
-        &[NAN, 0.0],
-        &[1.0],
-        &[0.0, NAN],
-    ),
-    (
-        "pow",
-        |x| x.pow(0.0),
-        &[0.0, -3.0, INF],
-        &[1.0; 3],
-        &[0.0; 3],
-    ),
-    (
-        "powi",
-        |x| x.powi(-3),
-        &[0.0, -2.0],
-        &[INF, -0.125],
-        &[NAN, -3.0 / 16.0],
-    ),
-    (
-        "powi",
-        |x| x.powi(i32::MIN),
-        &[1.0, 2.0],
-        &[1.0, 0.0],
-        &[-2147483648.0, 0.0],
-    ),
+    ("pow", |x| first(x).pow(second(x)), &[0.0, 0.0], &[1.0], &[0.0, 0.0]),
+    ("pow", |x| first(x).pow(second(x)), &[0.0, 2.0], &[0.0], &[0.0, 0.0]),
+    ("pow", |x| first(x).pow(second(x)), &[2.0, 0.0], &[1.0], &[0.0, LN_2]),
+    ("pow", |x| first(x).pow(second(x)), &[-2.0, 2.0], &[4.0], &[-4.0, NAN]),
+    ("pow", |x| first(x).pow(second(x)), &[NAN, 0.0], &[1.0], &[0.0, NAN]),
+    ("pow", |x| x.pow(0.0), &[0.0, -3.0, INF], &[1.0; 3], &[0.0; 3]),
+    ("powi", |x| x.powi(-3), &[0.0, -2.0], &[INF, -0.125], &[NAN, -3.0 / 16.0]),
+    ("powi", |x| x.powi(i32::MIN), &[1.0, 2.0], &[1.0, 0.0], &[-2147483648.0, 0.0]),
     ("powi", |x| x.powi(0), &[NAN, 2.0], &[1.0, 1.0], &[0.0, 0.0]),
     // Poles and branch points.
-    (
-        "recip",
-        |x| x.recip(),
-        &[0.0, INF],
-        &[INF, 0.0],
-        &[-INF, 0.0],
-    ),
-    (
-        "ln",
-        |x| x.ln(),
-        &[0.0, -1.0, INF],
-        &[-INF, NAN, INF],
-        &[INF, -1.0, 0.0],
-    ),
-    (
-        "sqrt",
-        |x| x.sqrt(),
-        &[0.0, -1.0, INF],
-        &[0.0, NAN, INF],
-        &[INF, NAN, 0.0],
-    ),
+    ("recip", |x| x.recip(), &[0.0, INF], &[INF, 0.0], &[-INF, 0.0]),
+    ("ln", |x| x.ln(), &[0.0, -1.0, INF], &[-INF, NAN, INF], &[INF, -1.0, 0.0]),
+    ("sqrt", |x| x.sqrt(), &[0.0, -1.0, INF], &[0.0, NAN, INF], &[INF, NAN, 0.0]),
     ("norm", |x| x.norm(), &[0.0, 0.0], &[0.0], &[0.0, 0.0]),
-    (
-        "softplus",
-        |x| x.softplus(),
-        &[1000.0, -1000.0, INF, -INF],
-        &[1000.0, 0.0, INF, 0.0],
-        &[1.0, 0.0, 1.0, 0.0],
-    ),
-    (
-        "sigmoid",
-        |x| x.sigmoid(),
-        &[1000.0, -1000.0, NAN],
-        &[1.0, 0.0, NAN],
-        &[0.0, 0.0, NAN],
-    ),
-    (
-        "tanh",
-        |x| x.tanh(),
-        &[INF, -INF, NAN],
-        &[1.0, -1.0, NAN],
-        &[0.0, 0.0, NAN],
-    ),
+    ("softplus", |x| x.softplus(), &[1000.0, -1000.0, INF, -INF], &[1000.0, 0.0, INF, 0.0], &[1.0, 0.0, 1.0, 0.0]),
+    ("sigmoid", |x| x.sigmoid(), &[1000.0, -1000.0, NAN], &[1.0, 0.0, NAN], &[0.0, 0.0, NAN]),
+    ("tanh", |x| x.tanh(), &[INF, -INF, NAN], &[1.0, -1.0, NAN], &[0.0, 0.0, NAN]),
     // Nothing is simplified that NaN or an infinity would show.
-    (
-        "x 0",
-        |x| x * 0.0,
-        &[INF, NAN, 2.0],
-        &[NAN, NAN, 0.0],
-        &[0.0; 3],
-    ),
-    (
-        "x - x",
-        |x| x - x,
-        &[INF, NAN, 2.0],
-        &[NAN, NAN, 0.0],
-        &[0.0; 3],
-    ),
+    ("x 0", |x| x * 0.0, &[INF, NAN, 2.0], &[NAN, NAN, 0.0], &[0.0; 3]),
+    ("x - x", |x| x - x, &[INF, NAN, 2.0], &[NAN, NAN, 0.0], &[0.0; 3]),
     ("x / x", |x| x / x, &[0.0, INF], &[NAN, NAN], &[NAN, NAN]),
-    (
-        "0 · NaN",
-        |x| x.matmul([0.0, 1.0]),
-        &[NAN, 2.0],
-        &[NAN],
-        &[0.0, 1.0],
-    ),
-    (
-        "cumsum",
-        |x| x.cumsum(0),
-        &[1.0, INF, -INF],
-        &[1.0, INF, NAN],
-        &[3.0, 2.0, 1.0],
-    ),
+    ("0 · NaN", |x| x.matmul([0.0, 1.0]), &[NAN, 2.0], &[NAN], &[0.0, 1.0]),
+    ("cumsum", |x| x.cumsum(0), &[1.0, INF, -INF], &[1.0, INF, NAN], &[3.0, 2.0, 1.0]),
     ("sum", |x| x.sum(), &[1.0, INF], &[INF], &[1.0, 1.0]),
     ("prod", |x| x.prod(), &[0.0, INF], &[NAN], &[INF, 0.0]),
 ];
@@ -431,36 +150,20 @@ fn nan_on_either_side() {
         }
     }
     for &op in Unary::ALL {
-        assert!(
-            op.value(NAN).is_nan() && op.value(f32::NAN).is_nan(),
-            "{}",
-            op.name()
-        );
+        assert!(op.value(NAN).is_nan() && op.value(f32::NAN).is_nan(), "{}", op.name());
     }
 }
 
 #[test]
 fn factorisations_of_what_is_not_positive_definite_are_nan() {
     let cholesky = |a: &[f64]| at::<f64>(&[2, 2], a, Var::cholesky).0;
-    assert_same(
-        "indefinite",
-        &cholesky(&[1.0, 2.0, 2.0, 1.0]),
-        &[NAN; 4],
-        0.0,
-    );
+    assert_same("indefinite", &cholesky(&[1.0, 2.0, 2.0, 1.0]), &[NAN; 4], 0.0);
     assert_same("singular", &cholesky(&[1.0, 1.0, 1.0, 1.0]), &[NAN; 4], 0.0);
     assert_same("zero", &cholesky(&[0.0; 4]), &[NAN; 4], 0.0);
     assert_same("infinite", &cholesky(&[INF, 0.0, 0.0, 1.0]), &[NAN; 4], 0.0);
     // Only the lower triangle is read.
-    assert_same(
-        "upper",
-        &cholesky(&[4.0, NAN, 2.0, 5.0]),
-        &[2.0, 0.0, 1.0, 2.0],
-        0.0,
-    );
-    let (x, _) = at::<f64>(&[2, 2], &[2.0, NAN, 1.0, 4.0], |l| {
-        l.solve_lower(Var::from([2.0, 9.0]).expand_dims(1))
-    });
+    assert_same("upper", &cholesky(&[4.0, NAN, 2.0, 5.0]), &[2.0, 0.0, 1.0, 2.0], 0.0);
+    let (x, _) = at::<f64>(&[2, 2], &[2.0, NAN, 1.0, 4.0], |l| l.solve_lower(Var::from([2.0, 9.0]).expand_dims(1)));
     assert_same("upper of a factor", &x, &[1.0, 2.0], 0.0);
     // One bad matrix of a batch leaves the others alone.
     let (l, _) = at::<f64>(&[2, 1, 1], &[-1.0, 9.0], Var::cholesky);
@@ -471,9 +174,7 @@ fn factorisations_of_what_is_not_positive_definite_are_nan() {
 #[test]
 fn deep_functions_do_not_overflow_the_stack() {
     const STEPS: usize = 100_000;
-    let (y, g) = at::<f64>(&[1], &[0.5], |x| {
-        (0..STEPS).fold(x, |y, i| if i % 2 == 0 { y + x } else { y * 0.5 })
-    });
+    let (y, g) = at::<f64>(&[1], &[0.5], |x| (0..STEPS).fold(x, |y, i| if i % 2 == 0 { y + x } else { y * 0.5 }));
     // y -> (y + x) / 2 leads to x.
     assert_eq!((y, g), (vec![0.5], vec![1.0]));
     // Views of views of data.
@@ -491,15 +192,9 @@ fn the_random_functions_contain_every_operation() {
     use common::functions::{Mode, build};
     let mut seen = std::collections::BTreeSet::new();
     for seed in 0..400 {
-        let choices: Vec<u32> = whole_numbers(600, seed)
-            .chunks(4)
-            .map(|c| c.iter().fold(0, |h, &x| h * 7 + (x + 3.0) as u32))
-            .collect();
-        let mode = if seed % 2 == 0 {
-            Mode::Exact
-        } else {
-            Mode::Smooth
-        };
+        let choices: Vec<u32> =
+            whole_numbers(600, seed).chunks(4).map(|c| c.iter().fold(0, |h, &x| h * 7 + (x + 3.0) as u32)).collect();
+        let mode = if seed % 2 == 0 { Mode::Exact } else { Mode::Smooth };
         let (_, traced) = trace(|| {
             let built = build(&choices, mode);
             let total: Var = built.outputs.iter().flatten().map(|y| y.sum()).sum();

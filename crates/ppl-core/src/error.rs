@@ -3,8 +3,11 @@
 use std::panic::Location;
 use std::sync::Arc;
 
+use ppl_autodiff::tape::BadData;
 use ppl_autodiff::{Mistake, Shape, TraceError, mistake};
 use thiserror::Error;
+
+use crate::run::Kind;
 
 /// A mistake at a site. It reaches the user inside a [`ModelError`], which adds the model, the site and the line.
 #[derive(Debug, Clone, Error)]
@@ -17,10 +20,10 @@ pub enum SiteError {
         first: &'static Location<'static>,
     },
     /// A site without a name.
-    #[error("a site needs a name")]
+    #[error("the name is empty")]
     NoName,
     /// Data that the distribution cannot produce.
-    #[error("{distribution} takes {wanted}, but the value at index {index:?} is {got}")]
+    #[error("{distribution} takes {wanted}, but {} {got}", value_at(.index))]
     OutOfSupport {
         /// The distribution.
         distribution: &'static str,
@@ -32,13 +35,16 @@ pub enum SiteError {
         got: f64,
     },
     /// Data without elements.
-    #[error("there are no observations (shape {shape})")]
+    #[error("the data are empty (shape {shape}); to draw the site, give `None` instead of data")]
     Empty {
         /// The data's shape.
         shape: Shape,
     },
     /// Data that do not fit the distribution.
-    #[error("the data of shape {data} do not fit {distribution} of batch shape {batch} and event shape {event}")]
+    #[error(
+        "the data of shape {data} do not fit {}: aligned from the right, extents must be equal",
+        law(.distribution, .batch, .event)
+    )]
     DataShape {
         /// The data's shape.
         data: Shape,
@@ -51,8 +57,9 @@ pub enum SiteError {
     },
     /// A likelihood with more terms than there are observations.
     #[error(
-        "the data of shape {data} against {distribution} of batch shape {batch} would broadcast to {log_prob}: \
-         more terms than observations; reshape one to match the other"
+        "the data of shape {data} against {} would make a likelihood of shape {log_prob}: more terms than \
+         observations; reshape one to match the other",
+        law(.distribution, .batch, .event)
     )]
     Broadcast {
         /// The data's shape.
@@ -61,12 +68,18 @@ pub enum SiteError {
         distribution: &'static str,
         /// Its batch shape, plates included.
         batch: Shape,
+        /// Its event shape.
+        event: Shape,
         /// The shape of the log-density.
         log_prob: Shape,
     },
     /// A batch shape that does not fit the plates around the site.
-    #[error("batch shape {batch} has {got} at dim {dim}, where plate `{plate}` has {size}")]
+    #[error(
+        "{distribution} of batch shape {batch} has extent {got} at dim {dim}, where plate `{plate}` has size {size}"
+    )]
     Plate {
+        /// The distribution.
+        distribution: &'static str,
         /// The distribution's batch shape.
         batch: Shape,
         /// Its extent.
@@ -78,17 +91,38 @@ pub enum SiteError {
         /// The plate's size.
         size: usize,
     },
-    /// Two plates on one axis, or an axis that is not negative.
-    #[error("dim = {dim} {reason}")]
+    /// An axis that a plate cannot have because it does not count from the right, or lies too far left.
+    #[error("plate `{plate}`: dim = {dim}, but dims count from the right, from -1 to -{most}")]
     PlateDim {
+        /// The plate.
+        plate: String,
         /// The axis.
         dim: isize,
-        /// What is wrong with it.
-        reason: &'static str,
+        /// The most axes that plates may span.
+        most: usize,
+    },
+    /// Two plates on one axis.
+    #[error("plate `{plate}`: dim = {dim} is taken by plate `{other}` around it")]
+    PlateTaken {
+        /// The plate.
+        plate: String,
+        /// The axis.
+        dim: isize,
+        /// The plate that has it.
+        other: String,
     },
     /// Data or predictors that hold NaN or an infinity.
-    #[error("a data array that holds NaN or an infinity reaches this site")]
-    BadData,
+    #[error(
+        "its log-density depends on an array of shape {} that {} {} (it comes from {}:{})",
+        .0.shape, holds(&.0.index), .0.value, .0.location.file(), .0.location.line()
+    )]
+    BadData(BadData),
+    /// A site inside a function that the model itself traces.
+    #[error("`{operation}` inside a function that the model differentiates or traces: sites belong outside it")]
+    InnerTrace {
+        /// The macro.
+        operation: &'static str,
+    },
     /// A latent site that has no density over the real numbers.
     #[error("{distribution} is discrete ({support}) and cannot be sampled with gradients; give it data or sum it out")]
     Discrete {
@@ -98,7 +132,7 @@ pub enum SiteError {
         support: &'static str,
     },
     /// A given value that does not fit its site.
-    #[error("a value of shape {got} was given for a site of shape {wanted}")]
+    #[error("the values given for it have shape {got}, but here the site has shape {wanted}")]
     GivenShape {
         /// The value's shape.
         got: Shape,
@@ -115,23 +149,89 @@ pub enum ModelError {
     #[error(transparent)]
     Trace(#[from] TraceError),
     /// Another run of the same function had other sites.
-    #[error("model `{model}`, site `{site}`, {}:{}: {change} from one run to the next", location.file(), location.line())]
+    #[error(
+        "model `{model}`, site `{site}`, {}:{}: {change}; a model must meet the same sites in every run",
+        location.file(), location.line()
+    )]
     Changed {
         /// The model.
         model: String,
         /// The site.
         site: String,
         /// What changed.
-        change: &'static str,
+        change: Change,
         /// Where the site stands.
         location: &'static Location<'static>,
     },
     /// Nothing to infer.
-    #[error("model `{model}` has no latent site")]
+    #[error(
+        "model `{model}` has no latent site: every site has data or is without elements, so nothing can be inferred"
+    )]
     NoLatents {
         /// The model.
         model: String,
     },
+}
+
+/// What changed at a site from one run of a model to the next.
+#[derive(Debug, Clone, Error)]
+#[non_exhaustive]
+pub enum Change {
+    /// Another site stands in its place.
+    #[error("site `{before}` stood here in an earlier run")]
+    Name {
+        /// The other site.
+        before: String,
+    },
+    /// It is no longer latent, or no longer data.
+    #[error("it was {before} in an earlier run and is {after} now")]
+    Kind {
+        /// What it was.
+        before: Kind,
+        /// What it is.
+        after: Kind,
+    },
+    /// Another shape.
+    #[error("its shape was {before} in an earlier run and is {after} now")]
+    Shape {
+        /// The shape it had.
+        before: Shape,
+        /// The shape it has.
+        after: Shape,
+    },
+    /// Another support.
+    #[error("its support was {before} in an earlier run and is {after} now")]
+    Support {
+        /// The support it had.
+        before: &'static str,
+        /// The support it has.
+        after: &'static str,
+    },
+    /// It was not there before.
+    #[error("it was not there in an earlier run")]
+    Appears,
+    /// It is not there any more.
+    #[error("it was there in an earlier run and is missing now")]
+    Disappears,
+}
+
+/// `Normal of batch shape [3]`, with the event shape where events have axes.
+fn law(distribution: &str, batch: &Shape, event: &Shape) -> String {
+    match event.rank() {
+        0 => format!("{distribution} of batch shape {batch}"),
+        _ => format!("{distribution} of batch shape {batch} and event shape {event}"),
+    }
+}
+
+fn value_at(index: &[usize]) -> String {
+    match index {
+        [] => "the value is".to_owned(),
+        _ => format!("the value at index {index:?} is"),
+    }
+}
+
+fn holds(index: &[usize]) -> String {
+    format!("at index {index:?} holds")
 }
 
 /// Poisons the trace with a site's mistake.

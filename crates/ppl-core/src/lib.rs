@@ -15,9 +15,9 @@ pub mod support;
 pub mod transform;
 
 pub use dist::Distribution;
-pub use error::{ModelError, SiteError};
+pub use error::{Change, ModelError, SiteError};
 pub use model::{Model, ModelTrace};
-pub use run::{Kind, Site, Values};
+pub use run::{Kind, Outline, Site, Values};
 pub use site::{deterministic, factor, observe, sample};
 pub use support::Support;
 pub use transform::Transform;

@@ -84,9 +84,20 @@ macro_rules! factor {
 #[macro_export]
 macro_rules! plate {
     ($name:literal, $size:expr, dim = $dim:expr, $body:expr $(,)?) => {
-        $crate::plate::plate(&::std::format!($name), $size, ::std::option::Option::Some($dim), || $body)
+        $crate::plate!(::std::format!($name), $size, dim = $dim, $body)
     };
     ($name:literal, $size:expr, $body:expr $(,)?) => {
-        $crate::plate::plate(&::std::format!($name), $size, ::std::option::Option::None, || $body)
+        $crate::plate!(::std::format!($name), $size, $body)
+    };
+    ($name:expr, $size:expr, dim = $dim:expr, $body:expr $(,)?) => {
+        $crate::plate::plate(
+            ::std::convert::AsRef::<str>::as_ref(&$name),
+            $size,
+            ::std::option::Option::Some($dim),
+            || $body,
+        )
+    };
+    ($name:expr, $size:expr, $body:expr $(,)?) => {
+        $crate::plate::plate(::std::convert::AsRef::<str>::as_ref(&$name), $size, ::std::option::Option::None, || $body)
     };
 }

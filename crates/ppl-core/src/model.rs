@@ -1,13 +1,35 @@
 //! Models: functions with sites, traced when somebody asks for something.
+//!
+//! ```
+//! use ppl_autodiff::Program;
+//! use ppl_core::dist::Normal;
+//! use ppl_core::{ModelTrace, model, observe, sample};
+//!
+//! model! {
+//!     /// A normal mean with known spread.
+//!     fn location(y: Vec<f64>) {
+//!         let mean = sample!("mean", Normal::new(0.0, 10.0));
+//!         observe!("y", Normal::new(mean, 1.0), y);
+//!     }
+//! }
+//! let (terms, trace) = ModelTrace::unconstrained(&location(vec![1.0, 3.0]), &[])?.terms()?;
+//! let program = Program::<f64>::compile(trace.traced().tape(), &[&[terms.likelihood]]);
+//! let mut likelihood = [0.0];
+//! program.evaluate(&mut program.workspace(), &[&[2.0]], &mut [&mut likelihood]);
+//! // Two observations at distance 1 from the mean: 2 (-1/2 - ln sqrt(2 pi)).
+//! assert!((likelihood[0] + 1.0 + (2.0 * std::f64::consts::PI).ln()).abs() < 1e-12);
+//! # Ok::<(), ppl_core::ModelError>(())
+//! ```
 
 use std::fmt;
+use std::sync::Arc;
 
 use ppl_autodiff::dynamic::Reader;
 use ppl_autodiff::random::Key;
-use ppl_autodiff::{Trace, Traced, Var, attribute_to};
+use ppl_autodiff::{Scope, Trace, Traced, Var, attribute_to};
 
-use crate::error::ModelError;
-use crate::run::{Kind, Site, Values, with_run};
+use crate::error::{Change, ModelError};
+use crate::run::{Kind, Outline, Site, Values, with_run};
 
 /// A function with sites and its data. Usually made by [`model!`](crate::model!).
 pub trait Model: Send + Sync {
@@ -18,14 +40,17 @@ pub trait Model: Send + Sync {
     fn run(&self);
 }
 
-impl<M: Model + ?Sized> Model for &M {
-    fn name(&self) -> &str {
-        (**self).name()
-    }
-    fn run(&self) {
-        (**self).run();
-    }
+macro_rules! forward {
+    ($($pointer:ty),*) => { $(impl<M: Model + ?Sized> Model for $pointer {
+        fn name(&self) -> &str {
+            (**self).name()
+        }
+        fn run(&self) {
+            (**self).run();
+        }
+    })* };
 }
+forward!(&M, Box<M>, Arc<M>);
 
 /// A model made of a closure.
 ///
@@ -127,6 +152,11 @@ impl ModelTrace {
         &self.sites
     }
 
+    /// What may not change from run to run.
+    pub fn outline(&self) -> Vec<Outline> {
+        self.sites.iter().map(Site::outline).collect()
+    }
+
     /// The tape with what was recorded.
     pub fn traced(&self) -> &Traced {
         &self.traced
@@ -154,7 +184,13 @@ impl ModelTrace {
     pub fn terms(self) -> Result<(Terms, Self), ModelError> {
         self.extend(|sites| {
             let total = |pick: &dyn Fn(&Site) -> Option<Var>| {
-                sites.iter().filter_map(|s| attribute_to(s.location, || Some(pick(s)?.sum()))).sum::<Var>()
+                sites
+                    .iter()
+                    .filter_map(|s| {
+                        let _scope = Scope::enter(&s.name);
+                        attribute_to(s.location, || Some(pick(s)?.sum()))
+                    })
+                    .sum::<Var>()
             };
             Terms {
                 prior: total(&|s| s.log_prob.filter(|_| s.kind != Kind::Observed)),
@@ -169,30 +205,36 @@ impl ModelTrace {
 ///
 /// # Errors
 /// [`ModelError::Changed`] for the first site that differs in name, kind, shape or support.
-pub fn same_sites(model: &dyn Model, before: &[Site], after: &[Site]) -> Result<(), ModelError> {
-    let changed = |site: &Site, change| {
-        let (model, site_name, location) = (model.name().to_owned(), site.name.clone(), site.location);
-        Err(ModelError::Changed { model, site: site_name, change, location })
+pub fn same_sites(model: &dyn Model, before: &[Outline], after: &[Outline]) -> Result<(), ModelError> {
+    let changed = |site: &Outline, change| {
+        Err(ModelError::Changed {
+            model: model.name().to_owned(),
+            site: site.name.clone(),
+            change,
+            location: site.location,
+        })
     };
     for (a, b) in before.iter().zip(after) {
-        let support = match (&a.support, &b.support) {
-            (Some(a), Some(b)) => a.same_kind(b),
-            (None, None) => true,
-            _ => false,
-        };
+        let a = a.clone();
         if a.name != b.name {
-            return changed(b, "the order or the names of sites change");
-        } else if a.kind != b.kind {
-            return changed(b, "the kind of the site changes");
-        } else if a.shape != b.shape {
-            return changed(b, "the shape changes");
-        } else if !support {
-            return changed(b, "the support changes");
+            return changed(b, Change::Name { before: a.name });
+        }
+        if a.kind != b.kind {
+            let (before, after) = (a.kind, b.kind);
+            return changed(b, Change::Kind { before, after });
+        }
+        if a.shape != b.shape {
+            let (before, after) = (a.shape, b.shape.clone());
+            return changed(b, Change::Shape { before, after });
+        }
+        if a.support != b.support {
+            let (before, after) = (a.support.unwrap_or("none"), b.support.unwrap_or("none"));
+            return changed(b, Change::Support { before, after });
         }
     }
-    match before.len().cmp(&after.len()) {
-        std::cmp::Ordering::Less => changed(&after[before.len()], "the site appears"),
-        std::cmp::Ordering::Greater => changed(&before[after.len()], "the site disappears"),
-        std::cmp::Ordering::Equal => Ok(()),
+    match (before.get(after.len()), after.get(before.len())) {
+        (Some(gone), _) => changed(gone, Change::Disappears),
+        (_, Some(new)) => changed(new, Change::Appears),
+        (None, None) => Ok(()),
     }
 }

@@ -1,9 +1,29 @@
 //! One run of a model's function: where values come from, which plates are open, which sites were met.
 //!
 //! Like the recorder of the tape, a run is ambient only while the function runs; runs stack, and a guard closes them.
+//!
+//! ```
+//! use std::collections::HashMap;
+//! use ppl_autodiff::random::Key;
+//! use ppl_core::dist::Normal;
+//! use ppl_core::model::{FnModel, ModelTrace};
+//! use ppl_core::{Kind, Values, observe, sample};
+//!
+//! let model = FnModel::new("location", || {
+//!     let mean = sample("mean", || Normal::new(0.0, 10.0));
+//!     observe("y", || Normal::new(mean, 1.0), None::<f64>)
+//! });
+//! // `mean` is given (its number comes with each evaluation), so that `y` alone is drawn.
+//! let given = Values::Given(HashMap::from([("mean".to_owned(), ().into())]));
+//! let trace = ModelTrace::forward(&model, given, &[], Key::default())?;
+//! let kinds: Vec<Kind> = trace.sites().iter().map(|s| s.kind).collect();
+//! assert_eq!(kinds, [Kind::Latent, Kind::Drawn]);
+//! # Ok::<(), ppl_core::ModelError>(())
+//! ```
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt;
 use std::panic::Location;
 
 use ppl_autodiff::{Shape, Var};
@@ -37,6 +57,19 @@ pub enum Kind {
     Factor,
 }
 
+/// As in the middle of a sentence: "latent", "data", ...
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Latent => "latent",
+            Kind::Observed => "data",
+            Kind::Drawn => "drawn",
+            Kind::Deterministic => "deterministic",
+            Kind::Factor => "a factor",
+        })
+    }
+}
+
 /// A site as a run met it. Its `Var`s belong to the trace of that run.
 #[derive(Clone, Debug)]
 pub struct Site {
@@ -60,6 +93,30 @@ pub struct Site {
     pub distribution: Option<&'static str>,
 }
 
+impl Site {
+    /// What may not change from run to run.
+    pub fn outline(&self) -> Outline {
+        let Site { name, kind, location, shape, support, .. } = self;
+        let support = support.as_ref().map(Support::name);
+        Outline { name: name.clone(), kind: *kind, location, shape: shape.clone(), support }
+    }
+}
+
+/// A site without its values: what may not change from run to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// The name.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Where it stands in the source.
+    pub location: &'static Location<'static>,
+    /// Its shape.
+    pub shape: Shape,
+    /// The kind of its support, for sites with a distribution.
+    pub support: Option<&'static str>,
+}
+
 /// An open plate: independent copies along one axis, counted from the right.
 #[derive(Clone, Debug)]
 pub(crate) struct Plate {
@@ -68,12 +125,38 @@ pub(crate) struct Plate {
     pub dim: isize,
 }
 
-#[derive(Default)]
 pub(crate) struct Run {
+    /// A value of the trace that records this run.
+    mark: Var,
     pub values: Values,
     pub sites: Vec<Site>,
-    pub names: HashMap<String, &'static Location<'static>>,
+    names: HashMap<String, &'static Location<'static>>,
     pub plates: Vec<Plate>,
+}
+
+impl Run {
+    /// Begins a run that the innermost trace records.
+    fn new(values: Values) -> Self {
+        Self { mark: Var::from(0.0), values, sites: Vec::new(), names: HashMap::new(), plates: Vec::new() }
+    }
+
+    /// Whether the innermost trace is the one that records this run, and not one within the model's function.
+    pub fn owns_trace(&self) -> bool {
+        self.mark.is_own()
+    }
+
+    /// Takes a name for a site; where it is taken already, by which line.
+    pub fn take_name(
+        &mut self,
+        name: &str,
+        location: &'static Location<'static>,
+    ) -> Option<&'static Location<'static>> {
+        if let Some(&first) = self.names.get(name) {
+            return Some(first);
+        }
+        self.names.insert(name.to_owned(), location);
+        None
+    }
 }
 
 thread_local! {
@@ -89,12 +172,13 @@ pub(crate) fn with_run<R>(values: Values, f: impl FnOnce() -> R) -> (R, Vec<Site
             RUNS.with_borrow_mut(|runs| runs.pop());
         }
     }
-    RUNS.with_borrow_mut(|runs| runs.push(Run { values, ..Run::default() }));
+    let run = Run::new(values);
+    RUNS.with_borrow_mut(|runs| runs.push(run));
     let guard = Guard;
     let result = f();
     std::mem::forget(guard);
-    let run = RUNS.with_borrow_mut(|runs| runs.pop()).unwrap_or_default();
-    (result, run.sites)
+    let run = RUNS.with_borrow_mut(|runs| runs.pop());
+    (result, run.map(|run| run.sites).unwrap_or_default())
 }
 
 /// The innermost run, if a model is running.

@@ -1,32 +1,51 @@
 //! The sites of a model: `sample`, `observe`, `deterministic` and `factor`, the functions behind the macros.
+//!
+//! A name stands once in a run. Without a macro, a model reads
+//!
+//! ```
+//! use ppl_core::dist::{HalfNormal, Normal};
+//! use ppl_core::model::{FnModel, ModelTrace};
+//! use ppl_core::{Kind, deterministic, observe, sample};
+//!
+//! let model = FnModel::new("measurements", || {
+//!     let mean = sample("mean", || Normal::new(0.0, 10.0));
+//!     let spread = sample("spread", || HalfNormal::new(5.0));
+//!     deterministic("noise_to_signal", spread / mean);
+//!     observe("y", || Normal::new(mean, spread), [1.0, 2.5, 3.0]);
+//! });
+//! let kinds: Vec<Kind> = ModelTrace::unconstrained(&model, &[])?.sites().iter().map(|s| s.kind).collect();
+//! assert_eq!(kinds, [Kind::Latent, Kind::Latent, Kind::Deterministic, Kind::Observed]);
+//! # Ok::<(), ppl_core::ModelError>(())
+//! ```
 
 use std::panic::Location;
 
-use ppl_autodiff::{Mistake, Scope, Shape, Var, attribute_to, placeholder};
+use ppl_autodiff::{Mistake, Scope, Shape, Var, attribute_to, mistake, placeholder};
 
 use crate::dist::Distribution;
 use crate::error::{SiteError, site_mistake};
 use crate::observed::IntoObserved;
 use crate::plate::batch_in_plates;
 use crate::run::{Kind, Site, Values, with_current};
-use crate::support::Support;
 
 /// A random variable: its value is inferred, given or drawn, as the run wants it.
 ///
 /// Usually written [`sample!`](crate::sample!). The distribution is made by a closure so that what is wrong in it is
-/// reported with the site's name.
+/// reported with the site's name. The value has the distribution's batch shape, enlarged by the plates around the
+/// site, followed by its event shape.
 #[track_caller]
 pub fn sample<D: Distribution>(name: &str, distribution: impl FnOnce() -> D) -> Var {
-    random_site("sample!", name, distribution, None, Location::caller())
+    random_site("sample!", name, distribution, None)
 }
 
 /// A random variable with data; without data (`None`) it is as in [`sample`]. Returns the value.
 ///
-/// Usually written [`observe!`](crate::observe!).
+/// Usually written [`observe!`](crate::observe!). The data must lie in the distribution's support and have one element
+/// (one event) for each term of the likelihood: they never broadcast against the distribution.
 #[track_caller]
 pub fn observe<D: Distribution>(name: &str, distribution: impl FnOnce() -> D, data: impl IntoObserved) -> Var {
-    let data = data.into_observed();
-    random_site("observe!", name, distribution, data, Location::caller())
+    let data = attribute_to(Location::caller(), || data.into_observed());
+    random_site("observe!", name, distribution, data)
 }
 
 /// Names a function of other sites, so that it is kept with the draws. Returns it.
@@ -34,102 +53,98 @@ pub fn observe<D: Distribution>(name: &str, distribution: impl FnOnce() -> D, da
 /// Usually written [`deterministic!`](crate::deterministic!).
 #[track_caller]
 pub fn deterministic(name: &str, value: impl Into<Var>) -> Var {
-    let location = Location::caller();
     let value = value.into();
-    let _scope = Scope::enter(name);
-    attribute_to(location, || {
-        if enter("deterministic!", name, location) {
-            record(name, Kind::Deterministic, location, value, None, None, None, None);
-        }
-    });
-    value
+    named_value("deterministic!", name, value, Kind::Deterministic)
 }
 
-/// Adds a term to the log-density.
+/// Adds the sum of a term's elements to the log-density (to its prior part).
 ///
 /// Usually written [`factor!`](crate::factor!).
 #[track_caller]
 pub fn factor(name: &str, log_factor: impl Into<Var>) {
-    let location = Location::caller();
     let term = log_factor.into();
+    named_value("factor!", name, term, Kind::Factor);
+}
+
+/// A site without a distribution.
+#[track_caller]
+fn named_value(operation: &'static str, name: &str, value: Var, kind: Kind) -> Var {
+    let location = Location::caller();
     let _scope = Scope::enter(name);
-    attribute_to(location, || {
-        if enter("factor!", name, location) {
-            check_data(term);
-            record(name, Kind::Factor, location, term, Some(term), None, None, None);
-        }
+    if !enter(operation, name, location) {
+        return value;
+    }
+    if !value.is_own() {
+        mistake(Mistake::ForeignVar { operation });
+        return value;
+    }
+    let log_prob = (kind == Kind::Factor).then_some(value);
+    if let Some(term) = log_prob {
+        attribute_to(location, || check_data(term));
+    }
+    record(Site {
+        name: name.to_owned(),
+        kind,
+        location,
+        value,
+        shape: value.shape(),
+        log_prob,
+        unconstrained: None,
+        support: None,
+        distribution: None,
     });
+    value
 }
 
 /// Takes a name for a new site. `false` outside a model or where the name cannot be had.
+#[track_caller]
 fn enter(operation: &'static str, name: &str, location: &'static Location<'static>) -> bool {
-    let first = with_current(|run| {
-        let first = run.names.get(name).copied();
-        run.names.entry(name.to_owned()).or_insert(location);
-        first
-    });
-    match first {
+    let taken = with_current(|run| (run.owns_trace(), run.take_name(name, location)));
+    let error = match taken {
         None => {
-            placeholder(Mistake::OutsideTrace { operation }, Shape::scalar());
-            false
+            mistake(Mistake::OutsideTrace { operation });
+            return false;
         }
-        Some(Some(first)) => {
-            site_mistake(SiteError::Duplicate { first });
-            false
-        }
-        Some(None) if name.is_empty() => {
-            site_mistake(SiteError::NoName);
-            false
-        }
-        Some(None) => true,
-    }
+        Some((false, _)) => SiteError::InnerTrace { operation },
+        Some((true, Some(first))) => SiteError::Duplicate { first },
+        Some((true, None)) if name.is_empty() => SiteError::NoName,
+        Some((true, None)) => return true,
+    };
+    site_mistake(error);
+    false
 }
 
-#[expect(clippy::too_many_arguments, reason = "one call a kind of site, all fields named at the struct")]
-fn record(
-    name: &str,
-    kind: Kind,
-    location: &'static Location<'static>,
-    value: Var,
-    log_prob: Option<Var>,
-    unconstrained: Option<(Var, Var)>,
-    support: Option<Support>,
-    distribution: Option<&'static str>,
-) {
-    let name = name.to_owned();
-    let shape = value.shape();
-    let site = Site { name, kind, location, value, shape, log_prob, unconstrained, support, distribution };
+fn record(site: Site) {
     with_current(|run| run.sites.push(site));
 }
 
 fn check_data(value: Var) {
-    if value.has_bad_data() {
-        site_mistake(SiteError::BadData);
+    if let Some(data) = value.bad_data() {
+        site_mistake(SiteError::BadData(data));
     }
 }
 
+#[track_caller]
 fn random_site<D: Distribution>(
     operation: &'static str,
     name: &str,
     distribution: impl FnOnce() -> D,
     data: Option<Var>,
-    location: &'static Location<'static>,
 ) -> Var {
-    let _scope = Scope::enter(name);
-    let outside = || placeholder(Mistake::OutsideTrace { operation }, Shape::scalar());
+    let location = Location::caller();
     if with_current(|_| ()).is_none() {
-        return attribute_to(location, outside);
+        return placeholder(Mistake::OutsideTrace { operation }, Shape::scalar());
     }
+    let _scope = Scope::enter(name);
     let distribution = distribution();
     attribute_to(location, || {
         let fresh = enter(operation, name, location);
         let event = distribution.event_shape();
-        let batch = batch_in_plates(&distribution.batch_shape());
+        let batch = batch_in_plates(distribution.name(), &distribution.batch_shape());
         let shape = batch.join(&event);
         if !fresh {
             return Var::zeros(shape);
         }
-        let support = distribution.support();
         let (kind, value, unconstrained) = match data {
             Some(data) => {
                 check_observed(&distribution, data, &batch);
@@ -142,14 +157,28 @@ fn random_site<D: Distribution>(
             check_terms(&distribution, value, &batch, log_prob);
         }
         check_data(log_prob);
-        let kind_of = Some(distribution.name());
-        record(name, kind, location, value, Some(log_prob), unconstrained, Some(support), kind_of);
+        record(Site {
+            name: name.to_owned(),
+            kind,
+            location,
+            value,
+            shape: value.shape(),
+            log_prob: Some(log_prob),
+            unconstrained,
+            support: Some(distribution.support()),
+            distribution: Some(distribution.name()),
+        });
         value
     })
 }
 
 /// The value of a site without data.
-fn value_of(name: &str, distribution: &dyn Distribution, batch: &Shape, shape: &Shape) -> (Kind, Var, Option<(Var, Var)>) {
+fn value_of(
+    name: &str,
+    distribution: &dyn Distribution,
+    batch: &Shape,
+    shape: &Shape,
+) -> (Kind, Var, Option<(Var, Var)>) {
     let given = with_current(|run| match &run.values {
         Values::Unconstrained => Some(None),
         Values::Prior => None,
@@ -199,24 +228,15 @@ fn check_observed(distribution: &dyn Distribution, data: Var, batch: &Shape) {
         // Bounds may broadcast the check to more elements than the data: the first value then stands for all.
         let whole = inside.shape().size().max(1);
         let at = (outside * values.data().len() / whole).min(values.data().len() - 1);
-        let index = index_of(outside, inside.shape());
+        let index = inside.shape().index(outside);
         let wanted = distribution.support().name();
-        site_mistake(SiteError::OutOfSupport { distribution: distribution.name(), wanted, index, got: values.data()[at] });
+        site_mistake(SiteError::OutOfSupport {
+            distribution: distribution.name(),
+            wanted,
+            index,
+            got: values.data()[at],
+        });
     }
-}
-
-fn index_of(mut flat: usize, shape: &Shape) -> Vec<usize> {
-    let mut index: Vec<usize> = shape
-        .iter()
-        .rev()
-        .map(|&extent| {
-            let i = flat % extent;
-            flat /= extent;
-            i
-        })
-        .collect();
-    index.reverse();
-    index
 }
 
 /// A likelihood has one term for each observation, never an outer product of data and parameters.
@@ -227,6 +247,6 @@ fn check_terms(distribution: &dyn Distribution, data: Var, batch: &Shape, log_pr
     let terms = log_prob.shape().broadcast(batch).unwrap_or_else(|| log_prob.shape());
     if terms.size() > observations.size() {
         let (distribution, batch) = (distribution.name(), batch.clone());
-        site_mistake(SiteError::Broadcast { data: shape, distribution, batch, log_prob: terms });
+        site_mistake(SiteError::Broadcast { data: shape, distribution, batch, event, log_prob: terms });
     }
 }

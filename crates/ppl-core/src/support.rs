@@ -73,7 +73,8 @@ impl Support {
             Support::Positive => Box::new(transform::Exp),
             Support::UnitInterval => Box::new(transform::Interval::unit()),
             Support::Interval { low, high } => Box::new(transform::Interval::new(low, high)),
-            Support::Simplex | Support::CorrelationCholesky => return None,
+            Support::Simplex => Box::new(transform::StickBreaking),
+            Support::CorrelationCholesky => Box::new(transform::CorrelationCholesky),
             Support::Boolean | Support::NonNegativeInteger | Support::IntegerInterval { .. } => {
                 return None;
             }
@@ -91,25 +92,14 @@ impl Support {
             Support::UnitInterval => value.ge(0.0) * value.le(1.0),
             Support::Interval { low, high } => value.ge(low) * value.le(high),
             Support::RealVector => value.abs().lt(f64::INFINITY).min_axis(-1),
-            Support::Simplex => {
-                value.ge(0.0).min_axis(-1) * (value.sum_axis(-1) - 1.0).abs().le(SLACK)
-            }
+            Support::Simplex => value.ge(0.0).min_axis(-1) * (value.sum_axis(-1) - 1.0).abs().le(SLACK),
             Support::CorrelationCholesky => {
-                let rows = (value.square().sum_axis(-1) - 1.0)
-                    .abs()
-                    .le(SLACK)
-                    .min_axis(-1);
-                rows * value.diag().gt(0.0).min_axis(-1)
-                    * (value - value.tril()).eq(0.0).min_axis(-1).min_axis(-1)
+                let rows = (value.square().sum_axis(-1) - 1.0).abs().le(SLACK).min_axis(-1);
+                rows * value.diag().gt(0.0).min_axis(-1) * (value - value.tril()).eq(0.0).min_axis(-1).min_axis(-1)
             }
             Support::Boolean => value.eq(0.0) + value.eq(1.0),
             Support::NonNegativeInteger => value.ge(0.0) * whole(value) * value.lt(f64::INFINITY),
             Support::IntegerInterval { low, high } => value.ge(low) * value.le(high) * whole(value),
         }
-    }
-
-    /// Whether the support is the same kind of set (bounds aside): what may not change from run to run.
-    pub fn same_kind(&self, other: &Support) -> bool {
-        std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 }

@@ -20,10 +20,7 @@ impl MeanAutocovariance {
             let mean = mean(chain);
             centred.extend(chain.iter().map(|v| v - mean));
         }
-        Self {
-            centred: Chains::from_values(centred, chains.length()),
-            known: Vec::new(),
-        }
+        Self { centred: Chains::from_values(centred, chains.length()), known: Vec::new() }
     }
 
     /// The autocovariance at `lag`, which is below the chains' length.
@@ -50,12 +47,7 @@ fn directly(centred: &Chains, lag: usize) -> f64 {
 fn dot(x: &[f64], y: &[f64]) -> f64 {
     let mut sums = [0.0; 8];
     let (x, y) = (x.chunks_exact(8), y.chunks_exact(8));
-    let rest: f64 = x
-        .remainder()
-        .iter()
-        .zip(y.remainder())
-        .map(|(a, b)| a * b)
-        .sum();
+    let rest: f64 = x.remainder().iter().zip(y.remainder()).map(|(a, b)| a * b).sum();
     for (a, b) in x.zip(y) {
         for k in 0..8 {
             sums[k] += a[k] * b[k];
@@ -98,10 +90,7 @@ type Complex = (f64, f64);
 /// `exp(-2 pi i k / size)` for `k < size / 2`.
 fn roots_of_unity(size: usize) -> Vec<Complex> {
     let step = -std::f64::consts::TAU / size as f64;
-    (0..size / 2)
-        .map(|k| (step * k as f64).sin_cos())
-        .map(|(sin, cos)| (cos, sin))
-        .collect()
+    (0..size / 2).map(|k| (step * k as f64).sin_cos()).map(|(sin, cos)| (cos, sin)).collect()
 }
 
 fn times(a: Complex, b: Complex) -> Complex {
@@ -162,26 +151,19 @@ mod tests {
     fn the_transform_agrees_with_the_definition() {
         // Odd and even numbers of chains, lengths at and off a power of two. Both routes round at 2^-53 a term.
         for (count, length) in [(1, 4), (2, 7), (3, 64), (5, 100)] {
-            let x = Array2::from_shape_fn((count, length), |(c, t)| {
-                ((c * 31 + t * t) as f64).sin() + c as f64
-            });
+            let x = Array2::from_shape_fn((count, length), |(c, t)| ((c * 31 + t * t) as f64).sin() + c as f64);
             let chains = Chains::new(x.view()).unwrap();
             let centred = MeanAutocovariance::new(&chains).centred;
             for (lag, got) in by_fourier(&centred).into_iter().enumerate() {
                 let want = directly(&centred, lag);
-                assert!(
-                    (got - want).abs() < 1e-14,
-                    "{count} x {length}, lag {lag}: {got} {want}"
-                );
+                assert!((got - want).abs() < 1e-14, "{count} x {length}, lag {lag}: {got} {want}");
             }
         }
     }
 
     #[test]
     fn a_long_chain_passes_from_one_route_to_the_other() {
-        let x = Array2::from_shape_fn((2, 3 * DIRECT_LAGS), |(c, t)| {
-            ((c + 2 * t * t) as f64).cos()
-        });
+        let x = Array2::from_shape_fn((2, 3 * DIRECT_LAGS), |(c, t)| ((c + 2 * t * t) as f64).cos());
         let mut acov = MeanAutocovariance::new(&Chains::new(x.view()).unwrap());
         for lag in 0..2 * DIRECT_LAGS {
             let want = directly(&acov.centred, lag);

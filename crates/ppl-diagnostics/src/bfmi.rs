@@ -19,10 +19,7 @@ use ndarray::ArrayView2;
 /// assert_eq!(ppl_diagnostics::bfmi(energy.view()), [3.0]);
 /// ```
 pub fn bfmi(energy: ArrayView2<f64>) -> Vec<f64> {
-    energy
-        .outer_iter()
-        .map(|chain| of_chain(&chain.to_vec()))
-        .collect()
+    energy.outer_iter().map(|chain| of_chain(&chain.to_vec())).collect()
 }
 
 fn of_chain(energy: &[f64]) -> f64 {

@@ -20,10 +20,7 @@ impl Chains {
             return None;
         }
         let values: Vec<f64> = x.iter().copied().collect();
-        values
-            .iter()
-            .all(|v| v.is_finite())
-            .then_some(Self { values, length })
+        values.iter().all(|v| v.is_finite()).then_some(Self { values, length })
     }
 
     /// Chains of `length` draws each from values that lie one chain after the other.
@@ -60,10 +57,7 @@ impl Chains {
             .flat_map(|chain| chain[..half].iter().chain(&chain[self.length - half..]))
             .map(|&v| f(v))
             .collect();
-        Chains {
-            values,
-            length: half,
-        }
+        Chains { values, length: half }
     }
 
     /// Each chain cut into its first and last half.

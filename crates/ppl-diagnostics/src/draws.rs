@@ -16,9 +16,7 @@ pub enum DrawsError {
     #[error("draws need at least one chain")]
     NoChains,
     /// An array that lacks the axes for chains and draws.
-    #[error(
-        "site `{site}` has {axes} axes, but an array of draws begins with the axes (chain, draw)"
-    )]
+    #[error("site `{site}` has {axes} axes, but an array of draws begins with the axes (chain, draw)")]
     MissingAxes {
         /// The site.
         site: String,
@@ -103,11 +101,7 @@ pub struct Truncation {
 
 impl fmt::Display for Truncation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "chains of {:?} draws were cut to the first {} of each",
-            self.lengths, self.kept
-        )
+        write!(f, "chains of {:?} draws were cut to the first {} of each", self.lengths, self.kept)
     }
 }
 
@@ -138,33 +132,20 @@ impl Draws {
     ///
     /// # Errors
     /// No sites, a name twice, an array with fewer than two axes, or sites that differ in chains or draws.
-    pub fn new<N: Into<String>>(
-        sites: impl IntoIterator<Item = (N, ArrayD<f64>)>,
-    ) -> Result<Self, DrawsError> {
+    pub fn new<N: Into<String>>(sites: impl IntoIterator<Item = (N, ArrayD<f64>)>) -> Result<Self, DrawsError> {
         let mut out = IndexMap::new();
         let mut wanted = None;
         for (site, array) in sites {
             let site = site.into();
             let &[chains, draws, ..] = array.shape() else {
-                return Err(DrawsError::MissingAxes {
-                    site,
-                    axes: array.ndim(),
-                });
+                return Err(DrawsError::MissingAxes { site, axes: array.ndim() });
             };
             let wanted = *wanted.get_or_insert((chains, draws));
             if wanted != (chains, draws) {
-                return Err(DrawsError::UnequalSites {
-                    site,
-                    wanted,
-                    got: (chains, draws),
-                });
+                return Err(DrawsError::UnequalSites { site, wanted, got: (chains, draws) });
             }
             // Row-major throughout, so that merging chains and draws is a view.
-            let array = if array.is_standard_layout() {
-                array
-            } else {
-                array.as_standard_layout().into_owned()
-            };
+            let array = if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() };
             if out.contains_key(&site) {
                 return Err(DrawsError::DuplicateSite { site });
             }
@@ -174,11 +155,7 @@ impl Draws {
         if chains == 0 {
             return Err(DrawsError::NoChains);
         }
-        Ok(Self {
-            chains,
-            draws,
-            sites: out,
-        })
+        Ok(Self { chains, draws, sites: out })
     }
 
     /// From chains that ran on their own, each with arrays of shape `(draw, ...site shape)`.
@@ -206,23 +183,15 @@ impl Draws {
         let chains = chains
             .into_iter()
             .map(|sites| {
-                let with_chain_axis = sites
-                    .into_iter()
-                    .map(|(site, array)| (site, array.insert_axis(Axis(0))));
+                let with_chain_axis = sites.into_iter().map(|(site, array)| (site, array.insert_axis(Axis(0))));
                 Draws::new(with_chain_axis)
             })
             .collect::<Result<Vec<_>, _>>()?;
         let lengths: Vec<usize> = chains.iter().map(Draws::draws).collect();
         let kept = lengths.iter().copied().min().ok_or(DrawsError::NoChains)?;
-        let cut = chains
-            .iter()
-            .map(|chain| chain.slice(0..kept))
-            .collect::<Result<Vec<_>, _>>()?;
+        let cut = chains.iter().map(|chain| chain.slice(0..kept)).collect::<Result<Vec<_>, _>>()?;
         let all = Self::joined(Axis(0), &cut.iter().collect::<Vec<_>>())?;
-        let truncation = lengths
-            .iter()
-            .any(|&n| n != kept)
-            .then_some(Truncation { kept, lengths });
+        let truncation = lengths.iter().any(|&n| n != kept).then_some(Truncation { kept, lengths });
         Ok((all, truncation))
     }
 
@@ -251,9 +220,7 @@ impl Draws {
 
     /// Names and arrays of all sites, in the order of the model.
     pub fn sites(&self) -> impl ExactSizeIterator<Item = (&str, &ArrayD<f64>)> {
-        self.sites
-            .iter()
-            .map(|(name, array)| (name.as_str(), array))
+        self.sites.iter().map(|(name, array)| (name.as_str(), array))
     }
 
     /// Every scalar of every site, in row-major order within a site.
@@ -262,25 +229,15 @@ impl Draws {
             let shape = IxDyn(&array.shape()[2..]);
             let columns = shape.size();
             // Row-major since `new`, so this is a view and cannot fail.
-            let flat = array
-                .view()
-                .into_shape_with_order((self.chains, self.draws, columns));
-            let places = ndarray::indices(shape)
-                .into_iter()
-                .map(|place| place.slice().to_vec());
+            let flat = array.view().into_shape_with_order((self.chains, self.draws, columns));
+            let places = ndarray::indices(shape).into_iter().map(|place| place.slice().to_vec());
             flat.into_iter()
                 .flat_map(move |flat| {
-                    let columns: Vec<_> = (0..columns)
-                        .map(|k| flat.index_axis_move(Axis(2), k))
-                        .collect();
+                    let columns: Vec<_> = (0..columns).map(|k| flat.index_axis_move(Axis(2), k)).collect();
                     columns.into_iter()
                 })
                 .zip(places)
-                .map(move |(values, index)| Component {
-                    site,
-                    index,
-                    values,
-                })
+                .map(move |(values, index)| Component { site, index, values })
         })
     }
 
@@ -291,11 +248,7 @@ impl Draws {
     pub fn slice(&self, range: Range<usize>) -> Result<Self, DrawsError> {
         let Range { start, end } = range;
         if start > end || end > self.draws {
-            return Err(DrawsError::DrawRange {
-                start,
-                end,
-                draws: self.draws,
-            });
+            return Err(DrawsError::DrawRange { start, end, draws: self.draws });
         }
         Ok(self.select(Slice::from(start..end), end - start))
     }
@@ -310,29 +263,13 @@ impl Draws {
         }
         // A step beyond the last draw keeps the first alone, as does one equal to the number of draws.
         let stride = step.min(self.draws.max(1));
-        Ok(self.select(
-            Slice::new(0, None, stride as isize),
-            self.draws.div_ceil(step),
-        ))
+        Ok(self.select(Slice::new(0, None, stride as isize), self.draws.div_ceil(step)))
     }
 
     fn select(&self, slice: Slice, draws: usize) -> Self {
-        let kept = |array: &ArrayD<f64>| {
-            array
-                .slice_axis(Axis(1), slice)
-                .as_standard_layout()
-                .into_owned()
-        };
-        let sites = self
-            .sites
-            .iter()
-            .map(|(site, array)| (site.clone(), kept(array)))
-            .collect();
-        Self {
-            chains: self.chains,
-            draws,
-            sites,
-        }
+        let kept = |array: &ArrayD<f64>| array.slice_axis(Axis(1), slice).as_standard_layout().into_owned();
+        let sites = self.sites.iter().map(|(site, array)| (site.clone(), kept(array))).collect();
+        Self { chains: self.chains, draws, sites }
     }
 
     /// The same chains continued: the draws of `later` after those of `self`.
@@ -373,26 +310,18 @@ impl Draws {
             return Err(DrawsError::NoChains);
         };
         for other in others {
-            if let Some(site) = other
-                .sites
-                .keys()
-                .find(|&site| !first.sites.contains_key(site))
-            {
+            if let Some(site) = other.sites.keys().find(|&site| !first.sites.contains_key(site)) {
                 return Err(DrawsError::MissingSite { site: site.clone() });
             }
         }
         let join = |(site, array): (&String, &ArrayD<f64>)| {
             let mut parts = vec![array.view()];
             for other in others {
-                let part = other
-                    .get(site)
-                    .ok_or_else(|| DrawsError::MissingSite { site: site.clone() })?;
+                let part = other.get(site).ok_or_else(|| DrawsError::MissingSite { site: site.clone() })?;
                 parts.push(part.view());
             }
             let joined = concatenate(axis, &parts).map_err(|_| {
-                let odd = parts
-                    .iter()
-                    .find(|part| !fits(axis, array.shape(), part.shape()));
+                let odd = parts.iter().find(|part| !fits(axis, array.shape(), part.shape()));
                 DrawsError::UnequalShapes {
                     site: site.clone(),
                     wanted: array.shape().to_vec(),
@@ -401,13 +330,7 @@ impl Draws {
             })?;
             Ok((site.clone(), joined))
         };
-        Draws::new(
-            first
-                .sites
-                .iter()
-                .map(join)
-                .collect::<Result<Vec<_>, _>>()?,
-        )
+        Draws::new(first.sites.iter().map(join).collect::<Result<Vec<_>, _>>()?)
     }
 }
 

@@ -87,17 +87,10 @@ impl EcdfBand {
         let outside = 0.5 * (1.0 - coverage);
         let bounds = (1..=points).map(|k| {
             let z = k as f64 / points as f64;
-            (
-                laws.quantile(values, z, outside),
-                laws.quantile(values, z, 1.0 - outside),
-            )
+            (laws.quantile(values, z, outside), laws.quantile(values, z, 1.0 - outside))
         });
         let (lower, upper) = bounds.unzip();
-        Self {
-            lower,
-            upper,
-            pointwise: coverage,
-        }
+        Self { lower, upper, pointwise: coverage }
     }
 
     /// The probability that all counts of the uniform values lie in the band, exactly: the counts are a Markov
@@ -156,19 +149,10 @@ impl Binomials {
     }
 
     /// `P(X = k)` for `X ~ Binomial(n, p)` at every `k` of `range`, which ends at `n` or before.
-    fn probabilities(
-        &self,
-        n: usize,
-        p: f64,
-        range: RangeInclusive<usize>,
-    ) -> impl Iterator<Item = f64> {
+    fn probabilities(&self, n: usize, p: f64, range: RangeInclusive<usize>) -> impl Iterator<Item = f64> {
         let (ln_p, ln_q) = (p.ln(), (-p).ln_1p());
         let power = |ln: f64, exponent: usize| {
-            if exponent == 0 {
-                0.0
-            } else {
-                ln * exponent as f64
-            }
+            if exponent == 0 { 0.0 } else { ln * exponent as f64 }
         };
         range.map(move |k| {
             let ways = self.ln_factorials[n] - self.ln_factorials[k] - self.ln_factorials[n - k];
@@ -215,41 +199,19 @@ mod tests {
             let size = |key: &str| case[key].as_u64().unwrap() as usize;
             let band = EcdfBand::new(size("n"), size("K"), 0.95).unwrap();
             assert!(band.probability(&Binomials::new(size("n"))) >= 0.95);
-            let counts =
-                |key: &str| -> Vec<usize> { serde_json::from_value(case[key].clone()).unwrap() };
-            for (got, want) in [
-                (&band.lower, counts("lower_counts")),
-                (&band.upper, counts("upper_counts")),
-            ] {
+            let counts = |key: &str| -> Vec<usize> { serde_json::from_value(case[key].clone()).unwrap() };
+            for (got, want) in [(&band.lower, counts("lower_counts")), (&band.upper, counts("upper_counts"))] {
                 assert_eq!(got.len(), want.len());
-                assert!(
-                    got.iter().zip(&want).all(|(g, w)| g.abs_diff(*w) <= 1),
-                    "{got:?} {want:?}"
-                );
+                assert!(got.iter().zip(&want).all(|(g, w)| g.abs_diff(*w) <= 1), "{got:?} {want:?}");
             }
         }
     }
 
     #[test]
     fn a_band_of_nothing_is_refused() {
-        assert_eq!(
-            EcdfBand::new(0, 5, 0.9),
-            Err(EcdfError::Empty {
-                values: 0,
-                points: 5
-            })
-        );
-        assert_eq!(
-            EcdfBand::new(5, 0, 0.9),
-            Err(EcdfError::Empty {
-                values: 5,
-                points: 0
-            })
-        );
-        assert_eq!(
-            EcdfBand::new(5, 5, 1.0),
-            Err(EcdfError::Probability { prob: 1.0 })
-        );
+        assert_eq!(EcdfBand::new(0, 5, 0.9), Err(EcdfError::Empty { values: 0, points: 5 }));
+        assert_eq!(EcdfBand::new(5, 0, 0.9), Err(EcdfError::Empty { values: 5, points: 0 }));
+        assert_eq!(EcdfBand::new(5, 5, 1.0), Err(EcdfError::Probability { prob: 1.0 }));
         assert!(EcdfBand::new(1, 1, 0.5).unwrap().contains(&[0.3]));
     }
 }

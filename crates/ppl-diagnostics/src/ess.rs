@@ -36,9 +36,7 @@ pub fn ess_bulk(x: ArrayView2<f64>) -> f64 {
 /// assert_eq!(ppl_diagnostics::ess_tail(x.view()), low.min(high));
 /// ```
 pub fn ess_tail(x: ArrayView2<f64>) -> f64 {
-    of(x, |chains| {
-        tail(chains, Ascending::new(chains.values()).values())
-    })
+    of(x, |chains| tail(chains, Ascending::new(chains.values()).values()))
 }
 
 /// Effective sample size for the mean: of the split draws themselves.
@@ -70,12 +68,7 @@ pub fn ess_sd(x: ArrayView2<f64>) -> f64 {
 /// assert_eq!(ppl_diagnostics::ess_quantile(x.view(), 0.375), ppl_diagnostics::ess_mean(below.view()));
 /// ```
 pub fn ess_quantile(x: ArrayView2<f64>, prob: f64) -> f64 {
-    of(x, |chains| {
-        up_to(
-            chains,
-            quantile_of_sorted(Ascending::new(chains.values()).values(), prob),
-        )
-    })
+    of(x, |chains| up_to(chains, quantile_of_sorted(Ascending::new(chains.values()).values(), prob)))
 }
 
 /// Effective sample size for the median.
@@ -116,10 +109,7 @@ pub fn ess_mad(x: ArrayView2<f64>) -> f64 {
 pub fn ess_local(x: ArrayView2<f64>, from: f64, to: f64) -> f64 {
     of(x, |chains| {
         let order = Ascending::new(chains.values());
-        let (low, high) = (
-            quantile_of_sorted(order.values(), from),
-            quantile_of_sorted(order.values(), to),
-        );
+        let (low, high) = (quantile_of_sorted(order.values(), from), quantile_of_sorted(order.values(), to));
         if low.is_nan() || high.is_nan() {
             return f64::NAN;
         }

@@ -59,11 +59,7 @@ impl Interval {
     /// # Errors
     /// A probability outside `[0, 1]`.
     pub fn new(kind: IntervalKind, prob: f64) -> Result<Self, ProbabilityError> {
-        if (0.0..=1.0).contains(&prob) {
-            Ok(Self { kind, prob })
-        } else {
-            Err(ProbabilityError(prob))
-        }
+        if (0.0..=1.0).contains(&prob) { Ok(Self { kind, prob }) } else { Err(ProbabilityError(prob)) }
     }
 
     /// Equal-tailed or of highest density.
@@ -81,10 +77,7 @@ impl Interval {
         match self.kind {
             IntervalKind::EqualTailed => {
                 let outside = 0.5 * (1.0 - self.prob);
-                (
-                    quantile_of_sorted(sorted, outside),
-                    quantile_of_sorted(sorted, 1.0 - outside),
-                )
+                (quantile_of_sorted(sorted, outside), quantile_of_sorted(sorted, 1.0 - outside))
             }
             IntervalKind::HighestDensity => shortest(sorted, self.prob),
         }
@@ -93,10 +86,7 @@ impl Interval {
 
 impl Default for Interval {
     fn default() -> Self {
-        Self {
-            kind: IntervalKind::EqualTailed,
-            prob: 0.94,
-        }
+        Self { kind: IntervalKind::EqualTailed, prob: 0.94 }
     }
 }
 
@@ -137,9 +127,7 @@ pub fn eti(x: ArrayView2<f64>, prob: f64) -> (f64, f64) {
 }
 
 fn interval(kind: IntervalKind, x: ArrayView2<f64>, prob: f64) -> (f64, f64) {
-    Interval::new(kind, prob).map_or((f64::NAN, f64::NAN), |interval| {
-        interval.of_sorted(&sorted(x))
-    })
+    Interval::new(kind, prob).map_or((f64::NAN, f64::NAN), |interval| interval.of_sorted(&sorted(x)))
 }
 
 /// The quantile at `prob` of the draws of all chains, with linear interpolation between order statistics (type 7 of
@@ -166,11 +154,7 @@ pub fn median(x: ArrayView2<f64>) -> f64 {
 /// All draws in ascending order; empty if one of them is not finite.
 pub(crate) fn sorted(x: ArrayView2<f64>) -> Vec<f64> {
     let values: Vec<f64> = x.iter().copied().collect();
-    if values.iter().all(|v| v.is_finite()) {
-        sorted_slice(&values)
-    } else {
-        Vec::new()
-    }
+    if values.iter().all(|v| v.is_finite()) { sorted_slice(&values) } else { Vec::new() }
 }
 
 /// The values in ascending order.

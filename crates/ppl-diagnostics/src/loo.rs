@@ -10,17 +10,13 @@ use ndarray::{ArrayViewD, Axis};
 #[non_exhaustive]
 pub enum LooError {
     /// An array that lacks the axes for chains and draws.
-    #[error(
-        "pointwise log likelihoods have the axes (chain, draw, ...observations), not {axes} axes"
-    )]
+    #[error("pointwise log likelihoods have the axes (chain, draw, ...observations), not {axes} axes")]
     MissingAxes {
         /// The axes it has.
         axes: usize,
     },
     /// No draws or no observations.
-    #[error(
-        "cross-validation needs a draw and an observation, but the log likelihoods have shape {shape:?}"
-    )]
+    #[error("cross-validation needs a draw and an observation, but the log likelihoods have shape {shape:?}")]
     Empty {
         /// The array's shape.
         shape: Vec<usize>,
@@ -90,13 +86,8 @@ pub fn loo(log_likelihood: ArrayViewD<f64>) -> Result<Loo, LooError> {
     by_observation(log_likelihood, |x, length| {
         // Relative efficiency concerns the likelihood, not its logarithm; a constant factor does not matter.
         let largest = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let likelihood =
-            Chains::from_values(x.iter().map(|v| (v - largest).exp()).collect(), length);
-        if length < MIN_DRAWS {
-            1.0
-        } else {
-            effective(&likelihood.split()) / x.len() as f64
-        }
+        let likelihood = Chains::from_values(x.iter().map(|v| (v - largest).exp()).collect(), length);
+        if length < MIN_DRAWS { 1.0 } else { effective(&likelihood.split()) / x.len() as f64 }
     })
 }
 
@@ -118,10 +109,7 @@ pub fn loo_with_efficiency(log_likelihood: ArrayViewD<f64>, r_eff: f64) -> Resul
     by_observation(log_likelihood, |_, _| r_eff)
 }
 
-fn by_observation(
-    log_likelihood: ArrayViewD<f64>,
-    r_eff: impl Fn(&[f64], usize) -> f64,
-) -> Result<Loo, LooError> {
+fn by_observation(log_likelihood: ArrayViewD<f64>, r_eff: impl Fn(&[f64], usize) -> f64) -> Result<Loo, LooError> {
     let shape = log_likelihood.shape().to_vec();
     let &[chains, length, ..] = shape.as_slice() else {
         return Err(LooError::MissingAxes { axes: shape.len() });
@@ -131,11 +119,7 @@ fn by_observation(
         return Err(LooError::Empty { shape });
     }
     let observations = log_likelihood.len() / draws;
-    let flat = log_likelihood
-        .to_shape((draws, observations))
-        .map_err(|_| LooError::Empty {
-            shape: shape.clone(),
-        })?;
+    let flat = log_likelihood.to_shape((draws, observations)).map_err(|_| LooError::Empty { shape: shape.clone() })?;
     let (mut pointwise, mut in_sample, mut pareto_k) = (Vec::new(), 0.0, Vec::new());
     for (observation, column) in flat.axis_iter(Axis(1)).enumerate() {
         let x = column.to_vec();
@@ -143,24 +127,14 @@ fn by_observation(
             return Err(LooError::NonFinite { observation });
         }
         let log_ratios: Vec<f64> = x.iter().map(|v| -v).collect();
-        let Psis {
-            log_weights,
-            pareto_k: k,
-        } = psis(&log_ratios, r_eff(&x, length));
+        let Psis { log_weights, pareto_k: k } = psis(&log_ratios, r_eff(&x, length));
         let weighted: Vec<f64> = log_weights.iter().zip(&x).map(|(w, v)| w + v).collect();
         pointwise.push(log_sum_exp(&weighted));
         in_sample += log_sum_exp(&x) - (draws as f64).ln();
         pareto_k.push(k);
     }
     let (elpd, se) = sum_and_error(&pointwise);
-    Ok(Loo {
-        elpd,
-        se,
-        p_loo: in_sample - elpd,
-        pointwise,
-        pareto_k,
-        good_k: Psis::good_k(draws),
-    })
+    Ok(Loo { elpd, se, p_loo: in_sample - elpd, pointwise, pareto_k, good_k: Psis::good_k(draws) })
 }
 
 impl Loo {
@@ -178,12 +152,7 @@ impl Loo {
         if left != right {
             return Err(LooError::DifferentData { left, right });
         }
-        let differences: Vec<f64> = self
-            .pointwise
-            .iter()
-            .zip(&other.pointwise)
-            .map(|(a, b)| a - b)
-            .collect();
+        let differences: Vec<f64> = self.pointwise.iter().zip(&other.pointwise).map(|(a, b)| a - b).collect();
         let (elpd, se) = sum_and_error(&differences);
         Ok(ElpdDifference { elpd, se })
     }
@@ -192,11 +161,5 @@ impl Loo {
 /// `sum x` and `sqrt(N var x)` with the variance's divisor `N`.
 fn sum_and_error(x: &[f64]) -> (f64, f64) {
     let mean = mean(x);
-    (
-        mean * x.len() as f64,
-        x.iter()
-            .map(|v| (v - mean) * (v - mean))
-            .sum::<f64>()
-            .sqrt(),
-    )
+    (mean * x.len() as f64, x.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>().sqrt())
 }

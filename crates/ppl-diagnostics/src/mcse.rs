@@ -15,9 +15,7 @@ use statrs::function::beta::inv_beta_reg;
 /// assert!((error - x.std(1.0) / ess.sqrt()).abs() < 1e-15);
 /// ```
 pub fn mcse_mean(x: ArrayView2<f64>) -> f64 {
-    Chains::new(x).map_or(f64::NAN, |chains| {
-        mean_error(&chains, mean_variance(chains.values()).1)
-    })
+    Chains::new(x).map_or(f64::NAN, |chains| mean_error(&chains, mean_variance(chains.values()).1))
 }
 
 /// Standard error of the standard deviation: with `c = (x - mean)^2`, its mean `E` and the error `V` of that mean squared,
@@ -53,12 +51,8 @@ pub fn mcse_quantile(x: ArrayView2<f64>, prob: f64) -> f64 {
     let size = sorted.len() as f64;
     let (a, b) = (ess * prob + 1.0, ess * (1.0 - prob) + 1.0);
     // Phi(-1) and Phi(1): one standard error to either side.
-    let low = (inv_beta_reg(a, b, 0.158_655_253_931_457_05) * size - 1.0)
-        .max(0.0)
-        .floor();
-    let high = (inv_beta_reg(a, b, 0.841_344_746_068_543) * size - 1.0)
-        .min(size - 1.0)
-        .ceil();
+    let low = (inv_beta_reg(a, b, 0.158_655_253_931_457_05) * size - 1.0).max(0.0).floor();
+    let high = (inv_beta_reg(a, b, 0.841_344_746_068_543) * size - 1.0).min(size - 1.0).ceil();
     0.5 * (sorted[high.max(0.0) as usize] - sorted[low as usize])
 }
 

@@ -38,19 +38,13 @@ impl Psis {
 pub fn psis(log_ratios: &[f64], r_eff: f64) -> Psis {
     let largest = log_ratios.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if log_ratios.iter().any(|v| v.is_nan()) || !largest.is_finite() {
-        return Psis {
-            log_weights: vec![f64::NAN; log_ratios.len()],
-            pareto_k: f64::INFINITY,
-        };
+        return Psis { log_weights: vec![f64::NAN; log_ratios.len()], pareto_k: f64::INFINITY };
     }
     let mut weights: Vec<f64> = log_ratios.iter().map(|v| v - largest).collect();
     let pareto_k = smooth_tail(&mut weights, r_eff);
     let total = log_sum_exp(&weights);
     weights.iter_mut().for_each(|w| *w -= total);
-    Psis {
-        log_weights: weights,
-        pareto_k,
-    }
+    Psis { log_weights: weights, pareto_k }
 }
 
 /// Smooths log ratios whose largest is zero and returns k-hat.
@@ -58,17 +52,11 @@ fn smooth_tail(weights: &mut [f64], r_eff: f64) -> f64 {
     let size = weights.len() as f64;
     let length = (size / 5.0).min(3.0 * (size / r_eff).sqrt()).ceil() as usize;
     let ascending = sorted_slice(weights);
-    let Some(&next) = ascending
-        .len()
-        .checked_sub(length + 1)
-        .and_then(|i| ascending.get(i))
-    else {
+    let Some(&next) = ascending.len().checked_sub(length + 1).and_then(|i| ascending.get(i)) else {
         return f64::INFINITY;
     };
     let cutoff = next.max(f64::MIN_POSITIVE.ln());
-    let mut tail: Vec<usize> = (0..weights.len())
-        .filter(|&i| weights[i] > cutoff)
-        .collect();
+    let mut tail: Vec<usize> = (0..weights.len()).filter(|&i| weights[i] > cutoff).collect();
     if tail.len() <= 4 {
         return f64::INFINITY;
     }
@@ -101,9 +89,7 @@ impl GeneralizedPareto {
         let (quartile, largest) = (x[(n / 4.0 + 0.5) as usize - 1], x[x.len() - 1]);
         let shape = |theta: f64| x.iter().map(|v| (-theta * v).ln_1p()).sum::<f64>() / n;
         let thetas: Vec<f64> = (0..points)
-            .map(|j| {
-                1.0 / largest + (1.0 - (points as f64 / (j as f64 + 0.5)).sqrt()) / (3.0 * quartile)
-            })
+            .map(|j| 1.0 / largest + (1.0 - (points as f64 / (j as f64 + 0.5)).sqrt()) / (3.0 * quartile))
             .collect();
         let profile = |&theta: &f64| {
             let k = shape(theta);
@@ -121,10 +107,7 @@ impl GeneralizedPareto {
         }
         theta /= kept;
         let k = shape(theta);
-        Self {
-            shape: (n * k + 5.0) / (n + 10.0),
-            scale: -k / theta,
-        }
+        Self { shape: (n * k + 5.0) / (n + 10.0), scale: -k / theta }
     }
 
     fn quantile(&self, p: f64) -> f64 {
@@ -166,11 +149,7 @@ mod tests {
             let law = GeneralizedPareto { shape, scale: 2.0 };
             for p in [0.1f64, 0.5, 0.99] {
                 let x = law.quantile(p);
-                let survival = if shape == 0.0 {
-                    (-x / 2.0).exp()
-                } else {
-                    (1.0 + shape * x / 2.0).powf(-1.0 / shape)
-                };
+                let survival = if shape == 0.0 { (-x / 2.0).exp() } else { (1.0 + shape * x / 2.0).powf(-1.0 / shape) };
                 assert!((survival - (1.0 - p)).abs() < 1e-14, "{shape} {p}");
             }
         }

@@ -41,9 +41,7 @@ impl Ascending {
             }
         };
         let pairs = self.values.iter().zip(&self.places);
-        pairs
-            .filter_map(|(&value, &place)| moved(place).map(|p| (value, p)))
-            .collect()
+        pairs.filter_map(|(&value, &place)| moved(place).map(|p| (value, p))).collect()
     }
 
     /// The order of `|x - median|`: the values on both sides of the median, merged outwards.
@@ -128,10 +126,7 @@ impl Ranked {
     pub(crate) fn new(order: &Ascending, length: usize, table: &ScoreTable) -> Self {
         let split = order.split(length);
         let half = length / 2;
-        Self {
-            bulk: split.scores(table, half),
-            folded: split.folded().scores(table, half),
-        }
+        Self { bulk: split.scores(table, half), folded: split.folded().scores(table, half) }
     }
 
     /// For one quantity on its own.
@@ -196,16 +191,10 @@ mod tests {
             let fast = Ranked::new(&Ascending::new(chains.values()), length, &table);
 
             let sorted = Ascending::new(split.values());
-            assert_eq!(
-                fast.bulk.values(),
-                sorted.scores(&table, split.length()).values()
-            );
+            assert_eq!(fast.bulk.values(), sorted.scores(&table, split.length()).values());
             let median = median_of_sorted(sorted.values());
             let folded = Ascending::new(chains.split_map(|v| (v - median).abs()).values());
-            assert_eq!(
-                fast.folded.values(),
-                folded.scores(&table, split.length()).values()
-            );
+            assert_eq!(fast.folded.values(), folded.scores(&table, split.length()).values());
         }
     }
 
@@ -227,13 +216,9 @@ mod tests {
             let x = Array2::from_shape_fn((rows.len(), rows[0].len()), |(c, t)| rows[c][t]);
             let ranked = Ranked::of(&Chains::new(x.view()).unwrap());
             let want: Vec<f64> =
-                serde_json::from_value(reference["results"][name]["z_scale_split_first4"].clone())
-                    .unwrap();
+                serde_json::from_value(reference["results"][name]["z_scale_split_first4"].clone()).unwrap();
             for (got, want) in ranked.bulk.values().iter().zip(want) {
-                assert!(
-                    (got - want).abs() <= 1e-9 * want.abs(),
-                    "{name}: {got} {want}"
-                );
+                assert!((got - want).abs() <= 1e-9 * want.abs(), "{name}: {got} {want}");
             }
         }
     }

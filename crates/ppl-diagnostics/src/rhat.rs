@@ -71,18 +71,12 @@ mod tests {
             let chains = Chains::new(x.view()).unwrap();
             let scores = Ranked::of(&chains);
             let want = &reference["results"][name];
-            let parts = [
-                ("z_scale", plain(&scores.bulk)),
-                ("folded", plain(&scores.folded)),
-                ("identity", plain(&chains)),
-            ];
+            let parts =
+                [("z_scale", plain(&scores.bulk)), ("folded", plain(&scores.folded)), ("identity", plain(&chains))];
             for (key, got) in parts {
                 // "nan" for one chain (which ArviZ refuses) and for a constant.
                 if let Some(want) = want[format!("rhat_{key}")].as_f64() {
-                    assert!(
-                        (got - want).abs() <= 1e-9 * want,
-                        "{name}, {key}: {got} {want}"
-                    );
+                    assert!((got - want).abs() <= 1e-9 * want, "{name}, {key}: {got} {want}");
                     compared += 1;
                 }
             }
@@ -92,11 +86,7 @@ mod tests {
 
     #[test]
     fn stuck_chains_are_infinitely_far_apart_and_a_constant_has_no_r_hat() {
-        let stuck = array![
-            [0.1, 0.1, 0.1, 0.1, 0.1],
-            [0.3, 0.3, 0.3, 0.3, 0.3],
-            [0.7, 0.7, 0.7, 0.7, 0.7]
-        ];
+        let stuck = array![[0.1, 0.1, 0.1, 0.1, 0.1], [0.3, 0.3, 0.3, 0.3, 0.3], [0.7, 0.7, 0.7, 0.7, 0.7]];
         assert_eq!(r_hat(stuck.view()), f64::INFINITY);
         assert!(r_hat(Array2::from_elem((3, 5), 0.1).view()).is_nan());
     }

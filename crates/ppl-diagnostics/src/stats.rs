@@ -57,14 +57,8 @@ impl SampleStats {
     /// ```
     pub fn from_chains(chains: &[Vec<DrawStats>]) -> Self {
         let draws = chains.iter().map(Vec::len).min().unwrap_or(0);
-        fn gather<T>(
-            chains: &[Vec<DrawStats>],
-            draws: usize,
-            of: impl Fn(&DrawStats) -> T,
-        ) -> Array2<T> {
-            Array2::from_shape_fn((chains.len(), draws), |(chain, draw)| {
-                of(&chains[chain][draw])
-            })
+        fn gather<T>(chains: &[Vec<DrawStats>], draws: usize, of: impl Fn(&DrawStats) -> T) -> Array2<T> {
+            Array2::from_shape_fn((chains.len(), draws), |(chain, draw)| of(&chains[chain][draw]))
         }
         Self {
             log_density: gather(chains, draws, |s| s.log_density),
@@ -84,9 +78,6 @@ impl SampleStats {
 
     /// Number of draws whose trajectory was stopped at `max_tree_depth` doublings.
     pub fn tree_depth_hits(&self, max_tree_depth: u32) -> usize {
-        self.tree_depth
-            .iter()
-            .filter(|&&depth| depth >= max_tree_depth)
-            .count()
+        self.tree_depth.iter().filter(|&&depth| depth >= max_tree_depth).count()
     }
 }

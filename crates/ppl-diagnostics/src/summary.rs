@@ -125,16 +125,8 @@ impl Summary {
     /// With an interval of one's choice.
     pub fn with_interval(draws: &Draws, interval: Interval) -> Self {
         let scores = ScoreTable::new(draws.chains() * 2 * (draws.draws() / 2));
-        let rows = draws
-            .components()
-            .map(|component| Row::new(&component, interval, &scores))
-            .collect();
-        Self {
-            chains: draws.chains(),
-            draws: draws.draws(),
-            interval,
-            rows,
-        }
+        let rows = draws.components().map(|component| Row::new(&component, interval, &scores)).collect();
+        Self { chains: draws.chains(), draws: draws.draws(), interval, rows }
     }
 
     /// Number of chains.
@@ -194,13 +186,8 @@ impl Summary {
     /// A figure of all rows that have it, ascending. Constants and non-finite components are left out: the first are
     /// often meant, the second have a warning of their own.
     fn known(&self, figure: impl Fn(&Row) -> f64) -> Vec<f64> {
-        let mut known: Vec<f64> = self
-            .rows
-            .iter()
-            .filter(|row| !row.is_constant())
-            .map(figure)
-            .filter(|v| !v.is_nan())
-            .collect();
+        let mut known: Vec<f64> =
+            self.rows.iter().filter(|row| !row.is_constant()).map(figure).filter(|v| !v.is_nan()).collect();
         known.sort_unstable_by(f64::total_cmp);
         known
     }

@@ -22,11 +22,7 @@ impl Summary {
     fn heading(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (chains, draws, rows) = (self.chains(), self.draws(), self.rows().len());
         let components = if rows == 1 { "component" } else { "components" };
-        writeln!(
-            f,
-            "{chains} x {draws} draws, {rows} {components}, {} intervals\n",
-            self.interval()
-        )
+        writeln!(f, "{chains} x {draws} draws, {rows} {components}, {} intervals\n", self.interval())
     }
 
     fn row_cells(&self, rows: &[&Row]) -> Vec<Vec<String>> {
@@ -66,15 +62,7 @@ impl Summary {
     }
 
     fn site_cells(&self) -> Vec<Vec<String>> {
-        let mut cells = vec![titles(&[
-            "",
-            "components",
-            "mean",
-            "sd",
-            "min ess_bulk",
-            "min ess_tail",
-            "max r_hat",
-        ])];
+        let mut cells = vec![titles(&["", "components", "mean", "sd", "min ess_bulk", "min ess_tail", "max r_hat"])];
         let sites = self.rows().chunk_by(|a, b| a.site == b.site);
         cells.extend(sites.clone().take(ROWS_SHOWN).map(|rows| {
             let sd = range(rows, |row| row.sd);
@@ -103,10 +91,7 @@ impl Summary {
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.heading(f)?;
-        write_aligned(
-            f,
-            &self.0.row_cells(&self.0.rows().iter().collect::<Vec<_>>()),
-        )
+        write_aligned(f, &self.0.row_cells(&self.0.rows().iter().collect::<Vec<_>>()))
     }
 }
 
@@ -117,10 +102,7 @@ impl fmt::Display for Summary {
         }
         self.heading(f)?;
         write_aligned(f, &self.site_cells())?;
-        writeln!(
-            f,
-            "\nThe {WORST_SHOWN} components with the largest r_hat:\n"
-        )?;
+        writeln!(f, "\nThe {WORST_SHOWN} components with the largest r_hat:\n")?;
         write_aligned(f, &self.row_cells(&self.worst(WORST_SHOWN)))
     }
 }
@@ -134,10 +116,7 @@ fn write_aligned(f: &mut fmt::Formatter<'_>, cells: &[Vec<String>]) -> fmt::Resu
     let columns = cells.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let table = cells.iter().filter(|row| row.len() == columns); // a remark on a line of its own has one cell
-        table
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
+        table.map(|row| row[column].chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     for row in cells {
@@ -154,21 +133,13 @@ fn write_aligned(f: &mut fmt::Formatter<'_>, cells: &[Vec<String>]) -> fmt::Resu
 
 /// Smallest and largest of a figure, NaN if no row has it.
 fn range(rows: &[Row], figure: impl Fn(&Row) -> f64) -> (f64, f64) {
-    rows.iter()
-        .map(figure)
-        .fold((f64::NAN, f64::NAN), |(low, high), v| {
-            (low.min(v), high.max(v))
-        })
+    rows.iter().map(figure).fold((f64::NAN, f64::NAN), |(low, high), v| (low.min(v), high.max(v)))
 }
 
 /// A number in the digits that matter beside a spread: two or three of the spread's. The decimals change at spreads of
 /// 0.5, 5, ..., since many posteriors have a spread of about one, and their rows look better alike.
 fn on_scale(x: f64, spread: f64) -> String {
-    let reference = if spread > 0.0 && spread.is_finite() {
-        spread
-    } else {
-        x
-    };
+    let reference = if spread > 0.0 && spread.is_finite() { spread } else { x };
     decimals(x, 2 - exponent(2.0 * reference))
 }
 
@@ -218,10 +189,7 @@ mod tests {
             significant(1e-12),
             significant(0.0),
         ];
-        let want = [
-            "0.12", "-1235", "0.00", "12.34568", "3.00e9", "1.25", "NaN", "0.012", "123",
-            "1.00e-12", "0.0",
-        ];
+        let want = ["0.12", "-1235", "0.00", "12.34568", "3.00e9", "1.25", "NaN", "0.012", "123", "1.00e-12", "0.0"];
         assert_eq!(shown, want);
     }
 }

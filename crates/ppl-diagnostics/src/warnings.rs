@@ -130,24 +130,13 @@ pub fn check_stats(stats: &SampleStats, max_tree_depth: u32) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let count = stats.divergences();
     if count > 0 {
-        warnings.push(Warning::Divergences {
-            count,
-            total: stats.diverging.len(),
-        });
+        warnings.push(Warning::Divergences { count, total: stats.diverging.len() });
     }
     let count = stats.tree_depth_hits(max_tree_depth);
     if count > 0 {
-        warnings.push(Warning::MaxTreeDepth {
-            count,
-            total: stats.tree_depth.len(),
-            max_tree_depth,
-        });
+        warnings.push(Warning::MaxTreeDepth { count, total: stats.tree_depth.len(), max_tree_depth });
     }
-    let chains: Vec<_> = bfmi(stats.energy.view())
-        .into_iter()
-        .enumerate()
-        .filter(|&(_, b)| b < BFMI_LIMIT)
-        .collect();
+    let chains: Vec<_> = bfmi(stats.energy.view()).into_iter().enumerate().filter(|&(_, b)| b < BFMI_LIMIT).collect();
     if !chains.is_empty() {
         warnings.push(Warning::LowBfmi { chains });
     }
@@ -174,9 +163,7 @@ pub fn check_summary(summary: &Summary) -> Vec<Warning> {
         }
     }
     if summary.draws() < MIN_DRAWS {
-        warnings.push(Warning::TooFewDraws {
-            draws: summary.draws(),
-        });
+        warnings.push(Warning::TooFewDraws { draws: summary.draws() });
         return warnings;
     }
     if let Some((count, first)) = named(rows, Row::is_constant) {
@@ -187,11 +174,7 @@ pub fn check_summary(summary: &Summary) -> Vec<Warning> {
     }
     let components = rows.len();
     if let Some((count, worst)) = worst(rows, |row| row.r_hat, |r_hat| r_hat - R_HAT_LIMIT) {
-        warnings.push(Warning::HighRHat {
-            count,
-            components,
-            worst,
-        });
+        warnings.push(Warning::HighRHat { count, components, worst });
     }
     let wanted = ESS_PER_CHAIN * summary.chains() as f64;
     for kind in [EssKind::Bulk, EssKind::Tail] {
@@ -201,13 +184,7 @@ pub fn check_summary(summary: &Summary) -> Vec<Warning> {
             EssKind::Tail => row.ess_tail,
         };
         if let Some((count, worst)) = worst(rows, size, |ess| wanted - ess) {
-            warnings.push(Warning::LowEss {
-                kind,
-                count,
-                components,
-                wanted,
-                worst,
-            });
+            warnings.push(Warning::LowEss { kind, count, components, wanted, worst });
         }
     }
     warnings
@@ -216,10 +193,7 @@ pub fn check_summary(summary: &Summary) -> Vec<Warning> {
 /// How many rows have a property, and the labels of the first; `None` if no row has it.
 fn named(rows: &[Row], property: impl Fn(&Row) -> bool) -> Option<(usize, Vec<String>)> {
     let matching = || rows.iter().filter(|row| property(row));
-    let first: Vec<_> = matching()
-        .take(NAMED)
-        .map(|row| row.label.clone())
-        .collect();
+    let first: Vec<_> = matching().take(NAMED).map(|row| row.label.clone()).collect();
     (!first.is_empty()).then(|| (matching().count(), first))
 }
 
@@ -229,22 +203,11 @@ fn worst(
     figure: impl Fn(&Row) -> f64,
     excess: impl Fn(f64) -> f64,
 ) -> Option<(usize, Vec<(String, f64)>)> {
-    let mut bad: Vec<(&Row, f64)> = rows
-        .iter()
-        .map(|row| (row, figure(row)))
-        .filter(|&(_, v)| excess(v) > 0.0)
-        .collect();
+    let mut bad: Vec<(&Row, f64)> =
+        rows.iter().map(|row| (row, figure(row))).filter(|&(_, v)| excess(v) > 0.0).collect();
     bad.sort_by(|a, b| excess(b.1).total_cmp(&excess(a.1)));
     let count = bad.len();
-    (count > 0).then(|| {
-        (
-            count,
-            bad.into_iter()
-                .take(NAMED)
-                .map(|(row, v)| (row.label.clone(), v))
-                .collect(),
-        )
-    })
+    (count > 0).then(|| (count, bad.into_iter().take(NAMED).map(|(row, v)| (row.label.clone(), v)).collect()))
 }
 
 impl fmt::Display for Warning {
@@ -257,21 +220,14 @@ impl fmt::Display for Warning {
                  example with non-centred group effects.",
                 share(*count, *total)
             ),
-            Self::MaxTreeDepth {
-                count,
-                total,
-                max_tree_depth,
-            } => write!(
+            Self::MaxTreeDepth { count, total, max_tree_depth } => write!(
                 f,
                 "{count} of {total} draws ({}) stopped at the maximum tree depth of {max_tree_depth}: the draws are \
                  valid, but sampling is slow.\nRaise the maximum, lengthen warm-up, or put parameters on similar scales.",
                 share(*count, *total)
             ),
             Self::LowBfmi { chains } => {
-                let list: Vec<_> = chains
-                    .iter()
-                    .map(|(chain, bfmi)| format!("{chain} ({bfmi:.2})"))
-                    .collect();
+                let list: Vec<_> = chains.iter().map(|(chain, bfmi)| format!("{chain} ({bfmi:.2})")).collect();
                 write!(
                     f,
                     "E-BFMI is below {BFMI_LIMIT} in {} {}: the sampler wanders slowly between energies and may miss \
@@ -280,24 +236,14 @@ impl fmt::Display for Warning {
                     list.join(", ")
                 )
             }
-            Self::HighRHat {
-                count,
-                components,
-                worst,
-            } => write!(
+            Self::HighRHat { count, components, worst } => write!(
                 f,
                 "R-hat is above {R_HAT_LIMIT} for {count} of {components} components ({}): the chains disagree, do \
                  not trust these estimates.\nLengthen warm-up and run; if that does not help, look for several modes \
                  or parameters that the data do not identify.",
                 list(worst, *count, |r_hat| format!("{r_hat:.3}"))
             ),
-            Self::LowEss {
-                kind,
-                count,
-                components,
-                wanted,
-                worst,
-            } => {
+            Self::LowEss { kind, count, components, wanted, worst } => {
                 let (name, concerned) = match kind {
                     EssKind::Bulk => ("Bulk", "means and medians"),
                     EssKind::Tail => ("Tail", "interval ends and other tail quantities"),
@@ -313,22 +259,14 @@ impl fmt::Display for Warning {
                 f,
                 "{count} {} the same value in every draw ({}): fine for a quantity fixed by construction, else the \
                  chains are stuck.\nIf they are, check the starting points and the step size.",
-                if *count == 1 {
-                    "component has"
-                } else {
-                    "components have"
-                },
+                if *count == 1 { "component has" } else { "components have" },
                 names(first, *count)
             ),
             Self::NonFinite { count, first } => write!(
                 f,
                 "{count} {} NaN or infinite draws ({}) and no estimates.\nLook for overflow, log(0) or 0/0 in what \
                  the model computes there.",
-                if *count == 1 {
-                    "component has"
-                } else {
-                    "components have"
-                },
+                if *count == 1 { "component has" } else { "components have" },
                 names(first, *count)
             ),
             Self::TooFewDraws { draws } => {
@@ -347,11 +285,7 @@ impl fmt::Display for Warning {
 
 fn share(count: usize, total: usize) -> String {
     let percent = 100.0 * count as f64 / total as f64;
-    if percent < 1.0 {
-        format!("{percent:.2}%")
-    } else {
-        format!("{percent:.1}%")
-    }
+    if percent < 1.0 { format!("{percent:.2}%") } else { format!("{percent:.1}%") }
 }
 
 fn names(first: &[String], count: usize) -> String {
@@ -360,9 +294,6 @@ fn names(first: &[String], count: usize) -> String {
 }
 
 fn list(worst: &[(String, f64)], count: usize, figure: impl Fn(f64) -> String) -> String {
-    let named: Vec<_> = worst
-        .iter()
-        .map(|(label, v)| format!("{label} {}", figure(*v)))
-        .collect();
+    let named: Vec<_> = worst.iter().map(|(label, v)| format!("{label} {}", figure(*v))).collect();
     names(&named, count)
 }

@@ -18,14 +18,11 @@ fn matrix(rows: &Value) -> Array2<f64> {
 }
 
 fn number(value: &Value) -> f64 {
-    value
-        .as_f64()
-        .unwrap_or_else(|| value.as_str().unwrap().parse().unwrap())
+    value.as_f64().unwrap_or_else(|| value.as_str().unwrap().parse().unwrap())
 }
 
 fn assert_close(got: f64, want: f64, what: &str) {
-    let close =
-        (got - want).abs() <= 1e-9 * want.abs() || got == want || (got.is_nan() && want.is_nan());
+    let close = (got - want).abs() <= 1e-9 * want.abs() || got == want || (got.is_nan() && want.is_nan());
     assert!(close, "{what}: got {got}, want {want}");
 }
 
@@ -67,18 +64,12 @@ fn every_figure_of_every_array() {
             if name == "single_chain_1x50" && key.starts_with("rhat") {
                 continue; // ArviZ refuses one chain, we judge its halves: next test
             }
-            assert_close(
-                figure(x.view()),
-                number(&want[key]),
-                &format!("{name}, {key}"),
-            );
+            assert_close(figure(x.view()), number(&want[key]), &format!("{name}, {key}"));
             compared += 1;
         }
-        for (key, (low, high)) in [
-            ("hdi_0.94", hdi(x.view(), 0.94)),
-            ("hdi_0.5", hdi(x.view(), 0.5)),
-            ("eti_0.94", eti(x.view(), 0.94)),
-        ] {
+        for (key, (low, high)) in
+            [("hdi_0.94", hdi(x.view(), 0.94)), ("hdi_0.5", hdi(x.view(), 0.5)), ("eti_0.94", eti(x.view(), 0.94))]
+        {
             assert_close(low, number(&want[key][0]), &format!("{name}, {key}"));
             assert_close(high, number(&want[key][1]), &format!("{name}, {key}"));
             compared += 1;
@@ -135,33 +126,21 @@ fn unusable_input_is_nan_everywhere() {
     let mut with_infinity = good.clone();
     with_infinity[[0, 0]] = f64::INFINITY;
     for (key, figure) in FIGURES {
-        for (what, x) in [
-            ("NaN", &with_nan),
-            ("infinity", &with_infinity),
-            ("nothing", &Array2::zeros((0, 0))),
-        ] {
+        for (what, x) in [("NaN", &with_nan), ("infinity", &with_infinity), ("nothing", &Array2::zeros((0, 0)))] {
             if what == "nothing" && ["mean", "sd"].contains(&key) {
                 continue; // draws need a chain
             }
             assert!(figure(x.view()).is_nan(), "{key} of {what}");
         }
         let short = figure(good.slice(s![.., ..3]));
-        assert_eq!(
-            short.is_nan(),
-            !["median", "mean", "sd"].contains(&key),
-            "{key} of three draws"
-        );
+        assert_eq!(short.is_nan(), !["median", "mean", "sd"].contains(&key), "{key} of three draws");
     }
     for prob in [-0.1, 1.1, f64::NAN] {
-        assert!(
-            ess_quantile(good.view(), prob).is_nan() && mcse_quantile(good.view(), prob).is_nan()
-        );
+        assert!(ess_quantile(good.view(), prob).is_nan() && mcse_quantile(good.view(), prob).is_nan());
         assert!(ess_local(good.view(), prob, 0.5).is_nan() && quantile(good.view(), prob).is_nan());
         assert!(hdi(good.view(), prob).0.is_nan() && eti(good.view(), prob).1.is_nan());
     }
-    let energy = Array1::from_iter(with_nan.iter().copied())
-        .into_shape_with_order((4, 8))
-        .unwrap();
+    let energy = Array1::from_iter(with_nan.iter().copied()).into_shape_with_order((4, 8)).unwrap();
     let by_chain = bfmi(energy.view());
     assert!(by_chain[2].is_nan() && by_chain[0].is_finite());
 }
@@ -175,10 +154,7 @@ fn the_memory_layout_does_not_matter() {
         assert_eq!(figure(x.view()), figure(fortran.view()), "{key}");
     }
     let draws = Draws::new([("x", ArrayD::from(fortran.into_dyn()))]).unwrap();
-    assert_eq!(
-        draws.flat("x").unwrap().iter().copied().collect::<Vec<_>>(),
-        x.iter().copied().collect::<Vec<_>>()
-    );
+    assert_eq!(draws.flat("x").unwrap().iter().copied().collect::<Vec<_>>(), x.iter().copied().collect::<Vec<_>>());
 }
 
 #[test]
@@ -192,8 +168,7 @@ fn pareto_smoothed_weights() {
         assert_close(got.pareto_k, number(&case["k"]), "k");
         let mut weights = got.log_weights.clone();
         weights.sort_by(f64::total_cmp);
-        let want: Vec<f64> =
-            serde_json::from_value(case["smoothed_log_weights_sorted_last5"].clone()).unwrap();
+        let want: Vec<f64> = serde_json::from_value(case["smoothed_log_weights_sorted_last5"].clone()).unwrap();
         for (got, want) in weights[weights.len() - 5..].iter().zip(want) {
             assert_close(*got, want, "weight");
         }
@@ -201,14 +176,8 @@ fn pareto_smoothed_weights() {
         assert_close(log_sum_sq, number(&case["log_sum_sq"]), "sum of squares");
         // Shifting the ratios changes nothing; the order of the draws is kept.
         let shifted: Vec<f64> = log_ratios.iter().map(|v| v + 1000.0).collect();
-        assert_close(
-            psis(&shifted, 1.0).pareto_k,
-            got.pareto_k,
-            "k of shifted ratios",
-        );
-        let largest = (0..log_ratios.len())
-            .max_by(|&i, &j| log_ratios[i].total_cmp(&log_ratios[j]))
-            .unwrap();
+        assert_close(psis(&shifted, 1.0).pareto_k, got.pareto_k, "k of shifted ratios");
+        let largest = (0..log_ratios.len()).max_by(|&i, &j| log_ratios[i].total_cmp(&log_ratios[j])).unwrap();
         assert_eq!(got.log_weights[largest], *weights.last().unwrap());
     }
 }
@@ -236,27 +205,14 @@ fn leave_one_out() {
     let four = loo_with_efficiency(matrix.view(), 1.0).unwrap();
     assert_eq!(four.pointwise, got.pointwise[..4]);
     // With 120 draws the tail is a fifth of them unless the efficiency exceeds 1.9, which none here does.
-    assert_close(
-        loo(log_lik.view()).unwrap().elpd,
-        number(&want["elpd_loo_with_default_reff"]),
-        "default elpd",
-    );
-    assert_ne!(
-        loo_with_efficiency(log_lik.view(), 4.0).unwrap().elpd,
-        got.elpd
-    );
+    assert_close(loo(log_lik.view()).unwrap().elpd, number(&want["elpd_loo_with_default_reff"]), "default elpd");
+    assert_ne!(loo_with_efficiency(log_lik.view(), 4.0).unwrap().elpd, got.elpd);
 
     let difference = got.difference(&got).unwrap();
     assert_eq!((difference.elpd, difference.se), (0.0, 0.0));
-    let better = loo_with_efficiency((&log_lik + 0.25).view(), 1.0)
-        .unwrap()
-        .difference(&got)
-        .unwrap();
+    let better = loo_with_efficiency((&log_lik + 0.25).view(), 1.0).unwrap().difference(&got).unwrap();
     assert!((better.elpd - 1.25).abs() < 1e-12 && better.se < 1e-12);
-    assert_eq!(
-        got.difference(&four).unwrap_err(),
-        LooError::DifferentData { left: 5, right: 4 }
-    );
+    assert_eq!(got.difference(&four).unwrap_err(), LooError::DifferentData { left: 5, right: 4 });
 }
 
 #[test]
@@ -266,10 +222,7 @@ fn the_efficiency_is_that_of_the_likelihood() {
     let r_eff = ess_mean(x.mapv(f64::exp).view()) / x.len() as f64;
     assert!(r_eff < 0.5);
     let log_lik = x.insert_axis(ndarray::Axis(2)).into_dyn();
-    let (got, want) = (
-        loo(log_lik.view()).unwrap(),
-        loo_with_efficiency(log_lik.view(), r_eff).unwrap(),
-    );
+    let (got, want) = (loo(log_lik.view()).unwrap(), loo_with_efficiency(log_lik.view(), r_eff).unwrap());
     assert_eq!(got, want);
     assert_ne!(got, loo_with_efficiency(log_lik.view(), 1.0).unwrap());
 }
@@ -277,35 +230,16 @@ fn the_efficiency_is_that_of_the_likelihood() {
 #[test]
 fn unusable_log_likelihoods_are_refused_with_the_facts() {
     let array = |shape: &[usize]| ArrayD::<f64>::zeros(shape.to_vec());
-    assert_eq!(
-        loo(array(&[5]).view()).unwrap_err(),
-        LooError::MissingAxes { axes: 1 }
-    );
-    assert_eq!(
-        loo(array(&[2, 0, 3]).view()).unwrap_err(),
-        LooError::Empty {
-            shape: vec![2, 0, 3]
-        }
-    );
-    assert_eq!(
-        loo(array(&[2, 5, 0]).view()).unwrap_err(),
-        LooError::Empty {
-            shape: vec![2, 5, 0]
-        }
-    );
+    assert_eq!(loo(array(&[5]).view()).unwrap_err(), LooError::MissingAxes { axes: 1 });
+    assert_eq!(loo(array(&[2, 0, 3]).view()).unwrap_err(), LooError::Empty { shape: vec![2, 0, 3] });
+    assert_eq!(loo(array(&[2, 5, 0]).view()).unwrap_err(), LooError::Empty { shape: vec![2, 5, 0] });
     let mut bad = array(&[2, 5, 3]);
     bad[[1, 2, 2]] = f64::NEG_INFINITY;
-    assert_eq!(
-        loo(bad.view()).unwrap_err(),
-        LooError::NonFinite { observation: 2 }
-    );
+    assert_eq!(loo(bad.view()).unwrap_err(), LooError::NonFinite { observation: 2 });
     // One draw: nothing to smooth, the draw's own density.
     let one = loo(ArrayD::from_elem(vec![1, 1, 2], -0.5).view()).unwrap();
     assert_eq!((one.elpd, one.p_loo), (-1.0, 0.0));
-    assert!(
-        psis(&[0.0, f64::NAN], 1.0).log_weights[0].is_nan()
-            && psis(&[], 1.0).pareto_k.is_infinite()
-    );
+    assert!(psis(&[0.0, f64::NAN], 1.0).log_weights[0].is_nan() && psis(&[], 1.0).pareto_k.is_infinite());
 }
 
 #[test]
@@ -316,9 +250,6 @@ fn extreme_quantiles_have_an_error() {
     sorted.sort_by(f64::total_cmp);
     for prob in [0.0, 1e-6, 0.999_999, 1.0] {
         let error = mcse_quantile(x.view(), prob);
-        assert!(
-            error >= 0.0 && error < sorted[20] - sorted[0],
-            "{prob}: {error}"
-        );
+        assert!(error >= 0.0 && error < sorted[20] - sorted[0], "{prob}: {error}");
     }
 }

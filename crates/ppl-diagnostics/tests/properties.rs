@@ -75,12 +75,7 @@ fn ess_of_an_autoregression_is_known_in_closed_form() {
     // normal, in bulk. The squares are AR(1)-correlated with phi^2.
     // `spread` is the estimates' relative standard deviation over 100 other seeds, all three below it (their mean is
     // 0.991 to 0.999 of the exact value); four of them are allowed, which fails a right program less than once in 1000.
-    for (phi, seed, spread) in [
-        (0.0, 1, 0.017),
-        (0.5, 2, 0.031),
-        (0.9, 3, 0.071),
-        (-0.4, 4, 0.033),
-    ] {
+    for (phi, seed, spread) in [(0.0, 1, 0.017), (0.5, 2, 0.031), (0.9, 3, 0.071), (-0.4, 4, 0.033)] {
         let x = ar1(seed, 4, 10_000, phi);
         let exact = |phi: f64| 40_000.0 * (1.0 - phi) / (1.0 + phi);
         for (what, got, want) in [
@@ -88,10 +83,7 @@ fn ess_of_an_autoregression_is_known_in_closed_form() {
             ("bulk", ess_bulk(x.view()), exact(phi)),
             ("sd", ess_sd(x.view()), exact(phi * phi)),
         ] {
-            assert!(
-                (got / want - 1.0).abs() < 4.0 * spread,
-                "{what} at phi = {phi}: {got}, want {want}"
-            );
+            assert!((got / want - 1.0).abs() < 4.0 * spread, "{what} at phi = {phi}: {got}, want {want}");
         }
     }
 }
@@ -118,10 +110,7 @@ fn the_standard_error_of_the_mean_is_the_spread_of_means() {
     // has a relative standard error below 1 % at these lengths; 5 % are allowed for that and the estimator's bias.
     let (draws, phi) = (500usize, 0.7f64);
     let runs = 400;
-    let reported: f64 = (0..runs)
-        .map(|seed| mcse_mean(ar1(seed, 4, draws, phi).view()))
-        .sum::<f64>()
-        / runs as f64;
+    let reported: f64 = (0..runs).map(|seed| mcse_mean(ar1(seed, 4, draws, phi).view())).sum::<f64>() / runs as f64;
     let exact = ((1.0 + phi) / (1.0 - phi) / (4.0 * draws as f64)).sqrt();
     assert!((reported / exact - 1.0).abs() < 0.05, "{reported} {exact}");
 }
@@ -130,8 +119,7 @@ fn the_standard_error_of_the_mean_is_the_spread_of_means() {
 fn a_drifting_chain_fails() {
     // All chains drift alike by two standard deviations: only the split of each chain shows it.
     let noise = ar1(11, 4, 1000, 0.0);
-    let drifting =
-        Array2::from_shape_fn((4, 1000), |(c, t)| noise[[c, t]] + 2.0 * t as f64 / 1000.0);
+    let drifting = Array2::from_shape_fn((4, 1000), |(c, t)| noise[[c, t]] + 2.0 * t as f64 / 1000.0);
     assert!(r_hat(noise.view()) < 1.01);
     assert!(r_hat(drifting.view()) > 1.1);
     assert!(r_hat(drifting.slice(s![..1, ..])) > 1.1);
@@ -150,9 +138,7 @@ fn a_chain_of_another_scale_fails_by_folding() {
 fn infinite_variance_does_not_hide_a_shifted_chain() {
     // Cauchy chains, one shifted by four quartile distances: the plain R-hat has no variance to compare with.
     let mut random = Random(13);
-    let mut x = Array2::from_shape_simple_fn((4, 1000), || {
-        (std::f64::consts::PI * (random.uniform() - 0.5)).tan()
-    });
+    let mut x = Array2::from_shape_simple_fn((4, 1000), || (std::f64::consts::PI * (random.uniform() - 0.5)).tan());
     x.row_mut(2).mapv_inplace(|v| v + 4.0);
     assert!(r_hat(x.view()) > 1.1);
 }

@@ -11,37 +11,24 @@ fn small() -> Draws {
     let mu = ar1(1, 4, 500, 0.2);
     let slow = ar1(2, 4, 500, 0.95).mapv(|v| 1500.0 + 300.0 * v);
     let mut w = Array3::zeros((4, 500, 2));
-    w.slice_mut(s![.., .., 0])
-        .assign(&ar1(3, 4, 500, -0.3).mapv(|v| 0.001 * v));
+    w.slice_mut(s![.., .., 0]).assign(&ar1(3, 4, 500, -0.3).mapv(|v| 0.001 * v));
     w.slice_mut(s![.., .., 1]).fill(1.0);
-    Draws::new([
-        ("mu", mu.into_dyn()),
-        ("slow", slow.into_dyn()),
-        ("w", w.into_dyn()),
-    ])
-    .unwrap()
+    Draws::new([("mu", mu.into_dyn()), ("slow", slow.into_dyn()), ("w", w.into_dyn())]).unwrap()
 }
 
 /// One site of 60 weights and one scalar.
 fn large() -> Draws {
     let mut w = Array3::zeros((2, 100, 60));
     for k in 0..60 {
-        w.slice_mut(s![.., .., k])
-            .assign(&ar1(100 + k as u64, 2, 100, 0.5));
+        w.slice_mut(s![.., .., k]).assign(&ar1(100 + k as u64, 2, 100, 0.5));
     }
-    Draws::new([
-        ("w0", w.into_shape_with_order(vec![2, 100, 6, 10]).unwrap()),
-        ("tau", ar1(9, 2, 100, 0.0).into_dyn()),
-    ])
-    .unwrap()
+    Draws::new([("w0", w.into_shape_with_order(vec![2, 100, 6, 10]).unwrap()), ("tau", ar1(9, 2, 100, 0.0).into_dyn())])
+        .unwrap()
 }
 
 #[test]
 fn a_small_summary_is_a_table() {
-    assert_eq!(
-        Summary::new(&small()).to_string(),
-        include_str!("golden/small.txt")
-    );
+    assert_eq!(Summary::new(&small()).to_string(), include_str!("golden/small.txt"));
 }
 
 #[test]
@@ -57,11 +44,7 @@ fn a_large_summary_shows_ranges_and_the_worst() {
 fn accessors_leave_out_constants() {
     let summary = Summary::with_interval(&small(), Interval::highest_density(0.5).unwrap());
     let row = |label| summary.row(label).unwrap();
-    let mut sizes = [
-        row("mu").ess_bulk,
-        row("slow").ess_bulk,
-        row("w[0]").ess_bulk,
-    ];
+    let mut sizes = [row("mu").ess_bulk, row("slow").ess_bulk, row("w[0]").ess_bulk];
     sizes.sort_by(f64::total_cmp);
     assert_eq!(summary.ess_bulk_min(), Some(sizes[0]));
     assert_eq!(summary.ess_bulk_median(), Some(sizes[1]));
@@ -73,10 +56,7 @@ fn accessors_leave_out_constants() {
     let mu = small().components().next().unwrap().values.to_owned();
     assert_eq!((row("mu").lower, row("mu").upper), hdi(mu.view(), 0.5));
     assert!(summary.row("nu").is_none());
-    assert_eq!(
-        (summary.chains(), summary.draws(), summary.interval().prob()),
-        (4, 500, 0.5)
-    );
+    assert_eq!((summary.chains(), summary.draws(), summary.interval().prob()), (4, 500, 0.5));
 }
 
 #[test]
@@ -96,11 +76,7 @@ fn healthy_stats(chains: usize, draws: usize) -> SampleStats {
         diverging: false,
         energy: energies[[c, t]],
     };
-    SampleStats::from_chains(
-        &(0..chains)
-            .map(|c| (0..draws).map(|t| draw(c, t)).collect())
-            .collect::<Vec<Vec<_>>>(),
-    )
+    SampleStats::from_chains(&(0..chains).map(|c| (0..draws).map(|t| draw(c, t)).collect()).collect::<Vec<Vec<_>>>())
 }
 
 #[test]
@@ -124,60 +100,17 @@ fn every_ill_has_its_warning() {
 
     let warnings = check(&draws, &stats, 10);
     let texts: Vec<String> = warnings.iter().map(Warning::to_string).collect();
-    assert_eq!(
-        texts.join("\n\n") + "\n",
-        include_str!("golden/warnings.txt")
-    );
+    assert_eq!(texts.join("\n\n") + "\n", include_str!("golden/warnings.txt"));
 
-    assert_eq!(
-        warnings[0],
-        Warning::Divergences {
-            count: 30,
-            total: 2000
-        }
-    );
-    assert_eq!(
-        warnings[1],
-        Warning::MaxTreeDepth {
-            count: 30,
-            total: 2000,
-            max_tree_depth: 10
-        }
-    );
-    let Warning::LowBfmi { chains } = &warnings[2] else {
-        panic!("{:?}", warnings[2])
-    };
+    assert_eq!(warnings[0], Warning::Divergences { count: 30, total: 2000 });
+    assert_eq!(warnings[1], Warning::MaxTreeDepth { count: 30, total: 2000, max_tree_depth: 10 });
+    let Warning::LowBfmi { chains } = &warnings[2] else { panic!("{:?}", warnings[2]) };
     assert_eq!(chains.as_slice(), [(2, bfmi(slow_energy.view())[0])]);
-    assert_eq!(
-        warnings[3],
-        Warning::NonFinite {
-            count: 1,
-            first: vec!["w[2]".into()]
-        }
-    );
-    assert_eq!(
-        warnings[4],
-        Warning::Constant {
-            count: 1,
-            first: vec!["w[1]".into()]
-        }
-    );
-    let Warning::HighRHat {
-        count: 1,
-        components: 4,
-        worst,
-    } = &warnings[5]
-    else {
-        panic!("{:?}", warnings[5])
-    };
+    assert_eq!(warnings[3], Warning::NonFinite { count: 1, first: vec!["w[2]".into()] });
+    assert_eq!(warnings[4], Warning::Constant { count: 1, first: vec!["w[1]".into()] });
+    let Warning::HighRHat { count: 1, components: 4, worst } = &warnings[5] else { panic!("{:?}", warnings[5]) };
     assert_eq!(worst[0].0, "shifted");
-    let Warning::LowEss {
-        kind: EssKind::Bulk,
-        count: 1,
-        wanted,
-        ..
-    } = &warnings[6]
-    else {
+    let Warning::LowEss { kind: EssKind::Bulk, count: 1, wanted, .. } = &warnings[6] else {
         panic!("{:?}", warnings[6])
     };
     assert_eq!(*wanted, 400.0);
@@ -190,25 +123,12 @@ fn runs_too_small_to_judge_say_so() {
         assert!(Summary::new(&draws).to_string().contains("eti_97%")); // whatever is missing
         check_summary(&Summary::new(&draws))
     };
-    assert_eq!(
-        check(Array2::zeros((4, 0))),
-        [Warning::TooFewDraws { draws: 0 }]
-    );
-    assert_eq!(
-        check(ar1(1, 4, 3, 0.0)),
-        [Warning::TooFewDraws { draws: 3 }]
-    );
+    assert_eq!(check(Array2::zeros((4, 0))), [Warning::TooFewDraws { draws: 0 }]);
+    assert_eq!(check(ar1(1, 4, 3, 0.0)), [Warning::TooFewDraws { draws: 3 }]);
     assert_eq!(check(ar1(1, 1, 1000, 0.0)), [Warning::SingleChain]);
     let no_components = Draws::new([("x", ArrayD::zeros(vec![2, 10, 0]))]).unwrap();
     let summary = Summary::new(&no_components);
-    assert_eq!(
-        (
-            summary.ess_bulk_min(),
-            summary.r_hat_max(),
-            summary.rows().len()
-        ),
-        (None, None, 0)
-    );
+    assert_eq!((summary.ess_bulk_min(), summary.r_hat_max(), summary.rows().len()), (None, None, 0));
     assert_eq!(check_summary(&summary), []);
 }
 
@@ -224,10 +144,7 @@ fn sampler_statistics_are_cut_to_the_shortest_chain() {
         diverging: whole.diverging[[c, t]],
         energy: whole.energy[[c, t]],
     };
-    let chains = [
-        (0..10).map(|t| draw(0, t)).collect(),
-        (0..6).map(|t| draw(1, t)).collect(),
-    ];
+    let chains = [(0..10).map(|t| draw(0, t)).collect(), (0..6).map(|t| draw(1, t)).collect()];
     let cut = SampleStats::from_chains(&chains);
     assert_eq!(cut.energy, whole.energy.slice(s![.., ..6]));
     assert_eq!(cut.n_steps, whole.n_steps.slice(s![.., ..6]));

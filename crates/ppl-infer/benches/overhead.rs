@@ -35,39 +35,18 @@ fn least(mut f: impl FnMut(), mut g: impl FnMut()) -> (f64, f64) {
         f();
         begin.elapsed().as_secs_f64()
     };
-    (0..25).fold((f64::INFINITY, f64::INFINITY), |(a, b), _| {
-        (timed(&mut f).min(a), timed(&mut g).min(b))
-    })
+    (0..25).fold((f64::INFINITY, f64::INFINITY), |(a, b), _| (timed(&mut f).min(a), timed(&mut g).min(b)))
 }
 
 fn main() {
-    println!(
-        "{:>6} {:>9} {:>10} {:>12} {:>14}",
-        "dim", "metric", "steps/draw", "gradient ns", "sampler ns/step"
-    );
-    let cases = [
-        (1, false),
-        (10, false),
-        (100, false),
-        (763, false),
-        (10_000, false),
-        (10, true),
-        (100, true),
-    ];
+    println!("{:>6} {:>9} {:>10} {:>12} {:>14}", "dim", "metric", "steps/draw", "gradient ns", "sampler ns/step");
+    let cases = [(1, false), (10, false), (100, false), (763, false), (10_000, false), (10, true), (100, true)];
     for (dim, dense) in cases {
         let mut density = Normal(dim);
         let (x, mut g) = (vec![0.3; dim], vec![0.0; dim]);
-        let metric = if dense {
-            Metric::dense(ndarray::Array2::eye(dim)).ok()
-        } else {
-            Some(Metric::identity(dim))
-        };
+        let metric = if dense { Metric::dense(ndarray::Array2::eye(dim)).ok() } else { Some(Metric::identity(dim)) };
         let Some(metric) = metric else { continue };
-        let params = NutsParams {
-            step_size: 0.1,
-            jitter: 0.0,
-            metric,
-        };
+        let params = NutsParams { step_size: 0.1, jitter: 0.0, metric };
         let mut kernel = NutsKernel::default();
         let Ok(mut state) = kernel.init(&mut density, &x) else {
             continue;
@@ -86,19 +65,13 @@ fn main() {
                 for _ in 0..draws {
                     iteration += 1;
                     let random = ChainRng::new(0, 0).at(iteration % draws);
-                    steps += kernel
-                        .step(&mut density, &params, &random, &mut state)
-                        .map_or(0, |info| info.n_steps);
+                    steps += kernel.step(&mut density, &params, &random, &mut state).map_or(0, |info| info.n_steps);
                 }
             },
         );
         let (gradient, per_step) = (gradients / calls as f64, seconds / steps as f64);
         let metric = if dense { "dense" } else { "diagonal" };
         let mean_steps = steps as f64 / f64::from(draws);
-        println!(
-            "{dim:6} {metric:>9} {mean_steps:10.1} {:12.1} {:14.1}",
-            gradient * 1e9,
-            (per_step - gradient) * 1e9
-        );
+        println!("{dim:6} {metric:>9} {mean_steps:10.1} {:12.1} {:14.1}", gradient * 1e9, (per_step - gradient) * 1e9);
     }
 }

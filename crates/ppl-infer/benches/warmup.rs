@@ -23,19 +23,13 @@ fn median(mut x: Vec<f64>) -> f64 {
 fn measure(name: &str, target: &dyn Target, warmup: usize, metric: MetricAdaptation, jitter: f64) {
     let mut columns: [Vec<f64>; 7] = Default::default();
     for seed in 0..5 {
-        let settings = Nuts::new()
-            .warmup(warmup)
-            .draws(1000)
-            .metric(metric)
-            .seed(seed)
-            .step_size_jitter(jitter);
+        let settings = Nuts::new().warmup(warmup).draws(1000).metric(metric).seed(seed).step_size_jitter(jitter);
         let Ok(chains) = settings.sample_chains(target, &Silent, &AtomicBool::new(false)) else {
             return;
         };
         let count = chains.iter().map(|c| c.stats.len()).sum::<usize>() as f64;
-        let means: Vec<f64> = (0..target.dim())
-            .map(|j| chains.iter().map(|c| c.draws.column(j).sum()).sum::<f64>() / count)
-            .collect();
+        let means: Vec<f64> =
+            (0..target.dim()).map(|j| chains.iter().map(|c| c.draws.column(j).sum()).sum::<f64>() / count).collect();
         let ess = least_effective_size(&chains, &means);
         let warm: usize = chains.iter().map(|c| c.warmup_gradients).sum();
         let all: usize = chains.iter().map(|c| c.gradients).sum();
@@ -74,11 +68,7 @@ fn main() {
         "div"
     );
     let normal = densities::normal("normal", vec![0.0; 100], vec![1.0; 100]);
-    let scaled = densities::normal(
-        "scales 1e-2..1e2",
-        vec![0.0; 100],
-        densities::log_scales(100, 2.0),
-    );
+    let scaled = densities::normal("scales 1e-2..1e2", vec![0.0; 100], densities::log_scales(100, 2.0));
     let correlated = densities::equicorrelated(10, 0.9);
     let student = densities::student_t(10, 5.0);
     let funnel = densities::funnel(5);

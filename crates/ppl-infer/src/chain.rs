@@ -112,9 +112,7 @@ impl ChainRun<'_> {
         let mut kernel = NutsKernel::new(self.kernel);
         let result = self
             .warm_up(&mut kernel, &mut *density, &mut chain, begin)
-            .and_then(|(params, state)| {
-                self.sample(&mut kernel, &mut *density, &mut chain, &params, state)
-            });
+            .and_then(|(params, state)| self.sample(&mut kernel, &mut *density, &mut chain, &params, state));
         let ending = match result {
             Ok(()) => Ending::Complete,
             Err(Stop::Interrupted) => {
@@ -156,14 +154,7 @@ impl ChainRun<'_> {
             chain.gradients += info.n_steps + warmup.gradients() - searched;
             searched = warmup.gradients();
             divergences += usize::from(info.diverging());
-            self.tell(
-                Phase::Warmup,
-                iteration,
-                step_size,
-                &info,
-                chain.gradients,
-                divergences,
-            );
+            self.tell(Phase::Warmup, iteration, step_size, &info, chain.gradients, divergences);
         }
         chain.gradients += warmup.gradients() - searched;
         chain.warmup_gradients = chain.gradients;
@@ -184,10 +175,7 @@ impl ChainRun<'_> {
             self.check_interrupt()?;
             let iteration = self.warmup.iterations + draw;
             let info = kernel.step(density, params, &self.random(iteration), &mut state)?;
-            chain
-                .draws
-                .row_mut(draw)
-                .assign(&ndarray::aview1(&state.position));
+            chain.draws.row_mut(draw).assign(&ndarray::aview1(&state.position));
             chain.gradients += info.n_steps;
             chain.stats.push(DrawStats {
                 log_density: info.log_density,
@@ -199,14 +187,7 @@ impl ChainRun<'_> {
                 energy: info.energy,
             });
             let divergences = chain.divergences.len() + usize::from(info.diverging());
-            self.tell(
-                Phase::Sampling,
-                iteration,
-                params.step_size,
-                &info,
-                chain.gradients,
-                divergences,
-            );
+            self.tell(Phase::Sampling, iteration, params.step_size, &info, chain.gradients, divergences);
             if let Some(divergence) = info.divergence {
                 chain.divergences.push((draw, divergence));
             }
@@ -219,11 +200,7 @@ impl ChainRun<'_> {
     }
 
     fn check_interrupt(&self) -> Result<(), Stop> {
-        if self.interrupt.load(Ordering::Relaxed) {
-            Err(Stop::Interrupted)
-        } else {
-            Ok(())
-        }
+        if self.interrupt.load(Ordering::Relaxed) { Err(Stop::Interrupted) } else { Ok(()) }
     }
 
     fn tell(

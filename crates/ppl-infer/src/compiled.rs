@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ppl_autodiff::dynamic::{Reader, signature};
 use ppl_autodiff::{Program, Shape, Var, Workspace, attribute_to, gradient};
 use ppl_core::model::same_sites;
-use ppl_core::{Kind, Model, ModelError, ModelTrace, Site};
+use ppl_core::{Kind, Model, ModelError, ModelTrace, Outline, Site};
 
 use crate::density::{DensityError, LogDensity, Target};
 use crate::error::{SiteRow, SiteTable};
@@ -38,7 +38,7 @@ struct Path {
 pub struct CompiledModel<'m> {
     model: &'m dyn Model,
     dim: usize,
-    sites: Vec<Site>,
+    outline: Vec<Outline>,
     columns: Vec<Column>,
     fixed: Option<Arc<Path>>,
     paths: Mutex<HashMap<u64, Arc<Path>>>,
@@ -61,14 +61,14 @@ impl<'m> CompiledModel<'m> {
             return Err(ModelError::NoLatents { model: model.name().to_owned() });
         }
         let other = ModelTrace::unconstrained_with(model, &vec![OTHER_POINT; dim], reader.clone())?;
-        same_sites(model, trace.sites(), other.sites())?;
-        let sites = trace.sites().to_vec();
-        let columns = kept(&sites).map(|s| Column { name: s.name.clone(), shape: s.shape.clone() }).collect();
+        same_sites(model, &trace.outline(), &other.outline())?;
+        let outline = trace.outline();
+        let columns = kept(trace.sites()).map(|s| Column { name: s.name.clone(), shape: s.shape.clone() }).collect();
         let dynamic = trace.is_dynamic();
         let mark = signature(trace.traced().tape(), trace.traced().tape().nodes().len() as u32);
         let path = Arc::new(compile(trace)?);
         let fixed = (!dynamic).then(|| path.clone());
-        Ok(Self { model, dim, sites, columns, fixed, paths: Mutex::new(HashMap::from([(mark, path)])), reader })
+        Ok(Self { model, dim, outline, columns, fixed, paths: Mutex::new(HashMap::from([(mark, path)])), reader })
     }
 
     /// The sites whose values are recorded, in order: latent and deterministic ones.
@@ -104,16 +104,16 @@ impl<'m> CompiledModel<'m> {
         let program = Program::<f64>::compile(trace.traced().tape(), &[&sums, &bad]);
         let (mut sum, mut count) = (vec![0.0; sums.len()], vec![0.0; bad.len()]);
         program.evaluate(&mut program.workspace(), &[point], &mut [&mut sum, &mut count]);
-        let rows = trace.sites().iter().filter(|s| s.log_prob.is_some()).zip(sum.iter().zip(&count)).map(|(s, (&sum, &bad))| {
-            SiteRow {
+        let rows = trace.sites().iter().filter(|s| s.log_prob.is_some()).zip(sum.iter().zip(&count)).map(
+            |(s, (&sum, &bad))| SiteRow {
                 site: s.name.clone(),
                 distribution: s.distribution.unwrap_or_default().to_owned(),
                 shape: s.shape.to_string(),
                 location: format!("{}:{}", s.location.file(), s.location.line()),
                 log_density: sum,
                 bad: bad as usize,
-            }
-        });
+            },
+        );
         Ok(SiteTable(rows.collect()))
     }
 
@@ -123,7 +123,7 @@ impl<'m> CompiledModel<'m> {
             return Ok(path.clone());
         }
         let trace = ModelTrace::unconstrained_with(self.model, point, self.reader.clone())?;
-        same_sites(self.model, &self.sites, trace.sites())?;
+        same_sites(self.model, &self.outline, &trace.outline())?;
         let tape = trace.traced().tape();
         let mark = signature(tape, tape.nodes().len() as u32);
         if let Some(path) = self.lock().get(&mark) {

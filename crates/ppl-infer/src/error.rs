@@ -20,7 +20,9 @@ pub enum InferError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// No chain found a point with a finite density: the density of each site at the last point tried.
-    #[error("model `{model}` has no finite log-density with finite gradient at any of {attempts} starting points; at the last:\n{table}")]
+    #[error(
+        "model `{model}` has no finite log-density with finite gradient at any of {attempts} starting points; at the last:\n{table}"
+    )]
     NoStart {
         /// The model.
         model: String,
@@ -30,29 +32,43 @@ pub enum InferError {
         table: SiteTable,
     },
     /// Every chain ended before its first draw.
-    #[error("no chain made a draw; the first ended because {0}")]
-    NoDraws(ChainError),
+    #[error("model `{model}`: no chain made a draw; the first ended because {error}")]
+    NoDraws {
+        /// The model.
+        model: String,
+        /// How the first chain ended.
+        error: ChainError,
+    },
     /// The run was interrupted before the first draw.
     #[error("interrupted before the first draw")]
     Interrupted,
     /// A site that is not there.
-    #[error("there is no site `{site}`; there are {known:?}")]
+    #[error("model `{model}` has no site `{site}` to ask for; it has {}", list(.known))]
     UnknownSite {
+        /// The model.
+        model: String,
         /// The name asked for.
         site: String,
         /// The names that there are.
         known: Vec<String>,
     },
     /// A model that shares no latent site with the posterior.
-    #[error("model `{model}` has none of the posterior's sites {known:?}")]
+    #[error(
+        "model `{model}` shares no site with the posterior of `{fitted}`, which has {}",
+        list(.known)
+    )]
     Unrelated {
         /// The model.
         model: String,
+        /// The model of the posterior.
+        fitted: String,
         /// The posterior's sites.
         known: Vec<String>,
     },
     /// Nothing to predict.
-    #[error("model `{model}` has neither a site to draw nor a deterministic one")]
+    #[error(
+        "model `{model}` has nothing to predict: every site has data or is given; call it with `None` for what is to be drawn"
+    )]
     NothingToPredict {
         /// The model.
         model: String,
@@ -60,6 +76,12 @@ pub enum InferError {
     /// Draws that do not go together.
     #[error(transparent)]
     Draws(#[from] DrawsError),
+}
+
+/// `` `a`, `b` ``.
+fn list(sites: &[String]) -> String {
+    let quoted: Vec<String> = sites.iter().map(|s| format!("`{s}`")).collect();
+    quoted.join(", ")
 }
 
 /// The log-density of each site at one point: shows which of them is to blame.
@@ -92,7 +114,8 @@ impl fmt::Display for SiteTable {
             let SiteRow { site, distribution, shape: s, location, log_density, bad } = row;
             write!(f, "  {site:name$}  {distribution:law$}  {s:shape$}  {log_density:>12.5}")?;
             if *bad > 0 {
-                write!(f, "  {bad} terms not finite")?;
+                let terms = if *bad == 1 { "term" } else { "terms" };
+                write!(f, "  {bad} {terms} not finite")?;
             }
             writeln!(f, "  {location}")?;
         }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::compiled::CompiledModel;
 use crate::error::InferError;
-use crate::observe::{Observer, Silent};
+use crate::observe::{Ending, Event, Observer, Plan, Silent};
 use crate::posterior::Posterior;
 use crate::runner::Nuts;
 
@@ -56,15 +56,42 @@ impl Nuts {
     }
 
     /// Fits many models side by side: model `i` with seed `seed + i`, so that each fit can be had alone. Posteriors
-    /// come in the order of the models, each with its own outcome.
+    /// come in the order of the models, each with its own outcome. To `observer`, chain `c` of model `i` is chain
+    /// `i * chains + c`.
     ///
     /// # Errors
     /// As [`Nuts::run`], for each model.
-    pub fn run_many<M: Model>(&self, models: &[M], interrupt: &AtomicBool) -> Vec<Result<Posterior, InferError>> {
+    pub fn run_many<M: Model>(
+        &self,
+        models: &[M],
+        observer: &dyn Observer,
+        interrupt: &AtomicBool,
+    ) -> Vec<Result<Posterior, InferError>> {
+        let plan = self.plan();
+        observer.started(&Plan { chains: plan.chains * models.len(), ..plan });
         let fit = |(i, model): (usize, &M)| {
             let seed = self.seed_value().wrapping_add(i as u64);
-            self.clone().seed(seed).run_watched(model, &Silent, interrupt)
+            let part = Part { whole: observer, first: i * plan.chains };
+            self.clone().seed(seed).run_watched(model, &part, interrupt)
         };
-        models.par_iter().with_max_len(1).enumerate().map(fit).collect()
+        let posteriors = models.par_iter().with_max_len(1).enumerate().map(fit).collect();
+        observer.ended();
+        posteriors
+    }
+}
+
+/// One run among many, as the observer of all of them sees it.
+struct Part<'o> {
+    whole: &'o dyn Observer,
+    first: usize,
+}
+
+impl Observer for Part<'_> {
+    fn iterated(&self, event: &Event) {
+        self.whole.iterated(&Event { chain: self.first + event.chain, ..*event });
+    }
+
+    fn chain_ended(&self, chain: usize, ending: Ending) {
+        self.whole.chain_ended(self.first + chain, ending);
     }
 }

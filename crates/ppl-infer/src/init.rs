@@ -41,10 +41,7 @@ pub enum InitError {
 ///
 /// # Errors
 /// [`InitError::NoFinitePoint`] after [`ATTEMPTS`] attempts; [`InitError::Density`] when the density fails.
-pub fn find_start(
-    density: &mut dyn LogDensity,
-    random: &ChainRng,
-) -> Result<(GradientState, usize), InitError> {
+pub fn find_start(density: &mut dyn LogDensity, random: &ChainRng) -> Result<(GradientState, usize), InitError> {
     let dim = density.dim();
     let (mut position, mut gradient) = (vec![0.0; dim], vec![0.0; dim]);
     let mut log_density = f64::NAN;
@@ -57,26 +54,10 @@ pub fn find_start(
             Err(DensityError::NotFinite) => f64::NAN,
             Err(fatal) => return Err(InitError::Density(fatal)),
         };
-        bad_gradients = if log_density.is_nan() {
-            0
-        } else {
-            gradient.iter().filter(|g| !g.is_finite()).count()
-        };
+        bad_gradients = if log_density.is_nan() { 0 } else { gradient.iter().filter(|g| !g.is_finite()).count() };
         if log_density.is_finite() && bad_gradients == 0 {
-            return Ok((
-                GradientState {
-                    position,
-                    gradient,
-                    log_density,
-                },
-                attempt as usize + 1,
-            ));
+            return Ok((GradientState { position, gradient, log_density }, attempt as usize + 1));
         }
     }
-    Err(InitError::NoFinitePoint {
-        attempts: ATTEMPTS,
-        position,
-        log_density,
-        bad_gradients,
-    })
+    Err(InitError::NoFinitePoint { attempts: ATTEMPTS, position, log_density, bad_gradients })
 }

@@ -109,7 +109,11 @@ impl Posterior {
     /// # Errors
     /// [`InferError::UnknownSite`] with the names that there are.
     pub fn mean(&self, site: &str) -> Result<ArrayD<f64>, InferError> {
-        let draws = self.draws.flat(site).ok_or_else(|| unknown(site, &self.draws))?;
+        let draws = self.draws.flat(site).ok_or_else(|| InferError::UnknownSite {
+            model: self.model.clone(),
+            site: site.to_owned(),
+            known: names(&self.draws),
+        })?;
         Ok(draws.mean_axis(Axis(0)).unwrap_or_default())
     }
 
@@ -157,7 +161,7 @@ impl Posterior {
     /// # Errors
     /// As [`Posterior::predict`].
     pub fn predictive<'p>(&'p self, model: &'p dyn Model) -> Result<Predictive<'p>, InferError> {
-        Predictive::new(model, Some(&self.draws), self.seed)
+        Predictive::new(model, Some(self), self.seed)
     }
 }
 
@@ -185,13 +189,11 @@ impl fmt::Display for Concern {
             Concern::Chain { chain, draws, outcome: Outcome::Failed(error) } => {
                 write!(f, "Chain {chain} failed after {draws} draws: {error}")
             }
-            Concern::Chain { chain, draws, .. } => write!(f, "Chain {chain} was interrupted after {draws} draws."),
+            Concern::Chain { chain, draws, .. } => {
+                write!(f, "Chain {chain} was interrupted after {draws} draws.")
+            }
         }
     }
-}
-
-pub(crate) fn unknown(site: &str, draws: &Draws) -> InferError {
-    InferError::UnknownSite { site: site.to_owned(), known: names(draws) }
 }
 
 pub(crate) fn names(draws: &Draws) -> Vec<String> {
@@ -201,7 +203,8 @@ pub(crate) fn names(draws: &Draws) -> Vec<String> {
 /// The values of all sites at the draws of one chain.
 fn constrain(compiled: &CompiledModel<'_>, chain: &ChainDraws) -> Result<IndexMap<String, ArrayD<f64>>, InferError> {
     let n = chain.stats.len();
-    let mut columns: Vec<Vec<f64>> = compiled.columns().iter().map(|c| Vec::with_capacity(n * c.shape.size())).collect();
+    let mut columns: Vec<Vec<f64>> =
+        compiled.columns().iter().map(|c| Vec::with_capacity(n * c.shape.size())).collect();
     let mut constrain = compiled.constrain();
     let mut row = vec![0.0; compiled.width()];
     let mut point = vec![0.0; chain.draws.ncols()];
@@ -235,7 +238,10 @@ fn nothing(compiled: &CompiledModel<'_>, model: &dyn Model, chains: Vec<ChainDra
                     Err(error) => error.into(),
                 };
             }
-            Outcome::Failed(error) => return InferError::NoDraws(error),
+            Outcome::Failed(error) => {
+                let model = model.name().to_owned();
+                return InferError::NoDraws { model, error };
+            }
             Outcome::Interrupted | Outcome::Complete => {}
         }
     }

@@ -6,14 +6,16 @@ use indexmap::IndexMap;
 use ndarray::{ArrayD, IxDyn};
 use ppl_autodiff::random::{Key, Purpose};
 use ppl_autodiff::{Program, Shape, Var, Workspace};
-use ppl_core::{Kind, Model, ModelTrace, Site, Values};
+use ppl_core::model::same_sites;
+use ppl_core::{Kind, Model, ModelError, ModelTrace, Outline, Site, Values};
 use ppl_diagnostics::Draws;
 use rayon::prelude::*;
 
 use crate::compiled::Column;
 use crate::error::InferError;
-use crate::posterior::{names, unknown};
+use crate::posterior::{Posterior, names};
 use crate::reduce::Reducer;
+use crate::runner::SettingsError;
 
 /// Draws that are evaluated side by side before they are folded in order: the fold does not depend on threads.
 const BATCH: usize = 16;
@@ -23,6 +25,8 @@ pub struct Predictive<'p> {
     model: &'p dyn Model,
     posterior: Option<&'p Draws>,
     seed: u64,
+    /// The sites that every run must meet.
+    outline: Vec<Outline>,
     /// The given sites in the order of the function.
     given: Vec<Column>,
     /// What can be predicted.
@@ -36,35 +40,48 @@ pub struct Predictive<'p> {
 /// Draws from a model's prior: every site that has no data.
 ///
 /// # Errors
-/// The first mistake in the model.
+/// The first mistake in the model; a number of draws that is 0 or too large.
 pub fn prior_predictive(model: &dyn Model, draws: usize, seed: u64) -> Result<Draws, InferError> {
+    // Draws are words of the random streams' counters.
+    let (least, most) = (1, u32::MAX as usize);
+    if draws < least || draws > most {
+        return Err(InferError::Settings(SettingsError::Count { setting: "draws", got: draws, least, most }));
+    }
     let mut predictive = Predictive::new(model, None, seed)?;
     predictive.per_chain = draws;
     predictive.draws()
 }
 
 impl<'p> Predictive<'p> {
-    pub(crate) fn new(model: &'p dyn Model, posterior: Option<&'p Draws>, seed: u64) -> Result<Self, InferError> {
+    pub(crate) fn new(model: &'p dyn Model, posterior: Option<&'p Posterior>, seed: u64) -> Result<Self, InferError> {
         let values = match posterior {
             None => Values::Prior,
-            Some(draws) => Values::Given(draws.sites().map(|(name, a)| (name.to_owned(), Shape::from(&a.shape()[2..]))).collect()),
+            Some(posterior) => Values::Given(
+                posterior.draws().sites().map(|(name, a)| (name.to_owned(), Shape::from(&a.shape()[2..]))).collect(),
+            ),
         };
         let trace = ModelTrace::forward(model, values, &[], Key::default())?;
         let column = |s: &Site| Column { name: s.name.clone(), shape: s.shape.clone() };
         let given: Vec<Column> = trace.sites().iter().filter(|s| s.kind == Kind::Latent).map(column).collect();
         let columns: Vec<Column> = predicted(trace.sites()).map(column).collect();
-        if let Some(draws) = posterior
+        if let Some(posterior) = posterior
             && given.is_empty()
         {
-            return Err(InferError::Unrelated { model: model.name().to_owned(), known: names(draws) });
+            return Err(InferError::Unrelated {
+                model: model.name().to_owned(),
+                fitted: posterior.model().to_owned(),
+                known: names(posterior.draws()),
+            });
         }
         if columns.is_empty() {
             return Err(InferError::NothingToPredict { model: model.name().to_owned() });
         }
+        let posterior = posterior.map(Posterior::draws);
         let (chains, per_chain) = posterior.map_or((1, 1), |d| (d.chains(), d.draws()));
-        let mut this = Self { model, posterior, seed, given, columns, program: None, chains, per_chain };
+        let mut this =
+            Self { model, posterior, seed, outline: trace.outline(), given, columns, program: None, chains, per_chain };
         if !trace.is_dynamic() {
-            this.program = Some(this.compile(&trace));
+            this.program = Some(this.compile(&trace)?);
         }
         Ok(this)
     }
@@ -83,12 +100,12 @@ impl<'p> Predictive<'p> {
     pub fn sites(mut self, wanted: &[&str]) -> Result<Self, InferError> {
         if let Some(&site) = wanted.iter().find(|w| !self.columns.iter().any(|c| c.name == **w)) {
             let known = self.columns.iter().map(|c| c.name.clone()).collect();
-            return Err(InferError::UnknownSite { site: site.to_owned(), known });
+            return Err(InferError::UnknownSite { model: self.model.name().to_owned(), site: site.to_owned(), known });
         }
         self.columns.retain(|c| wanted.contains(&c.name.as_str()));
         if self.program.is_some() {
             let trace = ModelTrace::forward(self.model, self.values(), &[], Key::default())?;
-            self.program = Some(self.compile(&trace));
+            self.program = Some(self.compile(&trace)?);
         }
         Ok(self)
     }
@@ -99,7 +116,14 @@ impl<'p> Predictive<'p> {
     /// A mistake on a path of the function that only some draws take.
     pub fn draws(&self) -> Result<Draws, InferError> {
         let total = self.chains * self.per_chain;
-        let mut kept: Vec<Vec<f64>> = self.columns.iter().map(|c| Vec::with_capacity(total * c.shape.size())).collect();
+        let mut kept: Vec<Vec<f64>> = vec![Vec::new(); self.columns.len()];
+        for (column, spec) in kept.iter_mut().zip(&self.columns) {
+            let (draws, dim) = (total, spec.shape.size());
+            let room = total.checked_mul(dim).map(|n| column.try_reserve_exact(n));
+            if !matches!(room, Some(Ok(()))) {
+                return Err(SettingsError::TooManyDraws { draws, dim }.into());
+            }
+        }
         self.for_each(|row| {
             let mut rest = row;
             for (column, spec) in kept.iter_mut().zip(&self.columns) {
@@ -157,7 +181,8 @@ impl<'p> Predictive<'p> {
                 .map(|(i, lane)| {
                     let (chain, draw) = ((start + i) / self.per_chain, (start + i) % self.per_chain);
                     self.gather(chain, draw, &mut lane.given);
-                    let purpose = if self.posterior.is_some() { Purpose::PosteriorPredictive } else { Purpose::PriorPredictive };
+                    let purpose =
+                        if self.posterior.is_some() { Purpose::PosteriorPredictive } else { Purpose::PriorPredictive };
                     let key = Key::new(self.seed, purpose, chain as u32, draw as u32);
                     match &self.program {
                         Some(program) => {
@@ -167,7 +192,7 @@ impl<'p> Predictive<'p> {
                         None => {
                             // The function looks at values: it runs for each draw, at the draw's values.
                             let trace = ModelTrace::forward(self.model, self.values(), &lane.given, key)?;
-                            let program = self.compile(&trace);
+                            let program = self.compile(&trace)?;
                             program.run(&mut program.workspace(), &[&lane.given], &mut [&mut lane.row], &key);
                         }
                     }
@@ -185,7 +210,9 @@ impl<'p> Predictive<'p> {
         let Some(draws) = self.posterior else { return };
         let mut start = 0;
         for site in &self.given {
-            let Some(array) = draws.get(&site.name) else { continue };
+            let Some(array) = draws.get(&site.name) else {
+                continue;
+            };
             let values = array.index_axis(ndarray::Axis(0), chain);
             let values = values.index_axis(ndarray::Axis(0), draw);
             out[start..].iter_mut().zip(values.iter()).for_each(|(o, &v)| *o = v);
@@ -203,10 +230,12 @@ impl<'p> Predictive<'p> {
         }
     }
 
-    fn compile(&self, trace: &ModelTrace) -> Program<f64> {
+    /// The columns' program. The run must have met the same sites as the first one.
+    fn compile(&self, trace: &ModelTrace) -> Result<Program<f64>, ModelError> {
+        same_sites(self.model, &self.outline, &trace.outline())?;
         let by_name: IndexMap<&str, Var> = predicted(trace.sites()).map(|s| (s.name.as_str(), s.value)).collect();
         let outputs: Vec<Var> = self.columns.iter().filter_map(|c| by_name.get(c.name.as_str()).copied()).collect();
-        Program::compile(trace.traced().tape(), &[&outputs])
+        Ok(Program::compile(trace.traced().tape(), &[&outputs]))
     }
 }
 

@@ -39,11 +39,7 @@ impl Progress {
     /// On standard error if that is a terminal, else silent.
     #[must_use]
     pub fn new() -> Self {
-        if std::io::stderr().is_terminal() {
-            Self::on(ProgressDrawTarget::stderr())
-        } else {
-            Self::hidden()
-        }
+        if std::io::stderr().is_terminal() { Self::on(ProgressDrawTarget::stderr()) } else { Self::hidden() }
     }
 
     /// Silent.
@@ -53,18 +49,12 @@ impl Progress {
     }
 
     fn on(target: ProgressDrawTarget) -> Self {
-        Self {
-            bars: MultiProgress::with_draw_target(target),
-            lines: RwLock::new(Vec::new()),
-        }
+        Self { bars: MultiProgress::with_draw_target(target), lines: RwLock::new(Vec::new()) }
     }
 
     fn line(&self, chain: usize, show: impl FnOnce(&Line)) {
         // A poisoned lock only means that another thread panicked; the lines are still good to look at.
-        let lines = self
-            .lines
-            .read()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let lines = self.lines.read().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(line) = lines.get(chain) {
             show(line);
         }
@@ -78,35 +68,20 @@ impl Default for Progress {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     style.progress_chars("=> ")
 }
 
 impl Observer for Progress {
     fn started(&self, plan: &Plan) {
         let begin = Instant::now();
-        let lines = (0..if self.bars.is_hidden() {
-            0
-        } else {
-            plan.chains
-        })
-            .map(|chain| {
-                let bar = self
-                    .bars
-                    .add(ProgressBar::new((plan.warmup + plan.draws) as u64));
-                bar.set_style(style(LINE));
-                bar.set_prefix((chain + 1).to_string());
-                Line {
-                    bar,
-                    begin,
-                    shown: AtomicU64::new(0),
-                }
-            });
-        *self
-            .lines
-            .write()
-            .unwrap_or_else(|poisoned| poisoned.into_inner()) = lines.collect();
+        let lines = (0..if self.bars.is_hidden() { 0 } else { plan.chains }).map(|chain| {
+            let bar = self.bars.add(ProgressBar::new((plan.warmup + plan.draws) as u64));
+            bar.set_style(style(LINE));
+            bar.set_prefix((chain + 1).to_string());
+            Line { bar, begin, shown: AtomicU64::new(0) }
+        });
+        *self.lines.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = lines.collect();
     }
 
     fn iterated(&self, event: &Event) {
@@ -186,22 +161,9 @@ mod tests {
     }
 
     fn event(iteration: usize) -> Event {
-        let phase = if iteration < 50_000 {
-            Phase::Warmup
-        } else {
-            Phase::Sampling
-        };
+        let phase = if iteration < 50_000 { Phase::Warmup } else { Phase::Sampling };
         let gradients = 7 * (iteration + 1);
-        Event {
-            chain: 1,
-            phase,
-            iteration,
-            step_size: 0.25,
-            n_steps: 7,
-            diverging: false,
-            gradients,
-            divergences: 3,
-        }
+        Event { chain: 1, phase, iteration, step_size: 0.25, n_steps: 7, diverging: false, gradients, divergences: 3 }
     }
 
     #[test]
@@ -209,11 +171,7 @@ mod tests {
         let paper = Paper::default();
         let progress = Progress::on(ProgressDrawTarget::term_like(Box::new(paper.clone())));
         let begin = Instant::now();
-        progress.started(&Plan {
-            chains: 2,
-            warmup: 50_000,
-            draws: 50_000,
-        });
+        progress.started(&Plan { chains: 2, warmup: 50_000, draws: 50_000 });
         for iteration in 0..100_000 {
             progress.iterated(&event(iteration));
         }
@@ -221,12 +179,7 @@ mod tests {
         progress.chain_ended(1, Ending::Complete);
         let text = paper.0.lock().unwrap();
         assert!(text.contains("chain 2"), "{text}");
-        assert!(
-            text.contains(
-                "100000/100000 sampling | step 2.50e-1 | 700000 gradients | 3 divergences"
-            ),
-            "{text}"
-        );
+        assert!(text.contains("100000/100000 sampling | step 2.50e-1 | 700000 gradients | 3 divergences"), "{text}");
         assert!(text.contains("done in"), "{text}");
         // A message and a position for each interval, and for the last iteration, the ending and the start.
         let most = 2 * (passed.as_millis() / INTERVAL.as_millis()) as usize + 12;
@@ -237,11 +190,7 @@ mod tests {
     #[test]
     fn a_hidden_one_has_no_lines() {
         let progress = Progress::hidden();
-        progress.started(&Plan {
-            chains: 2,
-            warmup: 10,
-            draws: 10,
-        });
+        progress.started(&Plan { chains: 2, warmup: 10, draws: 10 });
         progress.iterated(&event(0));
         assert!(progress.lines.read().unwrap().is_empty());
     }

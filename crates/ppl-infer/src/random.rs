@@ -14,11 +14,7 @@ impl ChainRng {
     /// The numbers of a chain, at iteration 0.
     #[must_use]
     pub fn new(seed: u64, chain: u32) -> Self {
-        Self {
-            seed,
-            chain,
-            iteration: 0,
-        }
+        Self { seed, chain, iteration: 0 }
     }
 
     /// The numbers of the same chain at another iteration.

@@ -226,7 +226,8 @@ mod tests {
     fn quantiles_of_a_uniform_law_are_its_probabilities() {
         // The golden-ratio sequence fills [0, 1) evenly: sample quantiles of 2000 points are within 1/2000 of p, and
         // the marker's error stays below 0.005.
-        let draws: Vec<[f64; 2]> = (0..2000).map(|i| (f64::from(i) * 0.618_033_988_75).fract()).map(|u| [u, -u]).collect();
+        let draws: Vec<[f64; 2]> =
+            (0..2000).map(|i| (f64::from(i) * 0.618_033_988_75).fract()).map(|u| [u, -u]).collect();
         for p in [0.05, 0.5, 0.9] {
             let q = reduce(Quantile::new(p), &draws);
             assert!((q[0] - p).abs() < 0.005, "{p}: {}", q[0]);

@@ -146,10 +146,7 @@ impl Nuts {
 
     /// The mean acceptance statistic that step-size adaptation aims at, in (0, 1).
     pub fn target_acceptance(self, target_acceptance: f64) -> Self {
-        Self {
-            target_acceptance,
-            ..self
-        }
+        Self { target_acceptance, ..self }
     }
 
     /// At most this many doublings of a trajectory, 1 to 20.
@@ -169,15 +166,17 @@ impl Nuts {
 
     /// Runs on this many threads of its own, at least 1, instead of rayon's global ones.
     pub fn threads(self, threads: usize) -> Self {
-        Self {
-            threads: Some(threads),
-            ..self
-        }
+        Self { threads: Some(threads), ..self }
     }
 
     /// The seed in use.
     pub(crate) fn seed_value(&self) -> u64 {
         self.seed
+    }
+
+    /// What a run is going to do.
+    pub(crate) fn plan(&self) -> Plan {
+        Plan { chains: self.chains, warmup: self.warmup, draws: self.draws }
     }
 
     /// The largest number of doublings in use.
@@ -201,29 +200,16 @@ impl Nuts {
         ];
         for (setting, got, least, most) in counts {
             if got < least || got > most {
-                return Err(SettingsError::Count {
-                    setting,
-                    got,
-                    least,
-                    most,
-                });
+                return Err(SettingsError::Count { setting, got, least, most });
             }
         }
         let (got, setting) = (self.target_acceptance, "target_acceptance");
         if !(got > 0.0 && got < 1.0) {
-            return Err(SettingsError::Number {
-                setting,
-                got,
-                wanted: "more than 0 and less than 1",
-            });
+            return Err(SettingsError::Number { setting, got, wanted: "more than 0 and less than 1" });
         }
         let (got, setting) = (self.jitter, "step_size_jitter");
         if !(0.0..1.0).contains(&got) {
-            return Err(SettingsError::Number {
-                setting,
-                got,
-                wanted: "at least 0 and less than 1",
-            });
+            return Err(SettingsError::Number { setting, got, wanted: "at least 0 and less than 1" });
         }
         Ok(())
     }
@@ -241,15 +227,9 @@ impl Nuts {
         interrupt: &AtomicBool,
     ) -> Result<Vec<ChainDraws>, SettingsError> {
         self.check()?;
-        let bytes = self
-            .draws
-            .checked_mul(target.dim())
-            .and_then(|n| n.checked_mul(size_of::<f64>()));
+        let bytes = self.draws.checked_mul(target.dim()).and_then(|n| n.checked_mul(size_of::<f64>()));
         if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
-            return Err(SettingsError::TooManyDraws {
-                draws: self.draws,
-                dim: target.dim(),
-            });
+            return Err(SettingsError::TooManyDraws { draws: self.draws, dim: target.dim() });
         }
         let run = |chain| {
             let warmup = WarmupConfig {
@@ -258,44 +238,19 @@ impl Nuts {
                 jitter: self.jitter,
                 metric: self.metric,
             };
-            let kernel = NutsConfig {
-                max_depth: self.max_depth,
-                ..NutsConfig::default()
-            };
-            ChainRun {
-                chain,
-                seed: self.seed,
-                draws: self.draws,
-                kernel,
-                warmup,
-                observer,
-                interrupt,
-            }
-            .run(target)
+            let kernel = NutsConfig { max_depth: self.max_depth, ..NutsConfig::default() };
+            ChainRun { chain, seed: self.seed, draws: self.draws, kernel, warmup, observer, interrupt }.run(target)
         };
-        let run_all = || {
-            (0..self.chains)
-                .into_par_iter()
-                .with_max_len(1)
-                .map(run)
-                .collect()
-        };
+        let run_all = || (0..self.chains).into_par_iter().with_max_len(1).map(run).collect();
 
         let pool = match self.threads {
             None => None,
             Some(threads) => {
                 let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-                Some(built.map_err(|e| SettingsError::Threads {
-                    threads,
-                    reason: e.to_string(),
-                })?)
+                Some(built.map_err(|e| SettingsError::Threads { threads, reason: e.to_string() })?)
             }
         };
-        observer.started(&Plan {
-            chains: self.chains,
-            warmup: self.warmup,
-            draws: self.draws,
-        });
+        observer.started(&self.plan());
         let chains = match pool {
             None => run_all(),
             Some(pool) => pool.install(run_all),

@@ -39,21 +39,14 @@ fn steps_do_not_allocate() {
     for metric in [Metric::identity(30), dense] {
         let mut kernel = NutsKernel::default();
         // Depth 6 or so: enough for many joins.
-        let params = NutsParams {
-            step_size: 0.05,
-            jitter: 0.1,
-            metric,
-        };
+        let params = NutsParams { step_size: 0.05, jitter: 0.1, metric };
         let mut state = kernel.init(&mut *density, &[0.1; 30]).unwrap();
         let mut steps = |from: u32, to: u32| {
             let before = COUNT.load(Ordering::Relaxed);
             let mut leapfrogs = 0;
             for i in from..to {
                 let random = ChainRng::new(0, 0).at(i);
-                leapfrogs += kernel
-                    .step(&mut *density, &params, &random, &mut state)
-                    .unwrap()
-                    .n_steps;
+                leapfrogs += kernel.step(&mut *density, &params, &random, &mut state).unwrap().n_steps;
             }
             (COUNT.load(Ordering::Relaxed) - before, leapfrogs)
         };
@@ -61,9 +54,6 @@ fn steps_do_not_allocate() {
         let (later, leapfrogs) = steps(100, 200);
         assert!(first > 0 && leapfrogs > 3000, "{leapfrogs} leapfrog steps");
         // The test harness may allocate once or twice beside us.
-        assert!(
-            later <= 2,
-            "{later} allocations in {leapfrogs} leapfrog steps"
-        );
+        assert!(later <= 2, "{later} allocations in {leapfrogs} leapfrog steps");
     }
 }

@@ -17,15 +17,11 @@ mod common;
 use common::densities::{self, Function};
 
 fn run(settings: &Nuts, target: &dyn Target) -> Vec<ChainDraws> {
-    settings
-        .sample_chains(target, &Silent, &AtomicBool::new(false))
-        .unwrap()
+    settings.sample_chains(target, &Silent, &AtomicBool::new(false)).unwrap()
 }
 
 fn fatal() -> DensityError {
-    DensityError::Fatal(std::sync::Arc::new(std::io::Error::other(
-        "the solver is gone",
-    )))
+    DensityError::Fatal(std::sync::Arc::new(std::io::Error::other("the solver is gone")))
 }
 
 /// Draws, statistics and parameters are the same bits with 1, 2 and 4 threads, with global ones and with a progress
@@ -34,17 +30,10 @@ fn fatal() -> DensityError {
 fn same_bits_on_any_number_of_threads() {
     let known = densities::equicorrelated(6, 0.7);
     for metric in [FisherDiagonal, StanDiagonal, StanDense] {
-        let settings = Nuts::new()
-            .warmup(150)
-            .draws(50)
-            .metric(metric)
-            .seed(11)
-            .step_size_jitter(0.1);
+        let settings = Nuts::new().warmup(150).draws(50).metric(metric).seed(11).step_size_jitter(0.1);
         let one = run(&settings.clone().threads(1), &*known.target);
         let never = AtomicBool::new(false);
-        let shown = settings
-            .sample_chains(&*known.target, &Progress::hidden(), &never)
-            .unwrap();
+        let shown = settings.sample_chains(&*known.target, &Progress::hidden(), &never).unwrap();
         for other in [
             run(&settings.clone().threads(2), &*known.target),
             run(&settings.clone().threads(4), &*known.target),
@@ -56,17 +45,11 @@ fn same_bits_on_any_number_of_threads() {
                 assert_eq!(a.draws, b.draws);
                 assert_eq!(a.stats, b.stats);
                 assert_eq!(a.params, b.params);
-                assert_eq!(
-                    (a.warmup_gradients, a.gradients),
-                    (b.warmup_gradients, b.gradients)
-                );
+                assert_eq!((a.warmup_gradients, a.gradients), (b.warmup_gradients, b.gradients));
             }
         }
         assert_ne!(one[0].draws, one[1].draws);
-        assert_ne!(
-            one[0].draws,
-            run(&settings.clone().seed(12), &*known.target)[0].draws
-        );
+        assert_ne!(one[0].draws, run(&settings.clone().seed(12), &*known.target)[0].draws);
     }
 }
 
@@ -100,53 +83,23 @@ fn parameters_are_frozen_after_warmup() {
     let known = densities::equicorrelated(4, 0.5);
     let memory = Memory::default();
     let settings = Nuts::new().warmup(100).draws(40).chains(2);
-    let chains = settings
-        .sample_chains(&*known.target, &memory, &AtomicBool::new(false))
-        .unwrap();
-    assert_eq!(
-        *memory.plan.lock().unwrap(),
-        Some(Plan {
-            chains: 2,
-            warmup: 100,
-            draws: 40
-        })
-    );
+    let chains = settings.sample_chains(&*known.target, &memory, &AtomicBool::new(false)).unwrap();
+    assert_eq!(*memory.plan.lock().unwrap(), Some(Plan { chains: 2, warmup: 100, draws: 40 }));
     assert_eq!(memory.ended.load(Ordering::Relaxed), 1);
     let mut endings = memory.endings.lock().unwrap().clone();
     endings.sort_by_key(|e| e.0);
     assert_eq!(endings, [(0, Ending::Complete), (1, Ending::Complete)]);
     for chain in &chains {
-        let events: Vec<Event> = memory
-            .events
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|e| e.chain == chain.chain)
-            .copied()
-            .collect();
+        let events: Vec<Event> =
+            memory.events.lock().unwrap().iter().filter(|e| e.chain == chain.chain).copied().collect();
         assert_eq!(events.len(), 140);
         for (i, event) in events.iter().enumerate() {
             assert_eq!(event.iteration, i);
-            assert_eq!(
-                event.phase,
-                if i < 100 {
-                    Phase::Warmup
-                } else {
-                    Phase::Sampling
-                }
-            );
+            assert_eq!(event.phase, if i < 100 { Phase::Warmup } else { Phase::Sampling });
         }
-        assert!(
-            events[..100]
-                .windows(2)
-                .all(|w| w[0].step_size != w[1].step_size)
-        );
+        assert!(events[..100].windows(2).all(|w| w[0].step_size != w[1].step_size));
         let frozen = chain.params.as_ref().unwrap();
-        assert!(
-            events[100..]
-                .iter()
-                .all(|e| e.step_size == frozen.step_size)
-        );
+        assert!(events[100..].iter().all(|e| e.step_size == frozen.step_size));
         assert!(chain.stats.iter().all(|s| s.step_size == frozen.step_size));
         let steps: usize = chain.stats.iter().map(|s| s.n_steps as usize).sum();
         assert_eq!(chain.gradients, chain.warmup_gradients + steps);
@@ -192,14 +145,8 @@ fn an_interrupt_keeps_the_draws_so_far() {
     let whole = run(&settings, &*known.target);
     for (after, kept) in [(20, [0, 0]), (80, [30, 0]), (230, [100, 30])] {
         let flag = AtomicBool::new(false);
-        let observer = Interrupter {
-            after,
-            seen: AtomicUsize::new(0),
-            flag: &flag,
-        };
-        let chains = settings
-            .sample_chains(&*known.target, &observer, &flag)
-            .unwrap();
+        let observer = Interrupter { after, seen: AtomicUsize::new(0), flag: &flag };
+        let chains = settings.sample_chains(&*known.target, &observer, &flag).unwrap();
         for ((chain, whole), kept) in chains.iter().zip(&whole).zip(kept) {
             assert_eq!(chain.draws, whole.draws.slice(ndarray::s![..kept, ..]));
             assert_eq!(chain.stats, whole.stats[..kept]);
@@ -224,9 +171,7 @@ fn a_fatal_error_keeps_the_draws_so_far() {
         known.target.density().evaluate(x, g)
     });
     let chain = &run(&settings, &target)[0];
-    let Outcome::Failed(ChainError::Density(error)) = &chain.outcome else {
-        panic!("{:?}", chain.outcome)
-    };
+    let Outcome::Failed(ChainError::Density(error)) = &chain.outcome else { panic!("{:?}", chain.outcome) };
     assert_eq!(error.to_string(), "the solver is gone");
     let kept = chain.stats.len();
     assert!(kept > 20 && kept < 80, "{kept} draws");
@@ -241,19 +186,12 @@ fn a_target_that_is_nowhere_finite_says_where_it_was_tried() {
         Ok(-7.0)
     });
     let chain = &run(&Nuts::new().chains(1), &target)[0];
-    let Outcome::Failed(ChainError::Init(InitError::NoFinitePoint {
-        attempts,
-        position,
-        log_density,
-        bad_gradients,
-    })) = &chain.outcome
+    let Outcome::Failed(ChainError::Init(InitError::NoFinitePoint { attempts, position, log_density, bad_gradients })) =
+        &chain.outcome
     else {
         panic!("{:?}", chain.outcome)
     };
-    assert_eq!(
-        (*attempts, position.len(), *log_density, *bad_gradients),
-        (100, 2, -7.0, 1)
-    );
+    assert_eq!((*attempts, position.len(), *log_density, *bad_gradients), (100, 2, -7.0, 1));
     assert!(position.iter().all(|x| x.abs() < 2.0));
     assert_eq!(chain.draws.dim(), (0, 2));
 }
@@ -268,11 +206,7 @@ fn step_sizes_that_do_not_exist() {
     let calls = AtomicUsize::new(0);
     let lonely = Function::new(1, |_, g| {
         g[0] = 0.0;
-        Ok(if calls.fetch_add(1, Ordering::Relaxed) == 0 {
-            0.0
-        } else {
-            f64::NAN
-        })
+        Ok(if calls.fetch_add(1, Ordering::Relaxed) == 0 { 0.0 } else { f64::NAN })
     });
     let settings = Nuts::new().chains(1);
     let step_size_error = |target: &dyn Target| match run(&settings, target).remove(0).outcome {
@@ -289,21 +223,11 @@ fn short_warmups() {
     let known = densities::normal("normal", vec![0.0; 3], vec![1.0; 3]);
     for metric in [FisherDiagonal, StanDiagonal, StanDense] {
         for warmup in [0, 1, 2, 5, 19, 20, 21, 40, 150] {
-            let chains = run(
-                &Nuts::new()
-                    .warmup(warmup)
-                    .draws(10)
-                    .chains(1)
-                    .metric(metric),
-                &*known.target,
-            );
+            let chains = run(&Nuts::new().warmup(warmup).draws(10).chains(1).metric(metric), &*known.target);
             assert!(matches!(chains[0].outcome, Outcome::Complete));
             assert_eq!(chains[0].draws.dim(), (10, 3));
             let step_size = chains[0].params.as_ref().unwrap().step_size;
-            assert!(
-                step_size > 0.0 && step_size < 100.0,
-                "{warmup}: {step_size}"
-            );
+            assert!(step_size > 0.0 && step_size < 100.0, "{warmup}: {step_size}");
         }
     }
 }
@@ -312,38 +236,17 @@ fn short_warmups() {
 fn settings_out_of_range() {
     let known = densities::equicorrelated(2, 0.2);
     let refused = |settings: Nuts| {
-        settings
-            .sample_chains(&*known.target, &Silent, &AtomicBool::new(false))
-            .unwrap_err()
-            .to_string()
+        settings.sample_chains(&*known.target, &Silent, &AtomicBool::new(false)).unwrap_err().to_string()
     };
-    assert_eq!(
-        refused(Nuts::new().draws(0)),
-        "draws is 0, wanted 1 to 2147483647"
-    );
-    assert_eq!(
-        refused(Nuts::new().chains(0)),
-        "chains is 0, wanted 1 to 2147483647"
-    );
-    assert_eq!(
-        refused(Nuts::new().max_depth(21)),
-        "max_depth is 21, wanted 1 to 20"
-    );
-    assert_eq!(
-        refused(Nuts::new().threads(0)),
-        "threads is 0, wanted 1 to 65536"
-    );
-    assert_eq!(
-        refused(Nuts::new().step_size_jitter(1.0)),
-        "step_size_jitter is 1, wanted at least 0 and less than 1"
-    );
+    assert_eq!(refused(Nuts::new().draws(0)), "draws is 0, wanted 1 to 2147483647");
+    assert_eq!(refused(Nuts::new().chains(0)), "chains is 0, wanted 1 to 2147483647");
+    assert_eq!(refused(Nuts::new().max_depth(21)), "max_depth is 21, wanted 1 to 20");
+    assert_eq!(refused(Nuts::new().threads(0)), "threads is 0, wanted 1 to 65536");
+    assert_eq!(refused(Nuts::new().step_size_jitter(1.0)), "step_size_jitter is 1, wanted at least 0 and less than 1");
     for target in [0.0, 1.0, f64::NAN] {
         assert!(matches!(
             Nuts::new().target_acceptance(target).check(),
-            Err(SettingsError::Number {
-                setting: "target_acceptance",
-                ..
-            })
+            Err(SettingsError::Number { setting: "target_acceptance", .. })
         ));
     }
 }

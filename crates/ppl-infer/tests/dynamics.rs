@@ -15,10 +15,7 @@ fn quartic(x: &[f64], g: &mut [f64]) -> Result<f64, DensityError> {
 }
 
 fn metrics() -> [Metric; 2] {
-    [
-        Metric::diagonal(vec![0.5, 2.0]).unwrap(),
-        Metric::dense(array![[0.5, 0.3], [0.3, 2.0]]).unwrap(),
-    ]
+    [Metric::diagonal(vec![0.5, 2.0]).unwrap(), Metric::dense(array![[0.5, 0.3], [0.3, 2.0]]).unwrap()]
 }
 
 fn start(metric: &Metric) -> Point {
@@ -45,21 +42,10 @@ fn integrate(metric: &Metric, mut from: Point, step: f64, steps: usize) -> Point
 fn integration_is_reversible() {
     for metric in metrics() {
         let first = start(&metric);
-        let back = integrate(
-            &metric,
-            integrate(&metric, first.clone(), 0.1, 50),
-            -0.1,
-            50,
-        );
+        let back = integrate(&metric, integrate(&metric, first.clone(), 0.1, 50), -0.1, 50);
         for i in 0..2 {
-            assert!(
-                (back.position[i] - first.position[i]).abs() < 1e-12,
-                "{back:?}"
-            );
-            assert!(
-                (back.momentum[i] - first.momentum[i]).abs() < 1e-12,
-                "{back:?}"
-            );
+            assert!((back.position[i] - first.position[i]).abs() < 1e-12, "{back:?}");
+            assert!((back.momentum[i] - first.momentum[i]).abs() < 1e-12, "{back:?}");
         }
         assert_eq!(back.index, 0);
     }
@@ -70,9 +56,7 @@ fn integration_is_reversible() {
 fn energy_error_is_of_second_order() {
     for metric in metrics() {
         let first = start(&metric);
-        let error = |steps: usize| {
-            integrate(&metric, first.clone(), 1.6 / steps as f64, steps).energy - first.energy
-        };
+        let error = |steps: usize| integrate(&metric, first.clone(), 1.6 / steps as f64, steps).energy - first.energy;
         for steps in [16, 32, 64] {
             let ratio = error(steps) / error(2 * steps);
             assert!((ratio / 4.0 - 1.0).abs() < 0.06, "{steps} steps: {ratio}");
@@ -85,9 +69,7 @@ fn energy_error_is_of_second_order() {
 fn whitened_momenta_are_momenta() {
     let inverse_mass = array![[0.5, 0.3], [0.3, 2.0]];
     let metric = Metric::dense(inverse_mass.clone()).unwrap();
-    let Metric::Dense(dense) = &metric else {
-        panic!("not dense")
-    };
+    let Metric::Dense(dense) = &metric else { panic!("not dense") };
     let first = start(&metric);
     let last = integrate(&metric, first.clone(), 0.2, 10);
     // p = L'^-1 z for a 2 x 2 lower factor.
@@ -134,8 +116,6 @@ fn densities_that_fail() {
         leapfrog(&mut target.evaluator(), &metric, 0.1, &from, &mut to).unwrap();
         assert_eq!(to.energy, f64::INFINITY, "{name}");
     }
-    let target = Function::new(1, |_, _| {
-        Err(DensityError::Fatal(std::sync::Arc::new(std::fmt::Error)))
-    });
+    let target = Function::new(1, |_, _| Err(DensityError::Fatal(std::sync::Arc::new(std::fmt::Error))));
     assert!(leapfrog(&mut target.evaluator(), &metric, 0.1, &from, &mut to).is_err());
 }

@@ -14,11 +14,7 @@ use common::densities::{self, Function};
 use common::z_score;
 
 fn params(step_size: f64, metric: Metric) -> NutsParams {
-    NutsParams {
-        step_size,
-        jitter: 0.0,
-        metric,
-    }
+    NutsParams { step_size, jitter: 0.0, metric }
 }
 
 /// 100 000 transitions on a normal law with correlation 0.6, steps of 0.3 to 1.4 (of 2, where leapfrog explodes, in
@@ -39,26 +35,13 @@ fn coarse_steps_leave_the_law_invariant() {
         let mut state = kernel.init(&mut *density, &[0.3, -0.2]).unwrap();
         let mut moments = vec![Vec::new(); 5];
         for i in 0..100_000 {
-            kernel
-                .step(
-                    &mut *density,
-                    &params,
-                    &ChainRng::new(2, 0).at(i),
-                    &mut state,
-                )
-                .unwrap();
+            kernel.step(&mut *density, &params, &ChainRng::new(2, 0).at(i), &mut state).unwrap();
             let (x, y) = (state.position[0], state.position[1]);
-            moments
-                .iter_mut()
-                .zip([x, x * x, y * y, x.powi(4), x * y])
-                .for_each(|(m, v)| m.push(v));
+            moments.iter_mut().zip([x, x * x, y * y, x.powi(4), x * y]).for_each(|(m, v)| m.push(v));
         }
         for (moment, wanted) in moments.into_iter().zip([0.0, 1.0, 1.0, 3.0, 0.6]) {
             let z = z_score(&[moment], wanted);
-            assert!(
-                z.abs() < 4.0,
-                "step {step_size}: {z} standard errors from {wanted}"
-            );
+            assert!(z.abs() < 4.0, "step {step_size}: {z} standard errors from {wanted}");
         }
     }
 }
@@ -80,32 +63,19 @@ fn info_reports_what_happened() {
     let mut density = Counted(known.target.density(), &calls);
     let mut gradient = [0.0; 3];
     for max_depth in [1, 3, 10] {
-        let mut kernel = NutsKernel::new(NutsConfig {
-            max_depth,
-            ..NutsConfig::default()
-        });
+        let mut kernel = NutsKernel::new(NutsConfig { max_depth, ..NutsConfig::default() });
         let params = params(0.05, Metric::identity(3));
         let mut state = kernel.init(&mut density, &[0.3, -0.2, 0.1]).unwrap();
         for i in 0..50 {
             calls.set(0);
             let before = state.clone();
-            let info = kernel
-                .step(
-                    &mut density,
-                    &params,
-                    &ChainRng::new(0, 1).at(i),
-                    &mut state,
-                )
-                .unwrap();
+            let info = kernel.step(&mut density, &params, &ChainRng::new(0, 1).at(i), &mut state).unwrap();
             assert_eq!(info.n_steps, calls.get());
             // Complete doublings, and at most one more that was broken off.
             assert!(info.n_steps + 1 >= 1 << info.depth && info.n_steps < 2 << info.depth);
             assert!(info.depth <= max_depth && info.n_steps < 1 << max_depth);
             assert_eq!(info.log_density, state.log_density);
-            assert_eq!(
-                state.log_density,
-                density.evaluate(&state.position, &mut gradient).unwrap()
-            );
+            assert_eq!(state.log_density, density.evaluate(&state.position, &mut gradient).unwrap());
             assert_eq!(state.gradient, gradient);
             assert_eq!(info.index == 0, before == state);
             assert!(info.energy > -info.log_density && !info.diverging());
@@ -120,37 +90,17 @@ fn info_reports_what_happened() {
 fn a_divergence_at_once() {
     let target = Function::new(1, |x, g| {
         g[0] = 0.0;
-        if x[0] == 2.5 {
-            Ok(0.0)
-        } else {
-            Err(DensityError::NotFinite)
-        }
+        if x[0] == 2.5 { Ok(0.0) } else { Err(DensityError::NotFinite) }
     });
     let mut kernel = NutsKernel::default();
     let mut state = kernel.init(&mut target.evaluator(), &[2.5]).unwrap();
     let params = params(0.1, Metric::identity(1));
-    let info = kernel
-        .step(
-            &mut target.evaluator(),
-            &params,
-            &ChainRng::new(0, 0),
-            &mut state,
-        )
-        .unwrap();
-    assert_eq!(
-        (info.depth, info.n_steps, info.index, info.acceptance),
-        (0, 1, 0, 0.0)
-    );
+    let info = kernel.step(&mut target.evaluator(), &params, &ChainRng::new(0, 0), &mut state).unwrap();
+    assert_eq!((info.depth, info.n_steps, info.index, info.acceptance), (0, 1, 0, 0.0));
     assert_eq!(state.position, [2.5]);
     let divergence = info.divergence.unwrap();
-    assert_eq!(
-        (divergence.start, divergence.energy_error),
-        (vec![2.5], f64::INFINITY)
-    );
-    assert!(matches!(
-        kernel.init(&mut target.evaluator(), &[0.0]),
-        Err(DensityError::NotFinite)
-    ));
+    assert_eq!((divergence.start, divergence.energy_error), (vec![2.5], f64::INFINITY));
+    assert!(matches!(kernel.init(&mut target.evaluator(), &[0.0]), Err(DensityError::NotFinite)));
 }
 
 /// An error in the middle of a trajectory leaves the state as it was.
@@ -168,12 +118,7 @@ fn an_error_leaves_the_state() {
     let mut state = kernel.init(&mut target.evaluator(), &[0.4]).unwrap();
     let before = state.clone();
     let params = params(0.01, Metric::identity(1));
-    let result = kernel.step(
-        &mut target.evaluator(),
-        &params,
-        &ChainRng::new(0, 0),
-        &mut state,
-    );
+    let result = kernel.step(&mut target.evaluator(), &params, &ChainRng::new(0, 0), &mut state);
     assert!(matches!(result, Err(DensityError::Fatal(_))));
     assert_eq!(state, before);
 }
@@ -187,13 +132,8 @@ fn what_does_not_fit_is_an_error() {
     assert_eq!(error.to_string(), "2 coordinates, wanted 3");
     let mut state = kernel.init(&mut *density, &[0.0; 3]).unwrap();
     let random = ChainRng::new(0, 0);
-    for metric in [
-        Metric::identity(4),
-        Metric::dense(ndarray::Array2::eye(4)).unwrap(),
-    ] {
-        let error = kernel
-            .step(&mut *density, &params(0.1, metric), &random, &mut state)
-            .unwrap_err();
+    for metric in [Metric::identity(4), Metric::dense(ndarray::Array2::eye(4)).unwrap()] {
+        let error = kernel.step(&mut *density, &params(0.1, metric), &random, &mut state).unwrap_err();
         assert_eq!(error.to_string(), "4 coordinates, wanted 3");
     }
 }

@@ -17,15 +17,9 @@ use common::{effective_size, values, z_score};
 const ALL: [MetricAdaptation; 3] = [FisherDiagonal, StanDiagonal, StanDense];
 
 fn sample(settings: Nuts, target: &dyn Target) -> Vec<ChainDraws> {
-    let chains = settings
-        .sample_chains(target, &Silent, &AtomicBool::new(false))
-        .unwrap();
+    let chains = settings.sample_chains(target, &Silent, &AtomicBool::new(false)).unwrap();
     for chain in &chains {
-        assert!(
-            matches!(chain.outcome, Outcome::Complete),
-            "{:?}",
-            chain.outcome
-        );
+        assert!(matches!(chain.outcome, Outcome::Complete), "{:?}", chain.outcome);
         assert_eq!(chain.kernel, "NUTS");
     }
     chains
@@ -37,16 +31,8 @@ fn check(known: &Known, chains: &[ChainDraws], least_ess: f64) {
         let draws = values(chains, |x| x[j]);
         let squares = values(chains, |x| (x[j] - mean).powi(2));
         let (z_mean, z_variance) = (z_score(&draws, *mean), z_score(&squares, *variance));
-        assert!(
-            z_mean.abs() < 4.0,
-            "{} mean {j}: {z_mean} standard errors",
-            known.name
-        );
-        assert!(
-            z_variance.abs() < 4.0,
-            "{} variance {j}: {z_variance} standard errors",
-            known.name
-        );
+        assert!(z_mean.abs() < 4.0, "{} mean {j}: {z_mean} standard errors", known.name);
+        assert!(z_variance.abs() < 4.0, "{} variance {j}: {z_variance} standard errors", known.name);
         let ess = effective_size(&draws);
         assert!(
             ess > least_ess,
@@ -61,11 +47,7 @@ fn check(known: &Known, chains: &[ChainDraws], least_ess: f64) {
 fn normal_in_one_dimension() {
     let known = densities::normal("normal", vec![-3.0], vec![0.02]);
     for metric in ALL {
-        check(
-            &known,
-            &sample(Nuts::new().metric(metric), &*known.target),
-            1000.0,
-        );
+        check(&known, &sample(Nuts::new().metric(metric), &*known.target), 1000.0);
     }
 }
 
@@ -75,21 +57,13 @@ fn correlated_normal() {
     for metric in ALL {
         // No diagonal helps against correlation.
         let least_ess = if metric == StanDense { 2000.0 } else { 250.0 };
-        check(
-            &known,
-            &sample(Nuts::new().metric(metric), &*known.target),
-            least_ess,
-        );
+        check(&known, &sample(Nuts::new().metric(metric), &*known.target), least_ess);
     }
 }
 
 #[test]
 fn ill_conditioned_normal() {
-    let known = densities::normal(
-        "ill-conditioned",
-        vec![1.0; 20],
-        densities::log_scales(20, 3.0),
-    );
+    let known = densities::normal("ill-conditioned", vec![1.0; 20], densities::log_scales(20, 3.0));
     for metric in ALL {
         let chains = sample(Nuts::new().metric(metric), &*known.target);
         check(&known, &chains, 1500.0);
@@ -103,11 +77,7 @@ fn student_t_with_five_degrees_of_freedom() {
     // Of the square of a t(5) only the mean and, barely, the variance exist: more draws.
     let known = densities::student_t(5, 5.0);
     for metric in ALL {
-        check(
-            &known,
-            &sample(Nuts::new().metric(metric).draws(4000), &*known.target),
-            4000.0,
-        );
+        check(&known, &sample(Nuts::new().metric(metric).draws(4000), &*known.target), 4000.0);
     }
 }
 
@@ -124,14 +94,7 @@ fn funnel_non_centred() {
             let log_square = |x: &[f64]| 3.0 * x[0] + (x[i] * x[i]).ln();
             assert!(z_score(&values(&chains, log_square), mean).abs() < 4.0);
             let variance = 9.0 + std::f64::consts::PI.powi(2) / 2.0;
-            assert!(
-                z_score(
-                    &values(&chains, |x| (log_square(x) - mean).powi(2)),
-                    variance
-                )
-                .abs()
-                    < 4.0
-            );
+            assert!(z_score(&values(&chains, |x| (log_square(x) - mean).powi(2)), variance).abs() < 4.0);
         }
     }
 }
@@ -142,11 +105,7 @@ fn funnel_non_centred() {
 fn undefined_in_a_half_space() {
     let target = Function::new(2, |x, g| {
         g.copy_from_slice(&[-x[0], -x[1]]);
-        Ok(if x[0] < 0.0 {
-            f64::NAN
-        } else {
-            -0.5 * (x[0] * x[0] + x[1] * x[1])
-        })
+        Ok(if x[0] < 0.0 { f64::NAN } else { -0.5 * (x[0] * x[0] + x[1] * x[1]) })
     });
     let share = std::f64::consts::FRAC_2_PI;
     let known = Known {
@@ -160,10 +119,7 @@ fn undefined_in_a_half_space() {
         check(&known, &chains, 300.0);
         for chain in &chains {
             assert!(!chain.divergences.is_empty());
-            assert_eq!(
-                chain.divergences.len(),
-                chain.stats.iter().filter(|s| s.diverging).count()
-            );
+            assert_eq!(chain.divergences.len(), chain.stats.iter().filter(|s| s.diverging).count());
             for (draw, divergence) in &chain.divergences {
                 assert!(chain.stats[*draw].diverging);
                 assert!(divergence.energy_error == f64::INFINITY && divergence.start[0] > 0.0);
@@ -186,10 +142,7 @@ fn eight_schools() {
             let z = z_score(&draws, mean);
             let all = draws.concat();
             let ours = (all.iter().sum::<f64>() / all.len() as f64 - mean) / z;
-            assert!(
-                (z * ours).abs() < 4.0 * ours.hypot(mcse),
-                "{metric:?}: {z} standard errors from {mean}"
-            );
+            assert!((z * ours).abs() < 4.0 * ours.hypot(mcse), "{metric:?}: {z} standard errors from {mean}");
         };
         check(values(&chains, |x| x[0]), 4.410_518_3, 0.033_037_471);
         check(values(&chains, |x| x[1].exp()), 3.602_059_5, 0.031_861_514);
@@ -202,11 +155,7 @@ fn eight_schools() {
 #[test]
 fn jittered_steps() {
     let known = densities::equicorrelated(4, 0.5);
-    check(
-        &known,
-        &sample(Nuts::new().step_size_jitter(0.3), &*known.target),
-        1000.0,
-    );
+    check(&known, &sample(Nuts::new().step_size_jitter(0.3), &*known.target), 1000.0);
 }
 
 /// The statistic that adaptation drives to its target gets there: its mean over draws is within 0.05 of it.
@@ -215,11 +164,7 @@ fn acceptance_is_as_asked_for() {
     let known = densities::normal("normal", vec![0.0; 50], vec![1.0; 50]);
     for target in [0.7, 0.8, 0.95] {
         let chains = sample(Nuts::new().target_acceptance(target), &*known.target);
-        let stats: Vec<f64> = chains
-            .iter()
-            .flat_map(|c| &c.stats)
-            .map(|s| s.acceptance_rate)
-            .collect();
+        let stats: Vec<f64> = chains.iter().flat_map(|c| &c.stats).map(|s| s.acceptance_rate).collect();
         let mean = stats.iter().sum::<f64>() / stats.len() as f64;
         assert!((mean - target).abs() < 0.05, "{mean} against {target}");
     }

@@ -4,8 +4,7 @@ use ndarray::Array2;
 use serde_json::Value;
 
 use ppl_infer::adapt::{
-    DualAveraging, FisherAction, FisherDiagonal, FisherSchedule, StanWindows, WelfordDense,
-    WelfordDiagonal,
+    DualAveraging, FisherAction, FisherDiagonal, FisherSchedule, StanWindows, WelfordDense, WelfordDiagonal,
 };
 use ppl_infer::dynamics::{Metric, Point, leapfrog};
 
@@ -21,12 +20,7 @@ fn reference(key: &str) -> Value {
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|x| x.as_f64().unwrap())
-        .collect()
+    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
 }
 
 fn rows(value: &Value) -> Vec<Vec<f64>> {
@@ -34,19 +28,11 @@ fn rows(value: &Value) -> Vec<Vec<f64>> {
 }
 
 fn sizes(value: &Value) -> Vec<usize> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|x| x.as_u64().unwrap() as usize)
-        .collect()
+    value.as_array().unwrap().iter().map(|x| x.as_u64().unwrap() as usize).collect()
 }
 
 fn close(got: f64, want: f64) {
-    assert!(
-        (got - want).abs() <= TOLERANCE * (1.0 + want.abs()),
-        "{got} against {want}"
-    );
+    assert!((got - want).abs() <= TOLERANCE * (1.0 + want.abs()), "{got} against {want}");
 }
 
 fn all_close(got: impl IntoIterator<Item = f64>, want: &[f64]) {
@@ -69,17 +55,10 @@ fn leapfrog_trajectory_under_diagonal_and_dense_metric() {
     let step = want["step"].as_f64().unwrap();
     let target = Function::new(3, |x, g| Ok(banana(x, g)));
     let dense = Array2::from_diag(&ndarray::Array1::from(inverse_mass.clone()));
-    for metric in [
-        Metric::diagonal(inverse_mass.clone()).unwrap(),
-        Metric::dense(dense).unwrap(),
-    ] {
+    for metric in [Metric::diagonal(inverse_mass.clone()).unwrap(), Metric::dense(dense).unwrap()] {
         let mut from = Point::new(3);
         from.position = numbers(&want["q0"]);
-        from.momentum = numbers(&want["p0"])
-            .iter()
-            .zip(&inverse_mass)
-            .map(|(p, v)| p * v.sqrt())
-            .collect();
+        from.momentum = numbers(&want["p0"]).iter().zip(&inverse_mass).map(|(p, v)| p * v.sqrt()).collect();
         from.log_density = banana(&from.position, &mut from.gradient);
         from.start(&metric);
         let initial = from.energy;
@@ -88,16 +67,9 @@ fn leapfrog_trajectory_under_diagonal_and_dense_metric() {
         for step_wanted in want["steps"].as_array().unwrap() {
             leapfrog(&mut target.evaluator(), &metric, step, &from, &mut to).unwrap();
             all_close(to.position.iter().copied(), &numbers(&step_wanted["q"]));
-            let momenta = to
-                .momentum
-                .iter()
-                .zip(&inverse_mass)
-                .map(|(z, v)| z / v.sqrt());
+            let momenta = to.momentum.iter().zip(&inverse_mass).map(|(z, v)| z / v.sqrt());
             all_close(momenta, &numbers(&step_wanted["p"]));
-            close(
-                to.energy - initial,
-                step_wanted["energy_error"].as_f64().unwrap(),
-            );
+            close(to.energy - initial, step_wanted["energy_error"].as_f64().unwrap());
             std::mem::swap(&mut from, &mut to);
         }
         assert_eq!(from.index, 8);
@@ -107,15 +79,9 @@ fn leapfrog_trajectory_under_diagonal_and_dense_metric() {
 #[test]
 fn dual_averaging_sequence() {
     let want = reference("dual_averaging");
-    let mut adaptation = DualAveraging::new(
-        want["eps0"].as_f64().unwrap(),
-        want["delta"].as_f64().unwrap(),
-    );
+    let mut adaptation = DualAveraging::new(want["eps0"].as_f64().unwrap(), want["delta"].as_f64().unwrap());
     assert_eq!(adaptation.averaged_step_size(), 0.5);
-    for (statistic, pair) in numbers(&want["accept_stat"])
-        .iter()
-        .zip(rows(&want["log_eps_and_log_eps_bar"]))
-    {
+    for (statistic, pair) in numbers(&want["accept_stat"]).iter().zip(rows(&want["log_eps_and_log_eps_bar"])) {
         adaptation.update(*statistic);
         close(adaptation.step_size().ln(), pair[0]);
         close(adaptation.averaged_step_size().ln(), pair[1]);
@@ -129,15 +95,8 @@ fn stan_windows() {
         let iterations = iterations.parse().unwrap();
         let windows = StanWindows::new(iterations);
         let size = |key: &str| want[key].as_u64().unwrap() as usize;
-        assert_eq!(
-            (windows.init, windows.term, windows.base),
-            (size("init"), size("term"), size("base"))
-        );
-        assert_eq!(
-            windows.ends,
-            sizes(&want["window_ends"]),
-            "{iterations} iterations"
-        );
+        assert_eq!((windows.init, windows.term, windows.base), (size("init"), size("term"), size("base")));
+        assert_eq!(windows.ends, sizes(&want["window_ends"]), "{iterations} iterations");
         let used = (0..iterations).filter(|i| windows.contains(*i)).count();
         assert_eq!(used, iterations - windows.init - windows.term);
     }
@@ -154,17 +113,11 @@ fn fisher_schedule() {
         let iterations: usize = iterations.parse().unwrap();
         let mut schedule = FisherSchedule::new(iterations);
         let size = |key: &str| want[key].as_u64().unwrap() as usize;
-        assert_eq!(
-            schedule.phases(),
-            (size("early_end"), size("final_step_size_window"))
-        );
+        assert_eq!(schedule.phases(), (size("early_end"), size("final_step_size_window")));
         let (mut switches, mut late_from) = (Vec::new(), None);
         for iteration in 0..iterations {
             let action = schedule.advance(iteration, true);
-            assert_eq!(
-                action == FisherAction::Keep,
-                iteration >= size("final_step_size_window")
-            );
+            assert_eq!(action == FisherAction::Keep, iteration >= size("final_step_size_window"));
             if action == FisherAction::Switch {
                 switches.push(iteration);
             }
@@ -181,11 +134,7 @@ fn fisher_schedule() {
 fn metric_estimates() {
     let want = reference("mass_matrix");
     let (draws, gradients) = (rows(&want["draws"]), rows(&want["grads"]));
-    let (mut diagonal, mut dense, mut fisher) = (
-        WelfordDiagonal::new(3),
-        WelfordDense::new(3),
-        FisherDiagonal::new(3),
-    );
+    let (mut diagonal, mut dense, mut fisher) = (WelfordDiagonal::new(3), WelfordDense::new(3), FisherDiagonal::new(3));
     // Estimates begin anew after `clear`.
     diagonal.add(&[9.0, 9.0, 9.0]);
     dense.add(&[9.0, 9.0, 9.0]);
@@ -198,18 +147,12 @@ fn metric_estimates() {
         dense.add(draw);
         fisher.add(draw, gradient);
     }
-    assert_eq!(
-        (diagonal.count(), dense.count(), fisher.count()),
-        (12, 12, 12)
-    );
+    assert_eq!((diagonal.count(), dense.count(), fisher.count()), (12, 12, 12));
     all_close(diagonal.regularised(), &numbers(&want["stan_diag"]));
     all_close(dense.regularised(), &rows(&want["stan_dense"]).concat());
     all_close(fisher.inverse_mass(), &numbers(&want["fisher_diag_sigma2"]));
     all_close(fisher.location(), &numbers(&want["fisher_diag_mean"]));
-    all_close(
-        FisherDiagonal::guess(&gradients[0]),
-        &numbers(&want["initial_from_gradient"]),
-    );
+    all_close(FisherDiagonal::guess(&gradients[0]), &numbers(&want["initial_from_gradient"]));
 }
 
 /// For independent normal coordinates gradients are linear in draws, so two draws give the variances exactly.

@@ -31,20 +31,9 @@ fn moons(n: usize, degrees: f64, noise: &mut Noise) -> (Array2<f64>, Array1<f64>
     let points = Array2::from_shape_fn((n, 2), |_| noise.normal() * 0.28);
     let points = Array2::from_shape_fn((n, 2), |(i, k)| {
         let t = PI * (i / 2) as f64 / (n / 2) as f64;
-        let (x, y) = if i % 2 == 0 {
-            (t.cos(), t.sin())
-        } else {
-            (1.0 - t.cos(), 0.5 - t.sin())
-        };
-        let (x, y) = (
-            1.15 * (x - 0.5) + points[[i, 0]],
-            1.9 * (y - 0.25) + points[[i, 1]],
-        );
-        if k == 0 {
-            cos * x + sin * y
-        } else {
-            -sin * x + cos * y
-        }
+        let (x, y) = if i % 2 == 0 { (t.cos(), t.sin()) } else { (1.0 - t.cos(), 0.5 - t.sin()) };
+        let (x, y) = (1.15 * (x - 0.5) + points[[i, 0]], 1.9 * (y - 0.25) + points[[i, 1]]);
+        if k == 0 { cos * x + sin * y } else { -sin * x + cos * y }
     });
     (points, (0..n).map(class).collect())
 }
@@ -75,24 +64,13 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let (points, classes) = moons(500, 0.0, &mut noise);
     let scatter = Scatter::new(points.view(), classes.view())?.axis_labels("X", "Y");
-    save(
-        Figure::new(scatter).title("Toy binary classification data set"),
-        "scatter",
-    )?;
+    save(Figure::new(scatter).title("Toy binary classification data set"), "scatter")?;
 
     let (mean, sd) = surfaces(0.0);
-    let decision =
-        Surface::decision(mean.view(), PLANE, PLANE)?.points(points.view(), classes.view())?;
-    save(
-        Figure::new(decision.axis_labels("X", "Y")).title("Posterior predictive mean"),
-        "decision",
-    )?;
-    let uncertainty =
-        Surface::uncertainty(sd.view(), PLANE, PLANE)?.points(points.view(), classes.view())?;
-    save(
-        Figure::new(uncertainty.axis_labels("X", "Y")),
-        "uncertainty",
-    )?;
+    let decision = Surface::decision(mean.view(), PLANE, PLANE)?.points(points.view(), classes.view())?;
+    save(Figure::new(decision.axis_labels("X", "Y")).title("Posterior predictive mean"), "decision")?;
+    let uncertainty = Surface::uncertainty(sd.view(), PLANE, PLANE)?.points(points.view(), classes.view())?;
+    save(Figure::new(uncertainty.axis_labels("X", "Y")), "uncertainty")?;
 
     for kind in ["decision", "uncertainty", "scatter"] {
         let mut grid = Grid::new(4).axis_labels("X", "Y");
@@ -102,15 +80,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             let (mean, sd) = surfaces(degrees);
             let title = format!("Category {}", i + 1);
             grid = match kind {
-                "decision" => grid.panel(
-                    title,
-                    Surface::decision(mean.view(), PLANE, PLANE)?
-                        .points(points.view(), classes.view())?,
-                ),
+                "decision" => grid
+                    .panel(title, Surface::decision(mean.view(), PLANE, PLANE)?.points(points.view(), classes.view())?),
                 "uncertainty" => grid.panel(
                     title,
-                    Surface::uncertainty(sd.view(), PLANE, PLANE)?
-                        .points(points.view(), classes.view())?,
+                    Surface::uncertainty(sd.view(), PLANE, PLANE)?.points(points.view(), classes.view())?,
                 ),
                 _ => grid.panel(title, Scatter::new(points.view(), classes.view())?),
             };
@@ -130,30 +104,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         draws
     };
     let sites: Vec<(&str, ArrayD<f64>)> = vec![
-        (
-            "w0_c_std",
-            chain((4, 500, 1), 0.5)
-                .mapv(|v: f64| (0.4 * v).exp())
-                .into_dyn(),
-        ),
-        (
-            "w0_c",
-            (chain((4, 500, 10), 0.3) + Array1::linspace(-3.0, 3.0, 10)).into_dyn(),
-        ),
+        ("w0_c_std", chain((4, 500, 1), 0.5).mapv(|v: f64| (0.4 * v).exp()).into_dyn()),
+        ("w0_c", (chain((4, 500, 10), 0.3) + Array1::linspace(-3.0, 3.0, 10)).into_dyn()),
         ("w1_c", chain((4, 500, 25), 0.8).into_dyn()),
         ("constant", ArrayD::from_elem(vec![4, 500], 2.0)),
     ];
     let diverging = Array2::from_shape_fn((4, 500), |(c, i)| (i * (c + 3)) % 97 == 5);
-    let traces = TracePlot::new(sites.iter().map(|(name, draws)| (*name, draws.view())))?
-        .divergences(diverging.view());
+    let traces = TracePlot::new(sites.iter().map(|(name, draws)| (*name, draws.view())))?.divergences(diverging.view());
     save(Figure::new(traces), "traces")?;
 
     let bound = |scale: f64, noise: &mut Noise| -> Array1<f64> {
-        (0..20_000)
-            .map(|i| {
-                -150.0 - 900.0 * (-f64::from(i) / (2000.0 * scale)).exp() + 12.0 * noise.normal()
-            })
-            .collect()
+        (0..20_000).map(|i| -150.0 - 900.0 * (-f64::from(i) / (2000.0 * scale)).exp() + 12.0 * noise.normal()).collect()
     };
     let plot = LinePlot::new("iteration", "ELBO")
         .line("full batch", bound(1.0, &mut noise).view())?

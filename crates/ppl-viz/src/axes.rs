@@ -34,35 +34,11 @@ pub(crate) struct Axes {
 
 impl Axes {
     /// The largest frame within an area that leaves room for numbers and captions.
-    pub(crate) fn fit(
-        area: Rect,
-        x: (f64, f64),
-        y: (f64, f64),
-        captions: Captions<'_>,
-    ) -> Result<Self, VizError> {
-        let top = if captions.title.is_empty() {
-            10.0
-        } else {
-            12.0 + TITLE
-        };
-        let bottom = MARK
-            + GAP
-            + TICK
-            + if captions.x.is_empty() {
-                6.0
-            } else {
-                14.0 + LABEL
-            };
+    pub(crate) fn fit(area: Rect, x: (f64, f64), y: (f64, f64), captions: Captions<'_>) -> Result<Self, VizError> {
+        let top = if captions.title.is_empty() { 10.0 } else { 12.0 + TITLE };
+        let bottom = MARK + GAP + TICK + if captions.x.is_empty() { 6.0 } else { 14.0 + LABEL };
         let numbers = widest(&y_ticks(y, area.height() - top - bottom));
-        let left = 8.0
-            + numbers
-            + GAP
-            + MARK
-            + if captions.y.is_empty() {
-                0.0
-            } else {
-                8.0 + LABEL
-            };
+        let left = 8.0 + numbers + GAP + MARK + if captions.y.is_empty() { 0.0 } else { 8.0 + LABEL };
         Self::new(area.inset(left, top, 14.0, bottom), x, y)
     }
 
@@ -70,11 +46,7 @@ impl Axes {
     pub(crate) fn new(frame: Rect, x: (f64, f64), y: (f64, f64)) -> Result<Self, VizError> {
         if frame.width() < 8.0 || frame.height() < 8.0 {
             let reason = "no room is left between the margins";
-            return Err(VizError::Size {
-                width: frame.width(),
-                height: frame.height(),
-                reason,
-            });
+            return Err(VizError::Size { width: frame.width(), height: frame.height(), reason });
         }
         Ok(Self { frame, x, y })
     }
@@ -83,119 +55,64 @@ impl Axes {
     pub(crate) fn at(&self, x: f64, y: f64) -> (f64, f64) {
         let along = |v: f64, (low, high): (f64, f64)| (v - low) / (high - low);
         let (u, v) = (along(x, self.x), along(y, self.y));
-        (
-            self.frame.left + u * self.frame.width(),
-            self.frame.bottom - v * self.frame.height(),
-        )
+        (self.frame.left + u * self.frame.width(), self.frame.bottom - v * self.frame.height())
     }
 
     /// All four sides.
     pub(crate) fn outline(&self, canvas: &mut Canvas<'_>) -> Result<(), VizError> {
-        let Rect {
-            left,
-            top,
-            right,
-            bottom,
-        } = self.frame;
-        let ring = [
-            (left, top),
-            (right, top),
-            (right, bottom),
-            (left, bottom),
-            (left, top),
-            (right, top),
-        ];
+        let Rect { left, top, right, bottom } = self.frame;
+        let ring = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top), (right, top)];
         canvas.line(&ring, Color::INK, HAIR)
     }
 
     /// The lower side alone.
     pub(crate) fn floor(&self, canvas: &mut Canvas<'_>) -> Result<(), VizError> {
-        let Rect {
-            left,
-            right,
-            bottom,
-            ..
-        } = self.frame;
+        let Rect { left, right, bottom, .. } = self.frame;
         canvas.line(&[(left, bottom), (right, bottom)], Color::INK, HAIR)
     }
 
     /// The left side and the lower side.
     pub(crate) fn corner(&self, canvas: &mut Canvas<'_>) -> Result<(), VizError> {
-        let Rect {
-            left,
-            top,
-            right,
-            bottom,
-        } = self.frame;
-        canvas.line(
-            &[(left, top), (left, bottom), (right, bottom)],
-            Color::INK,
-            HAIR,
-        )
+        let Rect { left, top, right, bottom } = self.frame;
+        canvas.line(&[(left, top), (left, bottom), (right, bottom)], Color::INK, HAIR)
     }
 
     /// Marks below the frame, with their numbers if wanted.
-    pub(crate) fn ticks_below(
-        &self,
-        canvas: &mut Canvas<'_>,
-        numbers: bool,
-    ) -> Result<(), VizError> {
+    pub(crate) fn ticks_below(&self, canvas: &mut Canvas<'_>, numbers: bool) -> Result<(), VizError> {
         let bottom = self.frame.bottom;
         let ticks = x_ticks(self.x, self.frame.width());
         for (value, label) in ticks.values.iter().zip(&ticks.labels) {
             let x = self.at(*value, self.y.0).0;
             canvas.line(&[(x, bottom), (x, bottom + MARK)], Color::INK, HAIR)?;
             if numbers {
-                canvas.text(
-                    (x, bottom + MARK + GAP + TICK / 2.0),
-                    Text::new(label, TICK),
-                    Color::INK,
-                )?;
+                canvas.text((x, bottom + MARK + GAP + TICK / 2.0), Text::new(label, TICK), Color::INK)?;
             }
         }
         Ok(())
     }
 
     /// Marks left of the frame, with their numbers if wanted.
-    pub(crate) fn ticks_left(
-        &self,
-        canvas: &mut Canvas<'_>,
-        numbers: bool,
-    ) -> Result<(), VizError> {
+    pub(crate) fn ticks_left(&self, canvas: &mut Canvas<'_>, numbers: bool) -> Result<(), VizError> {
         let left = self.frame.left;
         let ticks = y_ticks(self.y, self.frame.height());
         for (value, label) in ticks.values.iter().zip(&ticks.labels) {
             let y = self.at(self.x.0, *value).1;
             canvas.line(&[(left - MARK, y), (left, y)], Color::INK, HAIR)?;
             if numbers {
-                canvas.text(
-                    (left - MARK - GAP, y),
-                    Text::new(label, TICK).align(Align::End),
-                    Color::INK,
-                )?;
+                canvas.text((left - MARK - GAP, y), Text::new(label, TICK).align(Align::End), Color::INK)?;
             }
         }
         Ok(())
     }
 
     /// Title above, labels below and at the left, as `fit` made room for them.
-    pub(crate) fn captions(
-        &self,
-        canvas: &mut Canvas<'_>,
-        captions: Captions<'_>,
-    ) -> Result<(), VizError> {
+    pub(crate) fn captions(&self, canvas: &mut Canvas<'_>, captions: Captions<'_>) -> Result<(), VizError> {
         let (x, y) = self.frame.center();
-        let Rect {
-            left, top, bottom, ..
-        } = self.frame;
+        let Rect { left, top, bottom, .. } = self.frame;
         let across = self.frame.width() + 16.0;
         if !captions.title.is_empty() {
             let size = Self::fitting_size(captions.title, TITLE, across);
-            canvas.text(
-                (x, top - 6.0 - TITLE / 2.0),
-                Text::new(captions.title, size),
-                Color::INK,
-            )?;
+            canvas.text((x, top - 6.0 - TITLE / 2.0), Text::new(captions.title, size), Color::INK)?;
         }
         if !captions.x.is_empty() {
             let size = Self::fitting_size(captions.x, LABEL, across);
@@ -206,11 +123,7 @@ impl Axes {
             let size = Self::fitting_size(captions.y, LABEL, self.frame.height() + 16.0);
             let numbers = widest(&y_ticks(self.y, self.frame.height()));
             let beside = left - MARK - GAP - numbers - 6.0 - LABEL / 2.0;
-            canvas.text(
-                (beside, y),
-                Text::new(captions.y, size).upward(),
-                Color::INK,
-            )?;
+            canvas.text((beside, y), Text::new(captions.y, size).upward(), Color::INK)?;
         }
         Ok(())
     }
@@ -218,11 +131,7 @@ impl Axes {
     /// The size at which a text is no longer than some width; at least 6 pixels.
     pub(crate) fn fitting_size(text: &str, size: f64, width: f64) -> f64 {
         let natural = text_width(text, size);
-        if natural > width {
-            (size * width / natural).max(6.0)
-        } else {
-            size
-        }
+        if natural > width { (size * width / natural).max(6.0) } else { size }
     }
 
     /// A line through points of the data, thinned where many share a column of pixels and clipped to the frame.
@@ -252,10 +161,7 @@ impl Axes {
 
 /// The interval of the iterations `0..count`: up to the round number where there are many of them.
 pub(crate) fn iterations(count: usize) -> (f64, f64) {
-    (
-        0.0,
-        if count < 50 { count.max(2) - 1 } else { count } as f64,
-    )
+    (0.0, if count < 50 { count.max(2) - 1 } else { count } as f64)
 }
 
 fn x_ticks(x: (f64, f64), width: f64) -> Ticks {
@@ -284,11 +190,7 @@ fn y_ticks(y: (f64, f64), height: f64) -> Ticks {
 }
 
 fn widest(ticks: &Ticks) -> f64 {
-    ticks
-        .labels
-        .iter()
-        .map(|label| text_width(label, TICK))
-        .fold(0.0, f64::max)
+    ticks.labels.iter().map(|label| text_width(label, TICK)).fold(0.0, f64::max)
 }
 
 /// At most four points to a quarter of a pixel's column: its first, lowest, highest and last.
@@ -313,12 +215,7 @@ fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
 fn clip(r: Rect, a: (f64, f64), b: (f64, f64)) -> Option<((f64, f64), (f64, f64))> {
     let (dx, dy) = (b.0 - a.0, b.1 - a.1);
     let (mut enter, mut leave) = (0.0_f64, 1.0_f64);
-    for (step, room) in [
-        (-dx, a.0 - r.left),
-        (dx, r.right - a.0),
-        (-dy, a.1 - r.top),
-        (dy, r.bottom - a.1),
-    ] {
+    for (step, room) in [(-dx, a.0 - r.left), (dx, r.right - a.0), (-dy, a.1 - r.top), (dy, r.bottom - a.1)] {
         if step == 0.0 {
             if room < 0.0 {
                 return None;
@@ -345,32 +242,19 @@ fn clip(r: Rect, a: (f64, f64), b: (f64, f64)) -> Option<((f64, f64), (f64, f64)
 mod tests {
     use super::*;
 
-    const UNIT: Rect = Rect {
-        left: 0.0,
-        top: 0.0,
-        right: 1.0,
-        bottom: 1.0,
-    };
+    const UNIT: Rect = Rect { left: 0.0, top: 0.0, right: 1.0, bottom: 1.0 };
 
     #[test]
     fn segments_are_cut_at_the_frame() {
-        assert_eq!(
-            clip(UNIT, (-1.0, 0.5), (2.0, 0.5)),
-            Some(((0.0, 0.5), (1.0, 0.5)))
-        );
-        assert_eq!(
-            clip(UNIT, (0.25, 0.25), (0.75, 0.5)),
-            Some(((0.25, 0.25), (0.75, 0.5)))
-        );
+        assert_eq!(clip(UNIT, (-1.0, 0.5), (2.0, 0.5)), Some(((0.0, 0.5), (1.0, 0.5))));
+        assert_eq!(clip(UNIT, (0.25, 0.25), (0.75, 0.5)), Some(((0.25, 0.25), (0.75, 0.5))));
         assert_eq!(clip(UNIT, (-1.0, 0.0), (0.0, 3.0)), None);
         assert_eq!(clip(UNIT, (2.0, 0.0), (2.0, 1.0)), None);
     }
 
     #[test]
     fn thinning_keeps_ends_and_extremes() {
-        let dense: Vec<_> = (0..1000)
-            .map(|i| (i as f64 * 1e-5, (i as f64 * 0.1).sin()))
-            .collect();
+        let dense: Vec<_> = (0..1000).map(|i| (i as f64 * 1e-5, (i as f64 * 0.1).sin())).collect();
         let kept = thin(&dense);
         assert!(kept.len() <= 4);
         assert_eq!((kept.first(), kept.last()), (dense.first(), dense.last()));
@@ -380,12 +264,7 @@ mod tests {
 
     #[test]
     fn data_land_where_the_axes_say() {
-        let frame = Rect {
-            left: 100.0,
-            top: 50.0,
-            right: 300.0,
-            bottom: 150.0,
-        };
+        let frame = Rect { left: 100.0, top: 50.0, right: 300.0, bottom: 150.0 };
         let axes = Axes::new(frame, (-1.0, 1.0), (0.0, 10.0)).unwrap();
         assert_eq!(axes.at(0.0, 2.5), (200.0, 125.0));
         assert!(matches!(

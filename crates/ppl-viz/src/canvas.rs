@@ -4,8 +4,7 @@ use std::convert::Infallible;
 
 use plotters_backend::text_anchor::{HPos, Pos, VPos};
 use plotters_backend::{
-    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, FontFamily,
-    FontTransform,
+    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, FontFamily, FontTransform,
 };
 
 use crate::color::Color;
@@ -45,21 +44,13 @@ impl Rect {
     /// The centre.
     #[must_use]
     pub fn center(&self) -> (f64, f64) {
-        (
-            (self.left + self.right) / 2.0,
-            (self.top + self.bottom) / 2.0,
-        )
+        ((self.left + self.right) / 2.0, (self.top + self.bottom) / 2.0)
     }
 
     /// The rectangle without margins of these widths.
     #[must_use]
     pub fn inset(self, left: f64, top: f64, right: f64, bottom: f64) -> Self {
-        Self {
-            left: self.left + left,
-            top: self.top + top,
-            right: self.right - right,
-            bottom: self.bottom - bottom,
-        }
+        Self { left: self.left + left, top: self.top + top, right: self.right - right, bottom: self.bottom - bottom }
     }
 }
 
@@ -91,12 +82,7 @@ impl<'a> Text<'a> {
     /// Horizontal text around its middle.
     #[must_use]
     pub fn new(text: &'a str, size: f64) -> Self {
-        Self {
-            text,
-            size,
-            align: Align::Middle,
-            upward: false,
-        }
+        Self { text, size, align: Align::Middle, upward: false }
     }
 
     /// The same text, anchored elsewhere.
@@ -108,10 +94,7 @@ impl<'a> Text<'a> {
     /// The same text, written upwards.
     #[must_use]
     pub fn upward(self) -> Self {
-        Self {
-            upward: true,
-            ..self
-        }
+        Self { upward: true, ..self }
     }
 
     /// Length of the line in pixels.
@@ -137,12 +120,7 @@ impl<'a> Canvas<'a> {
     ///
     /// # Errors
     /// [`VizError::Backend`] from the backend, here and in all other primitives.
-    pub fn line(
-        &mut self,
-        points: &[(f64, f64)],
-        color: Color,
-        width: f64,
-    ) -> Result<(), VizError> {
+    pub fn line(&mut self, points: &[(f64, f64)], color: Color, width: f64) -> Result<(), VizError> {
         if points.len() < 2 {
             return Ok(());
         }
@@ -168,15 +146,7 @@ impl<'a> Canvas<'a> {
     /// # Errors
     /// See [`Canvas::line`].
     pub fn rect(&mut self, r: Rect, color: Color) -> Result<(), VizError> {
-        self.polygon(
-            &[
-                (r.left, r.top),
-                (r.right, r.top),
-                (r.right, r.bottom),
-                (r.left, r.bottom),
-            ],
-            color,
-        )
+        self.polygon(&[(r.left, r.top), (r.right, r.top), (r.right, r.bottom), (r.left, r.bottom)], color)
     }
 
     /// A filled disc.
@@ -185,33 +155,18 @@ impl<'a> Canvas<'a> {
     /// See [`Canvas::line`].
     pub fn disc(&mut self, center: (f64, f64), radius: f64, color: Color) -> Result<(), VizError> {
         let radius = self.length(radius);
-        self.device
-            .disc(self.point(center), radius, Style { color, width: 1 })
+        self.device.disc(self.point(center), radius, Style { color, width: 1 })
     }
 
     /// A line of text with its anchor at a point.
     ///
     /// # Errors
     /// See [`Canvas::line`].
-    pub fn text(
-        &mut self,
-        (x, y): (f64, f64),
-        text: Text<'_>,
-        color: Color,
-    ) -> Result<(), VizError> {
+    pub fn text(&mut self, (x, y): (f64, f64), text: Text<'_>, color: Color) -> Result<(), VizError> {
         // The backends put the baseline half an ex above a bottom anchor; it belongs half a capital below ours.
         let shift = (font::CAP_HEIGHT / 2.0 + HALF_EX) * text.size;
-        let at = if text.upward {
-            (x + shift, y)
-        } else {
-            (x, y + shift)
-        };
-        let label = Label {
-            em: text.size * self.units,
-            align: text.align,
-            upward: text.upward,
-            color,
-        };
+        let at = if text.upward { (x + shift, y) } else { (x, y + shift) };
+        let label = Label { em: text.size * self.units, align: text.align, upward: text.upward, color };
         self.device.text(text.text, &label, self.point(at))
     }
 
@@ -240,16 +195,13 @@ pub(crate) trait Device {
 
 impl<B: DrawingBackend> Device for B {
     fn path(&mut self, points: &[BackendCoord], style: Style) -> Result<(), VizError> {
-        self.draw_path(points.iter().copied(), &style)
-            .map_err(backend)
+        self.draw_path(points.iter().copied(), &style).map_err(backend)
     }
     fn polygon(&mut self, ring: &[BackendCoord], style: Style) -> Result<(), VizError> {
-        self.fill_polygon(ring.iter().copied(), &style)
-            .map_err(backend)
+        self.fill_polygon(ring.iter().copied(), &style).map_err(backend)
     }
     fn disc(&mut self, center: BackendCoord, radius: u32, style: Style) -> Result<(), VizError> {
-        self.draw_circle(center, radius, &style, true)
-            .map_err(backend)
+        self.draw_circle(center, radius, &style, true).map_err(backend)
     }
     fn text(&mut self, text: &str, label: &Label, at: BackendCoord) -> Result<(), VizError> {
         self.draw_text(text, label, at).map_err(backend)
@@ -257,9 +209,7 @@ impl<B: DrawingBackend> Device for B {
 }
 
 pub(crate) fn backend(error: impl std::fmt::Display) -> VizError {
-    VizError::Backend {
-        message: error.to_string(),
-    }
+    VizError::Backend { message: error.to_string() }
 }
 
 #[derive(Clone, Copy)]
@@ -297,11 +247,7 @@ impl BackendTextStyle for Label {
     }
 
     fn transform(&self) -> FontTransform {
-        if self.upward {
-            FontTransform::Rotate270
-        } else {
-            FontTransform::None
-        }
+        if self.upward { FontTransform::Rotate270 } else { FontTransform::None }
     }
 
     fn anchor(&self) -> Pos {
@@ -320,13 +266,7 @@ impl BackendTextStyle for Label {
     /// The box ends half an ex below the baseline, where the vector backends put a bottom anchor.
     fn layout_box(&self, text: &str) -> Result<((i32, i32), (i32, i32)), Infallible> {
         let top = (-font::CAP_HEIGHT * self.em) as i32;
-        Ok((
-            (0, top),
-            (
-                font::text_width(text, self.em).ceil() as i32,
-                (HALF_EX * self.em) as i32,
-            ),
-        ))
+        Ok(((0, top), (font::text_width(text, self.em).ceil() as i32, (HALF_EX * self.em) as i32)))
     }
 
     fn draw<E, F: FnMut(i32, i32, BackendColor) -> Result<(), E>>(
@@ -337,17 +277,12 @@ impl BackendTextStyle for Label {
     ) -> Result<Result<(), E>, Infallible> {
         let color = self.color.backend();
         let mut result = Ok(());
-        font::rasterize(
-            text,
-            self.em,
-            (f64::from(x), f64::from(y)),
-            |column, row, coverage| {
-                if result.is_ok() {
-                    let alpha = color.alpha * f64::from(coverage);
-                    result = draw(column, row, BackendColor { alpha, ..color });
-                }
-            },
-        );
+        font::rasterize(text, self.em, (f64::from(x), f64::from(y)), |column, row, coverage| {
+            if result.is_ok() {
+                let alpha = color.alpha * f64::from(coverage);
+                result = draw(column, row, BackendColor { alpha, ..color });
+            }
+        });
         Ok(result)
     }
 }

@@ -17,63 +17,31 @@ impl Check {
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for (index, &value) in values.into_iter().enumerate() {
             if !value.is_finite() {
-                return Err(VizError::NotFinite {
-                    plot,
-                    what,
-                    index,
-                    value,
-                });
+                return Err(VizError::NotFinite { plot, what, index, value });
             }
             low = low.min(value);
             high = high.max(value);
         }
-        if low > high {
-            Err(VizError::Empty { plot, what })
-        } else {
-            Ok((low, high))
-        }
+        if low > high { Err(VizError::Empty { plot, what }) } else { Ok((low, high)) }
     }
 
     /// Finite ends, the lower one first, and a length that is a number too.
-    pub(crate) fn range(
-        self,
-        what: &'static str,
-        (low, high): (f64, f64),
-    ) -> Result<(f64, f64), VizError> {
+    pub(crate) fn range(self, what: &'static str, (low, high): (f64, f64)) -> Result<(f64, f64), VizError> {
         if low < high && (high - low).is_finite() {
             Ok((low, high))
         } else {
-            Err(VizError::Range {
-                plot: self.0,
-                what,
-                low,
-                high,
-            })
+            Err(VizError::Range { plot: self.0, what, low, high })
         }
     }
 
-    pub(crate) fn shape(
-        self,
-        what: impl Into<String>,
-        wanted: impl Into<String>,
-        got: &[usize],
-    ) -> VizError {
-        VizError::Shape {
-            plot: self.0,
-            what: what.into(),
-            wanted: wanted.into(),
-            got: got.to_vec(),
-        }
+    pub(crate) fn shape(self, what: impl Into<String>, wanted: impl Into<String>, got: &[usize]) -> VizError {
+        VizError::Shape { plot: self.0, what: what.into(), wanted: wanted.into(), got: got.to_vec() }
     }
 }
 
 /// The interval with a margin of a fraction of its length; one of no length is opened around its value.
 pub(crate) fn widen((low, high): (f64, f64), fraction: f64) -> (f64, f64) {
-    let margin = if high > low {
-        (high - low) * fraction
-    } else {
-        (low.abs() * 0.05).max(0.5)
-    };
+    let margin = if high > low { (high - low) * fraction } else { (low.abs() * 0.05).max(0.5) };
     (low - margin, high + margin)
 }
 

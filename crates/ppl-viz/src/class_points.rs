@@ -30,30 +30,18 @@ impl ClassPoints {
             return Err(check.shape("points", "[n, 2]", points.shape()));
         }
         if classes.len() != points.nrows() {
-            return Err(check.shape(
-                "classes",
-                format!("[{}], one for each point", points.nrows()),
-                classes.shape(),
-            ));
+            return Err(check.shape("classes", format!("[{}], one for each point", points.nrows()), classes.shape()));
         }
         let x = check.extent("first coordinate of points", points.column(0))?;
         let y = check.extent("second coordinate of points", points.column(1))?;
         let is_one = |(index, class): (usize, &f64)| match *class {
             0.0 => Ok(false),
             1.0 => Ok(true),
-            value => Err(VizError::Class {
-                plot: check.0,
-                index,
-                value,
-            }),
+            value => Err(VizError::Class { plot: check.0, index, value }),
         };
         Ok(Self {
             points: points.rows().into_iter().map(|p| (p[0], p[1])).collect(),
-            classes: classes
-                .iter()
-                .enumerate()
-                .map(is_one)
-                .collect::<Result<_, _>>()?,
+            classes: classes.iter().enumerate().map(is_one).collect::<Result<_, _>>()?,
             x,
             y,
         })
@@ -78,11 +66,7 @@ fn dot(canvas: &mut Canvas<'_>, at: (f64, f64), radius: f64, class: bool) -> Res
 }
 
 /// A row of dots and names that ends at `(right, y)`.
-pub(crate) fn legend(
-    canvas: &mut Canvas<'_>,
-    (right, y): (f64, f64),
-    names: &[String; 2],
-) -> Result<(), VizError> {
+pub(crate) fn legend(canvas: &mut Canvas<'_>, (right, y): (f64, f64), names: &[String; 2]) -> Result<(), VizError> {
     let mut end = right;
     for (class, name) in [false, true].into_iter().zip(names).rev() {
         let text = Text::new(name, LABEL).align(Align::End);

@@ -22,23 +22,13 @@ impl Color {
     /// An opaque colour.
     #[must_use]
     pub const fn rgb(red: u8, green: u8, blue: u8) -> Self {
-        Self {
-            rgb: [red, green, blue],
-            alpha: 1.0,
-        }
+        Self { rgb: [red, green, blue], alpha: 1.0 }
     }
 
     /// The same colour with another opacity; clamped to `[0, 1]`, NaN counts as opaque.
     #[must_use]
     pub fn with_alpha(self, alpha: f64) -> Self {
-        Self {
-            alpha: if alpha.is_nan() {
-                1.0
-            } else {
-                alpha.clamp(0.0, 1.0)
-            },
-            ..self
-        }
+        Self { alpha: if alpha.is_nan() { 1.0 } else { alpha.clamp(0.0, 1.0) }, ..self }
     }
 
     /// The colour of the HSLuv space at hue `[0, 360)` degrees, saturation and lightness in `[0, 100]`.
@@ -80,10 +70,7 @@ impl Color {
 
     pub(crate) fn backend(self) -> BackendColor {
         let [red, green, blue] = self.rgb;
-        BackendColor {
-            alpha: self.alpha,
-            rgb: (red, green, blue),
-        }
+        BackendColor { alpha: self.alpha, rgb: (red, green, blue) }
     }
 }
 
@@ -96,21 +83,9 @@ pub(crate) fn hsluv_to_rgb(hue: f64, saturation: f64, lightness: f64) -> [f64; 3
 
 /// XYZ to linear sRGB, white point D65.
 const XYZ_TO_RGB: [[f64; 3]; 3] = [
-    [
-        3.240_969_941_904_521,
-        -1.537_383_177_570_093,
-        -0.498_610_760_293,
-    ],
-    [
-        -0.969_243_636_280_87,
-        1.875_967_501_507_72,
-        0.041_555_057_407_175,
-    ],
-    [
-        0.055_630_079_696_993,
-        -0.203_976_958_888_97,
-        1.056_971_514_242_878,
-    ],
+    [3.240_969_941_904_521, -1.537_383_177_570_093, -0.498_610_760_293],
+    [-0.969_243_636_280_87, 1.875_967_501_507_72, 0.041_555_057_407_175],
+    [0.055_630_079_696_993, -0.203_976_958_888_97, 1.056_971_514_242_878],
 ];
 /// CIE constants and the white point in the u'v' plane.
 const KAPPA: f64 = 903.296_296_296_296_3;
@@ -120,11 +95,7 @@ const WHITE_V: f64 = 0.468_319_994_938_791;
 
 /// CIE luminance `Y` of a lightness `L*`.
 fn luminance(lightness: f64) -> f64 {
-    if lightness > 8.0 {
-        ((lightness + 16.0) / 116.0).powi(3)
-    } else {
-        lightness / KAPPA
-    }
+    if lightness > 8.0 { ((lightness + 16.0) / 116.0).powi(3) } else { lightness / KAPPA }
 }
 
 /// The largest chroma along a hue: each face `channel = 0 or 1` of the sRGB cube is a line
@@ -134,17 +105,13 @@ fn max_chroma(lightness: f64, sin: f64, cos: f64) -> f64 {
         return 0.0;
     }
     let cubed = (lightness + 16.0).powi(3) / 1_560_896.0;
-    let scaled = if cubed > EPSILON {
-        cubed
-    } else {
-        lightness / KAPPA
-    };
+    let scaled = if cubed > EPSILON { cubed } else { lightness / KAPPA };
     let mut nearest = f64::INFINITY;
     for [m1, m2, m3] in XYZ_TO_RGB {
         for face in [0.0, 1.0] {
             let top1 = (284_517.0 * m1 - 94_839.0 * m3) * scaled;
-            let top2 = (838_422.0 * m3 + 769_860.0 * m2 + 731_718.0 * m1) * lightness * scaled
-                - 769_860.0 * face * lightness;
+            let top2 =
+                (838_422.0 * m3 + 769_860.0 * m2 + 731_718.0 * m1) * lightness * scaled - 769_860.0 * face * lightness;
             let bottom = (632_260.0 * m3 - 126_452.0 * m2) * scaled + 126_452.0 * face;
             let (slope, intercept) = (top1 / bottom, top2 / bottom);
             let length = intercept / (sin - slope * cos);
@@ -160,20 +127,13 @@ fn luv_to_rgb(lightness: f64, u: f64, v: f64) -> [f64; 3] {
     if lightness <= 1e-8 {
         return [0.0; 3];
     }
-    let (u, v) = (
-        u / (13.0 * lightness) + WHITE_U,
-        v / (13.0 * lightness) + WHITE_V,
-    );
+    let (u, v) = (u / (13.0 * lightness) + WHITE_U, v / (13.0 * lightness) + WHITE_V);
     let y = luminance(lightness);
     let x = y * 9.0 * u / (4.0 * v);
     let z = y * (12.0 - 3.0 * u - 20.0 * v) / (4.0 * v);
     XYZ_TO_RGB.map(|[a, b, c]| {
         let linear = (a * x + b * y + c * z).clamp(0.0, 1.0);
-        if linear <= 0.003_130_8 {
-            12.92 * linear
-        } else {
-            1.055 * linear.powf(1.0 / 2.4) - 0.055
-        }
+        if linear <= 0.003_130_8 { 12.92 * linear } else { 1.055 * linear.powf(1.0 / 2.4) - 0.055 }
     })
 }
 
@@ -191,10 +151,7 @@ mod tests {
             ((30.0, 100.0, 80.0), [1.0, 0.710_686, 0.598_175]),
         ] {
             let got = hsluv_to_rgb(hue, saturation, lightness);
-            assert!(
-                got.iter().zip(want).all(|(g, w)| (g - w).abs() < 5e-4),
-                "{got:?}, wanted {want:?}"
-            );
+            assert!(got.iter().zip(want).all(|(g, w)| (g - w).abs() < 5e-4), "{got:?}, wanted {want:?}");
         }
     }
 

@@ -28,31 +28,14 @@ impl ColorBar<'_> {
 
     /// Room that the bar takes at the right of an area of some height.
     pub(crate) fn width(&self, height: f64) -> f64 {
-        let numbers = self
-            .ticks(height)
-            .labels
-            .iter()
-            .map(|l| text_width(l, TICK))
-            .fold(0.0, f64::max);
-        DISTANCE
-            + STRIP
-            + 8.0
-            + numbers
-            + if self.label.is_empty() {
-                8.0
-            } else {
-                16.0 + LABEL
-            }
+        let numbers = self.ticks(height).labels.iter().map(|l| text_width(l, TICK)).fold(0.0, f64::max);
+        DISTANCE + STRIP + 8.0 + numbers + if self.label.is_empty() { 8.0 } else { 16.0 + LABEL }
     }
 
     /// Draw the bar right of a frame, as high as the frame.
     pub(crate) fn draw(&self, canvas: &mut Canvas<'_>, frame: Rect) -> Result<(), VizError> {
         let left = frame.right + DISTANCE;
-        let strip = Rect {
-            left,
-            right: left + STRIP,
-            ..frame
-        };
+        let strip = Rect { left, right: left + STRIP, ..frame };
         // From the top downwards over all that is below, so that no seam shows between bands.
         for band in (0..self.bands).rev() {
             let top = strip.bottom - strip.height() * (band + 1) as f64 / self.bands as f64;
@@ -64,11 +47,7 @@ impl ColorBar<'_> {
         let mut right: f64 = 0.0;
         for (value, label) in ticks.values.iter().zip(&ticks.labels) {
             let y = axes.at(0.0, *value).1;
-            canvas.line(
-                &[(strip.right, y), (strip.right + 4.0, y)],
-                Color::INK,
-                HAIR,
-            )?;
+            canvas.line(&[(strip.right, y), (strip.right + 4.0, y)], Color::INK, HAIR)?;
             let text = Text::new(label, TICK).align(Align::Start);
             right = right.max(text.width());
             canvas.text((strip.right + 8.0, y), text, Color::INK)?;
@@ -82,10 +61,6 @@ impl ColorBar<'_> {
     }
 
     fn ticks(&self, height: f64) -> Ticks {
-        ticks(
-            self.limits.0,
-            self.limits.1,
-            (height / 50.0).clamp(2.0, 6.0),
-        )
+        ticks(self.limits.0, self.limits.1, (height / 50.0).clamp(2.0, 6.0))
     }
 }

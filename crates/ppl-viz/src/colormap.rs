@@ -45,19 +45,11 @@ fn diverging(t: f64) -> [f64; 3] {
     const LIGHTNESS: f64 = 25.0;
     // Seaborn puts 128 colours on each arm and one grey between them.
     const ARM: f64 = 127.0 / 256.0;
-    let (hue, depth) = if t < 0.5 {
-        (250.0, (0.5 - t) * 2.0)
-    } else {
-        (12.0, (t - 0.5) * 2.0)
-    };
+    let (hue, depth) = if t < 0.5 { (250.0, (0.5 - t) * 2.0) } else { (12.0, (t - 0.5) * 2.0) };
     let full = hsluv_to_rgb(hue, SATURATION, LIGHTNESS);
     let light = hsluv_to_rgb(hue, 0.15 * SATURATION, 95.0);
     let gap = 1.0 - 2.0 * ARM;
-    if depth < gap {
-        mix([0.95; 3], light, depth / gap)
-    } else {
-        mix(light, full, (depth - gap) / (1.0 - gap))
-    }
+    if depth < gap { mix([0.95; 3], light, depth / gap) } else { mix(light, full, (depth - gap) / (1.0 - gap)) }
 }
 
 fn mix(a: [f64; 3], b: [f64; 3], t: f64) -> [f64; 3] {
@@ -81,11 +73,7 @@ mod tests {
 
     fn assert_near(got: Color, want: [u8; 3], slack: i16) {
         for (g, w) in got.rgb.iter().zip(want) {
-            assert!(
-                (i16::from(*g) - i16::from(w)).abs() <= slack,
-                "got {:?}, wanted {want:?}",
-                got.rgb
-            );
+            assert!((i16::from(*g) - i16::from(w)).abs() <= slack, "got {:?}, wanted {want:?}", got.rgb);
         }
     }
 

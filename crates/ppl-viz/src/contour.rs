@@ -21,27 +21,14 @@ impl Ring {
     pub(crate) fn inner_lines(&self, (rows, columns): (usize, usize)) -> Vec<Vec<(f64, f64)>> {
         let (right, bottom) = (columns as f64 - 1.0, rows as f64 - 1.0);
         let on_one_side = |a: &(f64, f64), b: &(f64, f64)| {
-            [0.0, right].iter().any(|x| a.0 == *x && b.0 == *x)
-                || [0.0, bottom].iter().any(|y| a.1 == *y && b.1 == *y)
+            [0.0, right].iter().any(|x| a.0 == *x && b.0 == *x) || [0.0, bottom].iter().any(|y| a.1 == *y && b.1 == *y)
         };
         // Begin behind a step along the border, so that no line is cut in two.
         let mut steps = self.points.iter().zip(self.points.iter().cycle().skip(1));
-        let start = steps
-            .position(|(a, b)| on_one_side(a, b))
-            .map_or(0, |i| i + 1);
-        let closed: Vec<_> = self
-            .points
-            .iter()
-            .copied()
-            .cycle()
-            .skip(start)
-            .take(self.points.len() + 1)
-            .collect();
+        let start = steps.position(|(a, b)| on_one_side(a, b)).map_or(0, |i| i + 1);
+        let closed: Vec<_> = self.points.iter().copied().cycle().skip(start).take(self.points.len() + 1).collect();
         let pieces = closed.chunk_by(|a, b| !on_one_side(a, b));
-        pieces
-            .filter(|piece| piece.len() > 1)
-            .map(<[_]>::to_vec)
-            .collect()
+        pieces.filter(|piece| piece.len() > 1).map(<[_]>::to_vec).collect()
     }
 }
 
@@ -49,18 +36,11 @@ impl Ring {
 ///
 /// Rings do not cross, so where a smaller ring overlaps a larger one it lies inside of it.
 pub(crate) fn rings(values: ArrayView2<'_, f64>, levels: &[f64]) -> Vec<Ring> {
-    let mut all: Vec<Ring> = levels
-        .iter()
-        .enumerate()
-        .flat_map(|(index, level)| level_rings(values, index, *level))
-        .collect();
+    let mut all: Vec<Ring> =
+        levels.iter().enumerate().flat_map(|(index, level)| level_rings(values, index, *level)).collect();
     // Among equal areas the innermost comes last: rising sets shrink, holes shrink as the level falls.
     let rank = |ring: &Ring| {
-        if ring.encloses_above {
-            ring.level as isize
-        } else {
-            -(ring.level as isize)
-        }
+        if ring.encloses_above { ring.level as isize } else { -(ring.level as isize) }
     };
     all.sort_by(|a, b| b.area.total_cmp(&a.area).then(rank(a).cmp(&rank(b))));
     all
@@ -76,11 +56,7 @@ struct Padded<'a> {
 impl Padded<'_> {
     fn at(&self, row: usize, column: usize) -> f64 {
         match (row.checked_sub(1), column.checked_sub(1)) {
-            (Some(r), Some(c)) => self
-                .values
-                .get((r, c))
-                .copied()
-                .unwrap_or(f64::NEG_INFINITY),
+            (Some(r), Some(c)) => self.values.get((r, c)).copied().unwrap_or(f64::NEG_INFINITY),
             _ => f64::NEG_INFINITY,
         }
     }
@@ -99,40 +75,23 @@ impl Padded<'_> {
     /// Where the level crosses an edge; one to the frame has no length, so any point of it will do.
     fn crossing(&self, edge: usize, level: f64) -> (f64, f64) {
         let (row, column) = (edge / 2 / self.columns, edge / 2 % self.columns);
-        let (end_row, end_column) = if edge.is_multiple_of(2) {
-            (row, column + 1)
-        } else {
-            (row + 1, column)
-        };
+        let (end_row, end_column) = if edge.is_multiple_of(2) { (row, column + 1) } else { (row + 1, column) };
         let (a, b) = (self.at(row, column), self.at(end_row, end_column));
         let (from, to) = (self.place(row, column), self.place(end_row, end_column));
-        let t = if (b - a).is_finite() {
-            ((level - a) / (b - a)).clamp(0.0, 1.0)
-        } else {
-            0.5
-        };
+        let t = if (b - a).is_finite() { ((level - a) / (b - a)).clamp(0.0, 1.0) } else { 0.5 };
         (from.0 + t * (to.0 - from.0), from.1 + t * (to.1 - from.1))
     }
 }
 
 fn level_rings(values: ArrayView2<'_, f64>, index: usize, level: f64) -> Vec<Ring> {
     let (rows, columns) = (values.nrows() + 2, values.ncols() + 2);
-    let grid = Padded {
-        values,
-        rows,
-        columns,
-    };
+    let grid = Padded { values, rows, columns };
     const NONE: usize = usize::MAX;
     let mut next = vec![NONE; 2 * rows * columns];
     for row in 0..rows - 1 {
         for column in 0..columns - 1 {
             // Clockwise as seen on the page, rows downwards.
-            let corners = [
-                (row, column),
-                (row, column + 1),
-                (row + 1, column + 1),
-                (row + 1, column),
-            ];
+            let corners = [(row, column), (row, column + 1), (row + 1, column + 1), (row + 1, column)];
             let above = corners.map(|(r, c)| grid.at(r, c) >= level);
             if above == [true; 4] || above == [false; 4] {
                 continue;
@@ -166,12 +125,7 @@ fn level_rings(values: ArrayView2<'_, f64>, index: usize, level: f64) -> Vec<Rin
         }
         let signed = signed_area(&points);
         if signed != 0.0 {
-            rings.push(Ring {
-                level: index,
-                encloses_above: signed > 0.0,
-                points,
-                area: signed.abs(),
-            });
+            rings.push(Ring { level: index, encloses_above: signed > 0.0, points, area: signed.abs() });
         }
     }
     rings
@@ -191,17 +145,11 @@ mod tests {
     #[test]
     fn a_cone_has_circles() {
         // f = -r on [-1, 1]^2; f >= -0.5 is a disc of radius 25 cells. Chords of a 101-grid lose about 0.1 percent.
-        let values = Array2::from_shape_fn((101, 101), |(i, j)| {
-            -((i as f64 - 50.0).hypot(j as f64 - 50.0)) / 50.0
-        });
+        let values = Array2::from_shape_fn((101, 101), |(i, j)| -((i as f64 - 50.0).hypot(j as f64 - 50.0)) / 50.0);
         let rings = rings(values.view(), &[-0.5]);
         assert_eq!(rings.len(), 1);
         assert!(rings[0].encloses_above);
-        assert!(
-            (rings[0].area - std::f64::consts::PI * 625.0).abs() < 3.0,
-            "{}",
-            rings[0].area
-        );
+        assert!((rings[0].area - std::f64::consts::PI * 625.0).abs() < 3.0, "{}", rings[0].area);
     }
 
     #[test]
@@ -219,14 +167,9 @@ mod tests {
 
     #[test]
     fn a_bowl_has_a_hole_and_the_border() {
-        let values = Array2::from_shape_fn((101, 101), |(i, j)| {
-            (i as f64 - 50.0).hypot(j as f64 - 50.0) / 50.0
-        });
+        let values = Array2::from_shape_fn((101, 101), |(i, j)| (i as f64 - 50.0).hypot(j as f64 - 50.0) / 50.0);
         let rings = rings(values.view(), &[0.5]);
-        assert_eq!(
-            rings.iter().map(|r| r.encloses_above).collect::<Vec<_>>(),
-            [true, false]
-        );
+        assert_eq!(rings.iter().map(|r| r.encloses_above).collect::<Vec<_>>(), [true, false]);
         assert_eq!(rings[0].area, 10_000.0);
         assert!((rings[1].area - std::f64::consts::PI * 625.0).abs() < 3.0);
     }
@@ -235,26 +178,17 @@ mod tests {
     fn painting_in_order_gives_every_node_its_band() {
         // A rough surface with saddles, plateaus and values on the levels themselves.
         let (rows, columns) = (13, 17);
-        let values = Array2::from_shape_fn((rows, columns), |(i, j)| {
-            ((i * 7 + j * 11 + i * j) % 10) as f64 / 10.0
-        });
+        let values = Array2::from_shape_fn((rows, columns), |(i, j)| ((i * 7 + j * 11 + i * j) % 10) as f64 / 10.0);
         let levels: Vec<f64> = (1..10).map(|k| k as f64 / 10.0 - 0.05).collect();
         let rings = rings(values.view(), &levels);
         for ((i, j), v) in values.indexed_iter() {
             // A point just inside the sheet, so that the border rings contain it.
-            let (x, y) = (
-                (j as f64).clamp(1e-6, 16.0 - 1e-6),
-                (i as f64).clamp(1e-6, 12.0 - 1e-6),
-            );
+            let (x, y) = ((j as f64).clamp(1e-6, 16.0 - 1e-6), (i as f64).clamp(1e-6, 12.0 - 1e-6));
             let mut band = 0;
             for ring in rings.iter().filter(|r| contains(&r.points, x, y)) {
                 band = ring.level + usize::from(ring.encloses_above);
             }
-            assert_eq!(
-                band,
-                levels.iter().filter(|l| v >= l).count(),
-                "node {i}, {j}"
-            );
+            assert_eq!(band, levels.iter().filter(|l| v >= l).count(), "node {i}, {j}");
         }
     }
 

@@ -43,11 +43,7 @@ pub(crate) fn density(draws: &[f64]) -> Option<Vec<(f64, f64)>> {
         };
         scale * weights.iter().enumerate().map(mass).sum::<f64>()
     };
-    Some(
-        (0..POINTS)
-            .map(|i| (low + i as f64 * step, at(i)))
-            .collect(),
-    )
+    Some((0..POINTS).map(|i| (low + i as f64 * step, at(i))).collect())
 }
 
 fn bandwidth(sorted: &[f64]) -> f64 {
@@ -70,24 +66,15 @@ mod tests {
     use super::*;
 
     fn integral(curve: &[(f64, f64)]) -> f64 {
-        curve
-            .windows(2)
-            .map(|w| (w[1].0 - w[0].0) * (w[0].1 + w[1].1) / 2.0)
-            .sum()
+        curve.windows(2).map(|w| (w[1].0 - w[0].0) * (w[0].1 + w[1].1) / 2.0).sum()
     }
 
     #[test]
     fn an_exponential_law_is_found_up_to_its_bound() {
         // Quantiles of Exp(1), so no sampling error; the estimate is off by smoothing alone.
-        let draws: Vec<f64> = (0..2000)
-            .map(|i| -(1.0 - (i as f64 + 0.5) / 2000.0).ln())
-            .collect();
+        let draws: Vec<f64> = (0..2000).map(|i| -(1.0 - (i as f64 + 0.5) / 2000.0).ln()).collect();
         let curve = density(&draws).unwrap();
-        assert!(
-            (integral(&curve) - 1.0).abs() < 0.005,
-            "{}",
-            integral(&curve)
-        );
+        assert!((integral(&curve) - 1.0).abs() < 0.005, "{}", integral(&curve));
         for (x, p) in curve.iter().filter(|(x, _)| *x > 0.5 && *x < 4.0) {
             assert!((p - (-x).exp()).abs() < 0.02, "p({x}) = {p}");
         }

@@ -51,39 +51,25 @@ impl Figure {
     #[must_use]
     pub fn new(plot: impl Plot + 'static) -> Self {
         let size = plot.size();
-        Self {
-            plot: Box::new(plot),
-            title: None,
-            size,
-            pixel_ratio: 1.0,
-        }
+        Self { plot: Box::new(plot), title: None, size, pixel_ratio: 1.0 }
     }
 
     /// A line of text over the whole figure.
     #[must_use]
     pub fn title(self, title: impl Into<String>) -> Self {
-        Self {
-            title: Some(title.into()),
-            ..self
-        }
+        Self { title: Some(title.into()), ..self }
     }
 
     /// Width and height in pixels.
     #[must_use]
     pub fn size(self, width: u32, height: u32) -> Self {
-        Self {
-            size: (width, height),
-            ..self
-        }
+        Self { size: (width, height), ..self }
     }
 
     /// How many pixels of a PNG are one pixel of the layout: 2 for print and for dense screens. SVG needs none of it.
     #[must_use]
     pub fn pixel_ratio(self, ratio: f64) -> Self {
-        Self {
-            pixel_ratio: ratio,
-            ..self
-        }
+        Self { pixel_ratio: ratio, ..self }
     }
 
     /// Write a file, its format told by its name: `.svg` or `.png`.
@@ -92,23 +78,15 @@ impl Figure {
     /// [`VizError::UnknownExtension`], [`VizError::Size`] and [`VizError::Io`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), VizError> {
         let path = path.as_ref();
-        let extension = path
-            .extension()
-            .and_then(|e| e.to_str())
-            .map(str::to_ascii_lowercase);
+        let extension = path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
         let bytes = match extension.as_deref() {
             Some("svg") => self.to_svg()?.into_bytes(),
             Some("png") => self.to_png()?,
             _ => {
-                return Err(VizError::UnknownExtension {
-                    path: path.to_owned(),
-                });
+                return Err(VizError::UnknownExtension { path: path.to_owned() });
             }
         };
-        std::fs::write(path, bytes).map_err(|source| VizError::Io {
-            path: path.to_owned(),
-            source,
-        })
+        std::fs::write(path, bytes).map_err(|source| VizError::Io { path: path.to_owned(), source })
     }
 
     /// The text of an SVG file.
@@ -147,12 +125,7 @@ impl Figure {
     pub fn draw_on<B: DrawingBackend>(&self, device: &mut B) -> Result<(), VizError> {
         let (width, height) = self.checked_size(1.0)?;
         let units = f64::from(device.get_size().0) / f64::from(width);
-        let page = Rect {
-            left: 0.0,
-            top: 0.0,
-            right: f64::from(width),
-            bottom: f64::from(height),
-        };
+        let page = Rect { left: 0.0, top: 0.0, right: f64::from(width), bottom: f64::from(height) };
         let mut canvas = Canvas::new(device, units);
         canvas.rect(page, Color::WHITE)?;
         let mut area = page;
@@ -166,20 +139,13 @@ impl Figure {
 
     /// Width and height in device pixels.
     fn checked_size(&self, ratio: f64) -> Result<(u32, u32), VizError> {
-        let (width, height) = (
-            f64::from(self.size.0) * ratio,
-            f64::from(self.size.1) * ratio,
-        );
+        let (width, height) = (f64::from(self.size.0) * ratio, f64::from(self.size.1) * ratio);
         let fits = |side: f64| (1.0..=LONGEST).contains(&side);
         if fits(width) && fits(height) {
             Ok((width.round() as u32, height.round() as u32))
         } else {
             let reason = "wanted sides between 1 and 16384 pixels, after the pixel ratio";
-            Err(VizError::Size {
-                width,
-                height,
-                reason,
-            })
+            Err(VizError::Size { width, height, reason })
         }
     }
 }

@@ -14,8 +14,7 @@ static BYTES: &[u8] = include_bytes!("../fonts/DejaVuSans-subset.ttf");
 
 fn font() -> Option<&'static FontRef<'static>> {
     static FONT: OnceLock<Option<FontRef<'static>>> = OnceLock::new();
-    FONT.get_or_init(|| FontRef::try_from_slice(BYTES).ok())
-        .as_ref()
+    FONT.get_or_init(|| FontRef::try_from_slice(BYTES).ok()).as_ref()
 }
 
 /// `size` is the em in pixels, as in CSS; ab_glyph scales by ascent minus descent instead.
@@ -28,35 +27,22 @@ fn scale(font: &FontRef<'_>, size: f64) -> PxScale {
 pub(crate) fn text_width(text: &str, size: f64) -> f64 {
     let Some(font) = font() else { return 0.0 };
     let scaled = font.as_scaled(scale(font, size));
-    text.chars()
-        .map(|c| f64::from(scaled.h_advance(scaled.glyph_id(c))))
-        .sum()
+    text.chars().map(|c| f64::from(scaled.h_advance(scaled.glyph_id(c)))).sum()
 }
 
 /// Coverage of each pixel of a line of text whose baseline starts at `(x, y)`: calls `put(column, row, coverage)`.
-pub(crate) fn rasterize(
-    text: &str,
-    size: f64,
-    (x, y): (f64, f64),
-    mut put: impl FnMut(i32, i32, f32),
-) {
+pub(crate) fn rasterize(text: &str, size: f64, (x, y): (f64, f64), mut put: impl FnMut(i32, i32, f32)) {
     let Some(font) = font() else { return };
     let scale = scale(font, size);
     let scaled = font.as_scaled(scale);
     let mut pen = x as f32;
     for c in text.chars() {
         let id = scaled.glyph_id(c);
-        let glyph = Glyph {
-            id,
-            scale,
-            position: point(pen, y as f32),
-        };
+        let glyph = Glyph { id, scale, position: point(pen, y as f32) };
         if let Some(outline) = font.outline_glyph(glyph) {
             let bounds = outline.px_bounds();
             let (left, top) = (bounds.min.x as i32, bounds.min.y as i32);
-            outline.draw(|column, row, coverage| {
-                put(left + column as i32, top + row as i32, coverage)
-            });
+            outline.draw(|column, row, coverage| put(left + column as i32, top + row as i32, coverage));
         }
         pen += scaled.h_advance(id);
     }

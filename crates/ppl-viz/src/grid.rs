@@ -75,12 +75,7 @@ impl Grid {
     /// A grid of so many columns (at least one), without panels yet.
     #[must_use]
     pub fn new(columns: usize) -> Self {
-        Self {
-            columns: columns.max(1),
-            panels: Vec::new(),
-            x_label: String::new(),
-            y_label: String::new(),
-        }
+        Self { columns: columns.max(1), panels: Vec::new(), x_label: String::new(), y_label: String::new() }
     }
 
     /// One more panel.
@@ -93,11 +88,7 @@ impl Grid {
     /// Labels of the axes that all panels share.
     #[must_use]
     pub fn axis_labels(self, x: impl Into<String>, y: impl Into<String>) -> Self {
-        Self {
-            x_label: x.into(),
-            y_label: y.into(),
-            ..self
-        }
+        Self { x_label: x.into(), y_label: y.into(), ..self }
     }
 
     fn rows(&self) -> usize {
@@ -110,54 +101,30 @@ impl Grid {
             Panel::Surface(surface) => Some(surface.bar()),
             Panel::Scatter(_) => None,
         });
-        surfaces.reduce(|first, next| ColorBar {
-            limits: union(first.limits, next.limits),
-            ..first
-        })
+        surfaces.reduce(|first, next| ColorBar { limits: union(first.limits, next.limits), ..first })
     }
 }
 
 impl Plot for Grid {
     /// 375 by 300 pixels to a panel.
     fn size(&self) -> (u32, u32) {
-        let side = |panels: usize, pixels: u32| {
-            u32::try_from(panels)
-                .unwrap_or(u32::MAX)
-                .saturating_mul(pixels)
-        };
+        let side = |panels: usize, pixels: u32| u32::try_from(panels).unwrap_or(u32::MAX).saturating_mul(pixels);
         (side(self.columns, 375), side(self.rows(), 300))
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>, area: Rect) -> Result<(), VizError> {
         let ranges = self.panels.iter().map(|(_, panel)| panel.ranges());
         let Some((x, y)) = ranges.reduce(|a, b| (union(a.0, b.0), union(a.1, b.1))) else {
-            return Err(VizError::Empty {
-                plot: CHECK.0,
-                what: "the list of panels".into(),
-            });
+            return Err(VizError::Empty { plot: CHECK.0, what: "the list of panels".into() });
         };
         let (x, y) = (CHECK.range("x", x)?, CHECK.range("y", y)?);
         let (columns, rows) = (self.columns, self.rows());
 
         let bar = self.bar();
         let numbers = text_width("−0.5", TICK);
-        let left = 22.0
-            + numbers
-            + if self.y_label.is_empty() {
-                0.0
-            } else {
-                LABEL + 6.0
-            };
-        let bottom = 18.0
-            + TICK
-            + if self.x_label.is_empty() {
-                0.0
-            } else {
-                LABEL + 8.0
-            };
-        let right = bar
-            .as_ref()
-            .map_or(14.0, |bar| bar.width(area.height()) + 14.0);
+        let left = 22.0 + numbers + if self.y_label.is_empty() { 0.0 } else { LABEL + 6.0 };
+        let bottom = 18.0 + TICK + if self.x_label.is_empty() { 0.0 } else { LABEL + 8.0 };
+        let right = bar.as_ref().map_or(14.0, |bar| bar.width(area.height()) + 14.0);
         let inner = area.inset(left, 4.0, right, bottom);
         let wide = (inner.width() - GUTTER * (columns - 1) as f64) / columns as f64;
         let high = (inner.height() - 4.0 * (rows - 1) as f64) / rows as f64;
@@ -166,12 +133,7 @@ impl Plot for Grid {
             let (row, column) = (index / columns, index % columns);
             let left = inner.left + (wide + GUTTER) * column as f64;
             let top = inner.top + (high + 4.0) * row as f64;
-            let frame = Rect {
-                left,
-                right: left + wide,
-                top: top + HEAD,
-                bottom: top + high,
-            };
+            let frame = Rect { left, right: left + wide, top: top + HEAD, bottom: top + high };
             let axes = Axes::new(frame, x, y)?;
             match panel {
                 Panel::Surface(surface) => {
@@ -184,36 +146,13 @@ impl Plot for Grid {
             // The last panel of a column carries its numbers, also where the last row is not full.
             axes.ticks_below(canvas, index + columns >= self.panels.len())?;
             let size = Axes::fitting_size(title, LABEL, frame.width());
-            canvas.text(
-                (frame.center().0, frame.top - HEAD / 2.0),
-                Text::new(title, size),
-                Color::INK,
-            )?;
+            canvas.text((frame.center().0, frame.top - HEAD / 2.0), Text::new(title, size), Color::INK)?;
         }
 
-        let whole = Rect {
-            top: inner.top + HEAD,
-            ..inner
-        };
+        let whole = Rect { top: inner.top + HEAD, ..inner };
         let (x_middle, y_middle) = whole.center();
-        canvas.text(
-            (x_middle, area.bottom - 6.0 - LABEL / 2.0),
-            Text::new(&self.x_label, LABEL),
-            Color::INK,
-        )?;
-        canvas.text(
-            (area.left + 8.0 + LABEL / 2.0, y_middle),
-            Text::new(&self.y_label, LABEL).upward(),
-            Color::INK,
-        )?;
-        bar.map_or(Ok(()), |bar| {
-            bar.draw(
-                canvas,
-                Rect {
-                    right: whole.right + 8.0,
-                    ..whole
-                },
-            )
-        })
+        canvas.text((x_middle, area.bottom - 6.0 - LABEL / 2.0), Text::new(&self.x_label, LABEL), Color::INK)?;
+        canvas.text((area.left + 8.0 + LABEL / 2.0, y_middle), Text::new(&self.y_label, LABEL).upward(), Color::INK)?;
+        bar.map_or(Ok(()), |bar| bar.draw(canvas, Rect { right: whole.right + 8.0, ..whole }))
     }
 }

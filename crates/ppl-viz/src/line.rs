@@ -34,47 +34,24 @@ impl LinePlot {
     #[must_use]
     pub fn new(x_label: impl Into<String>, y_label: impl Into<String>) -> Self {
         let (x_label, y_label) = (x_label.into(), y_label.into());
-        Self {
-            lines: Vec::new(),
-            x_label,
-            y_label,
-            y_range: None,
-            alpha: 1.0,
-            width: 1.3,
-        }
+        Self { lines: Vec::new(), x_label, y_label, y_range: None, alpha: 1.0, width: 1.3 }
     }
 
     /// One more curve: its value at each iteration.
     ///
     /// # Errors
     /// [`VizError::Empty`], [`VizError::NotFinite`].
-    pub fn line(
-        mut self,
-        name: impl Into<String>,
-        values: ArrayView1<'_, f64>,
-    ) -> Result<Self, VizError> {
+    pub fn line(mut self, name: impl Into<String>, values: ArrayView1<'_, f64>) -> Result<Self, VizError> {
         let name = name.into();
         let extent = CHECK.extent(format!("line \"{name}\""), values.iter())?;
-        self.lines.push(Line {
-            name,
-            values: values.to_vec(),
-            extent,
-        });
+        self.lines.push(Line { name, values: values.to_vec(), extent });
         Ok(self)
     }
 
     /// Opacity and width in pixels of the curves, for instance 0.3 and 0.8 where many overlap.
     #[must_use]
     pub fn stroke(self, alpha: f64, width: f64) -> Self {
-        Self {
-            alpha,
-            width: if width.is_finite() {
-                width.clamp(0.1, 20.0)
-            } else {
-                self.width
-            },
-            ..self
-        }
+        Self { alpha, width: if width.is_finite() { width.clamp(0.1, 20.0) } else { self.width }, ..self }
     }
 
     /// Show only this interval of values: curves are cut at its ends.
@@ -82,10 +59,7 @@ impl LinePlot {
     /// # Errors
     /// [`VizError::Range`].
     pub fn y_range(self, low: f64, high: f64) -> Result<Self, VizError> {
-        Ok(Self {
-            y_range: Some(CHECK.range("y_range", (low, high))?),
-            ..self
-        })
+        Ok(Self { y_range: Some(CHECK.range("y_range", (low, high))?), ..self })
     }
 }
 
@@ -96,24 +70,11 @@ impl Plot for LinePlot {
 
     fn draw(&self, canvas: &mut Canvas<'_>, area: Rect) -> Result<(), VizError> {
         let Some(extent) = self.lines.iter().map(|line| line.extent).reduce(union) else {
-            return Err(VizError::Empty {
-                plot: CHECK.0,
-                what: "the list of lines".into(),
-            });
+            return Err(VizError::Empty { plot: CHECK.0, what: "the list of lines".into() });
         };
-        let x = iterations(
-            self.lines
-                .iter()
-                .map(|line| line.values.len())
-                .max()
-                .unwrap_or(0),
-        );
+        let x = iterations(self.lines.iter().map(|line| line.values.len()).max().unwrap_or(0));
         let y = CHECK.range("y", self.y_range.unwrap_or_else(|| widen(extent, 0.04)))?;
-        let captions = Captions {
-            title: "",
-            x: &self.x_label,
-            y: &self.y_label,
-        };
+        let captions = Captions { title: "", x: &self.x_label, y: &self.y_label };
         let with_legend = self.lines.len() > 1;
         let head = if with_legend { LABEL + 8.0 } else { 0.0 };
         let axes = Axes::fit(area.inset(0.0, head, 0.0, 0.0), x, y, captions)?;

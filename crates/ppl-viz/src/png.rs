@@ -9,11 +9,7 @@ pub(crate) fn encode(width: u32, height: u32, rgb: &[u8]) -> Vec<u8> {
     let mut above = vec![0; stride];
     for row in rgb.chunks_exact(stride.max(1)) {
         filtered.push(UP);
-        filtered.extend(
-            row.iter()
-                .zip(&above)
-                .map(|(now, up)| now.wrapping_sub(*up)),
-        );
+        filtered.extend(row.iter().zip(&above).map(|(now, up)| now.wrapping_sub(*up)));
         above.copy_from_slice(row);
     }
 
@@ -23,11 +19,7 @@ pub(crate) fn encode(width: u32, height: u32, rgb: &[u8]) -> Vec<u8> {
     header.extend(height.to_be_bytes());
     header.extend([8, 2, 0, 0, 0]); // 8 bits, RGB, deflate, adaptive filters, not interlaced
     chunk(&mut file, *b"IHDR", &header);
-    chunk(
-        &mut file,
-        *b"IDAT",
-        &miniz_oxide::deflate::compress_to_vec_zlib(&filtered, LEVEL),
-    );
+    chunk(&mut file, *b"IDAT", &miniz_oxide::deflate::compress_to_vec_zlib(&filtered, LEVEL));
     chunk(&mut file, *b"IEND", &[]);
     file
 }
@@ -51,11 +43,7 @@ fn crc32(bytes: &[u8]) -> u32 {
             let mut c = i as u32;
             let mut bit = 0;
             while bit < 8 {
-                c = if c & 1 == 1 {
-                    0xEDB8_8320 ^ (c >> 1)
-                } else {
-                    c >> 1
-                };
+                c = if c & 1 == 1 { 0xEDB8_8320 ^ (c >> 1) } else { c >> 1 };
                 bit += 1;
             }
             table[i] = c;
@@ -63,9 +51,7 @@ fn crc32(bytes: &[u8]) -> u32 {
         }
         table
     };
-    !bytes.iter().fold(!0, |sum, byte| {
-        TABLE[((sum ^ u32::from(*byte)) & 0xFF) as usize] ^ (sum >> 8)
-    })
+    !bytes.iter().fold(!0, |sum, byte| TABLE[((sum ^ u32::from(*byte)) & 0xFF) as usize] ^ (sum >> 8))
 }
 
 #[cfg(test)]
@@ -80,13 +66,9 @@ mod tests {
     #[test]
     fn an_independent_decoder_reads_back_the_same_pixels() {
         let (width, height) = (37, 11);
-        let rgb: Vec<u8> = (0..width * height * 3)
-            .map(|i| (i * i % 251) as u8)
-            .collect();
+        let rgb: Vec<u8> = (0..width * height * 3).map(|i| (i * i % 251) as u8).collect();
         let file = encode(width, height, &rgb);
-        let mut reader = png::Decoder::new(std::io::Cursor::new(file))
-            .read_info()
-            .unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut pixels).unwrap();
         assert_eq!((info.width, info.height), (width, height));

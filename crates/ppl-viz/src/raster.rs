@@ -8,8 +8,7 @@ use std::f64::consts::TAU;
 
 use plotters_backend::text_anchor::{HPos, VPos};
 use plotters_backend::{
-    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind,
-    FontTransform,
+    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind, FontTransform,
 };
 
 use crate::canvas::EM_TO_SIZE;
@@ -35,12 +34,7 @@ pub(crate) struct Raster {
 impl Raster {
     pub(crate) fn new(columns: u32, rows: u32, units: f64) -> Self {
         let (columns, rows) = (columns as usize, rows as usize);
-        Self {
-            columns,
-            rows,
-            units,
-            rgb: vec![255; columns * rows * 3],
-        }
+        Self { columns, rows, units, rgb: vec![255; columns * rows * 3] }
     }
 
     pub(crate) fn into_rgb(self) -> Vec<u8> {
@@ -65,14 +59,9 @@ impl Raster {
 
     /// Paint all points around which the outline winds, once each.
     fn fill(&mut self, mut outline: Outline, color: BackendColor) {
-        outline
-            .edges
-            .retain(|edge| edge.bottom > 0.0 && edge.top < self.rows as f64);
+        outline.edges.retain(|edge| edge.bottom > 0.0 && edge.top < self.rows as f64);
         outline.edges.sort_by(|a, b| a.top.total_cmp(&b.top));
-        let bottom = outline
-            .edges
-            .iter()
-            .fold(0.0, |low: f64, edge| low.max(edge.bottom));
+        let bottom = outline.edges.iter().fold(0.0, |low: f64, edge| low.max(edge.bottom));
         let Some(first) = outline.edges.first() else {
             return;
         };
@@ -91,11 +80,7 @@ impl Raster {
                 }
                 active.retain(|edge| edge.bottom > y);
                 crossings.clear();
-                crossings.extend(
-                    active
-                        .iter()
-                        .map(|edge| (edge.left + (y - edge.top) * edge.slope, edge.winding)),
-                );
+                crossings.extend(active.iter().map(|edge| (edge.left + (y - edge.top) * edge.slope, edge.winding)));
                 crossings.sort_by(|a, b| a.0.total_cmp(&b.0));
                 let mut winding = 0;
                 let mut start = 0.0;
@@ -154,13 +139,7 @@ impl Outline {
             let (high, low, winding) = if a.1 < b.1 { (a, b, 1) } else { (b, a, -1) };
             if high.1 < low.1 {
                 let slope = (low.0 - high.0) / (low.1 - high.1);
-                self.edges.push(Edge {
-                    top: high.1,
-                    bottom: low.1,
-                    left: high.0,
-                    slope,
-                    winding,
-                });
+                self.edges.push(Edge { top: high.1, bottom: low.1, left: high.0, slope, winding });
             }
         }
     }
@@ -171,12 +150,7 @@ impl Outline {
         let length = dx.hypot(dy);
         if length > 0.0 {
             let (nx, ny) = (-dy / length * radius, dx / length * radius);
-            self.ring(&[
-                (a.0 + nx, a.1 + ny),
-                (b.0 + nx, b.1 + ny),
-                (b.0 - nx, b.1 - ny),
-                (a.0 - nx, a.1 - ny),
-            ]);
+            self.ring(&[(a.0 + nx, a.1 + ny), (b.0 + nx, b.1 + ny), (b.0 - nx, b.1 - ny), (a.0 - nx, a.1 - ny)]);
         }
     }
 
@@ -196,10 +170,7 @@ impl DrawingBackend for Raster {
     type ErrorType = Infallible;
 
     fn get_size(&self) -> (u32, u32) {
-        (
-            (self.columns as f64 * self.units).round() as u32,
-            (self.rows as f64 * self.units).round() as u32,
-        )
+        ((self.columns as f64 * self.units).round() as u32, (self.rows as f64 * self.units).round() as u32)
     }
 
     fn ensure_prepared(&mut self) -> Drawn {
@@ -214,35 +185,16 @@ impl DrawingBackend for Raster {
         self.fill_polygon([(x, y), (x + 1, y), (x + 1, y + 1), (x, y + 1)], &color)
     }
 
-    fn draw_line<S: BackendStyle>(
-        &mut self,
-        from: BackendCoord,
-        to: BackendCoord,
-        style: &S,
-    ) -> Drawn {
+    fn draw_line<S: BackendStyle>(&mut self, from: BackendCoord, to: BackendCoord, style: &S) -> Drawn {
         self.draw_path([from, to], style)
     }
 
-    fn draw_rect<S: BackendStyle>(
-        &mut self,
-        a: BackendCoord,
-        b: BackendCoord,
-        style: &S,
-        fill: bool,
-    ) -> Drawn {
+    fn draw_rect<S: BackendStyle>(&mut self, a: BackendCoord, b: BackendCoord, style: &S, fill: bool) -> Drawn {
         let ring = [a, (b.0, a.1), b, (a.0, b.1)];
-        if fill {
-            self.fill_polygon(ring, style)
-        } else {
-            self.draw_path(ring.into_iter().chain([a]), style)
-        }
+        if fill { self.fill_polygon(ring, style) } else { self.draw_path(ring.into_iter().chain([a]), style) }
     }
 
-    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
-        &mut self,
-        path: I,
-        style: &S,
-    ) -> Drawn {
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Drawn {
         let points: Vec<_> = path.into_iter().map(|p| self.pixel(p)).collect();
         let radius = f64::from(style.stroke_width()) / self.units / 2.0;
         let mut outline = Outline::default();
@@ -256,13 +208,7 @@ impl DrawingBackend for Raster {
         Ok(())
     }
 
-    fn draw_circle<S: BackendStyle>(
-        &mut self,
-        center: BackendCoord,
-        radius: u32,
-        style: &S,
-        fill: bool,
-    ) -> Drawn {
+    fn draw_circle<S: BackendStyle>(&mut self, center: BackendCoord, radius: u32, style: &S, fill: bool) -> Drawn {
         let (center, radius) = (self.pixel(center), f64::from(radius) / self.units);
         let mut outline = Outline::default();
         if fill {
@@ -273,19 +219,13 @@ impl DrawingBackend for Raster {
             // The inner ring winds the other way, which cuts the hole.
             let solid = outline.edges.len();
             outline.disc(center, (radius - half).max(0.0));
-            outline.edges[solid..]
-                .iter_mut()
-                .for_each(|edge| edge.winding = -edge.winding);
+            outline.edges[solid..].iter_mut().for_each(|edge| edge.winding = -edge.winding);
         }
         self.fill(outline, style.color());
         Ok(())
     }
 
-    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
-        &mut self,
-        path: I,
-        style: &S,
-    ) -> Drawn {
+    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Drawn {
         let points: Vec<_> = path.into_iter().map(|p| self.pixel(p)).collect();
         let mut outline = Outline::default();
         outline.ring(&points);
@@ -294,12 +234,7 @@ impl DrawingBackend for Raster {
     }
 
     /// Anchored as plotters' SVG backend does it, so that both formats look alike.
-    fn draw_text<S: BackendTextStyle>(
-        &mut self,
-        text: &str,
-        style: &S,
-        position: BackendCoord,
-    ) -> Drawn {
+    fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, position: BackendCoord) -> Drawn {
         let em = style.size() / EM_TO_SIZE / self.units;
         let start = match style.anchor().h_pos {
             HPos::Left => 0.0,
@@ -316,18 +251,9 @@ impl DrawingBackend for Raster {
         let (turn, color) = (style.transform(), style.color());
         let (origin, offset) = match turn {
             FontTransform::None => ((0, 0), (x + start, (y + baseline).round())),
-            FontTransform::Rotate90 => (
-                ((x - baseline).round() as i32, y as i32),
-                (start + y.fract(), 0.0),
-            ),
-            FontTransform::Rotate180 => (
-                (x as i32, (y - baseline).round() as i32),
-                (start - x.fract(), 0.0),
-            ),
-            FontTransform::Rotate270 => (
-                ((x + baseline).round() as i32, y as i32),
-                (start - y.fract(), 0.0),
-            ),
+            FontTransform::Rotate90 => (((x - baseline).round() as i32, y as i32), (start + y.fract(), 0.0)),
+            FontTransform::Rotate180 => ((x as i32, (y - baseline).round() as i32), (start - x.fract(), 0.0)),
+            FontTransform::Rotate270 => (((x + baseline).round() as i32, y as i32), (start - y.fract(), 0.0)),
         };
         font::rasterize(text, em, offset, |column, row, coverage| {
             let (column, row) = match turn {
@@ -354,11 +280,7 @@ mod tests {
     fn ink(alpha: f64, paint: impl FnOnce(&mut Raster, &Pen)) -> f64 {
         let mut raster = Raster::new(40, 40, 10.0);
         paint(&mut raster, &Pen(Color::BLACK.with_alpha(alpha)));
-        raster
-            .into_rgb()
-            .chunks(3)
-            .map(|p| (255.0 - f64::from(p[0])) / 255.0)
-            .sum()
+        raster.into_rgb().chunks(3).map(|p| (255.0 - f64::from(p[0])) / 255.0).sum()
     }
 
     struct Pen(Color);
@@ -375,22 +297,13 @@ mod tests {
     #[test]
     fn areas_are_those_of_geometry() {
         // Sides in pixels; 8 scan lines and 8-bit grey leave about half a percent.
-        let square = ink(1.0, |r, pen| {
-            r.draw_rect((53, 47), (253, 247), pen, true).unwrap()
-        });
+        let square = ink(1.0, |r, pen| r.draw_rect((53, 47), (253, 247), pen, true).unwrap());
         assert!((square - 400.0).abs() < 2.0, "{square}");
-        let triangle = ink(1.0, |r, pen| {
-            r.fill_polygon([(20, 20), (320, 20), (20, 220)], pen)
-                .unwrap()
-        });
+        let triangle = ink(1.0, |r, pen| r.fill_polygon([(20, 20), (320, 20), (20, 220)], pen).unwrap());
         assert!((triangle - 300.0).abs() < 2.0, "{triangle}");
-        let disc = ink(1.0, |r, pen| {
-            r.draw_circle((200, 200), 100, pen, true).unwrap()
-        });
+        let disc = ink(1.0, |r, pen| r.draw_circle((200, 200), 100, pen, true).unwrap());
         assert!((disc - 314.16).abs() < 3.0, "{disc}");
-        let ring = ink(1.0, |r, pen| {
-            r.draw_circle((200, 200), 100, pen, false).unwrap()
-        });
+        let ring = ink(1.0, |r, pen| r.draw_circle((200, 200), 100, pen, false).unwrap());
         assert!((ring - TAU * 10.0 * 2.0).abs() < 2.5, "{ring}");
         let line = ink(1.0, |r, pen| r.draw_line((50, 50), (350, 50), pen).unwrap());
         assert!((line - 60.0).abs() < 0.5, "{line}");
@@ -398,22 +311,14 @@ mod tests {
 
     #[test]
     fn a_translucent_stroke_is_laid_once_where_it_meets_itself() {
-        let there_and_back = ink(0.5, |r, pen| {
-            r.draw_path([(50, 100), (350, 100), (50, 100)], pen)
-                .unwrap()
-        });
+        let there_and_back = ink(0.5, |r, pen| r.draw_path([(50, 100), (350, 100), (50, 100)], pen).unwrap());
         // 60 pixels at half opacity, and half a disc of radius one as joint.
-        assert!(
-            (there_and_back - 0.5 * (60.0 + TAU / 4.0)).abs() < 0.6,
-            "{there_and_back}"
-        );
+        assert!((there_and_back - 0.5 * (60.0 + TAU / 4.0)).abs() < 0.6, "{there_and_back}");
     }
 
     #[test]
     fn what_lies_outside_the_sheet_is_clipped() {
-        let covered = ink(1.0, |r, pen| {
-            r.draw_rect((-5000, -5000), (200, 9000), pen, true).unwrap()
-        });
+        let covered = ink(1.0, |r, pen| r.draw_rect((-5000, -5000), (200, 9000), pen, true).unwrap());
         assert!((covered - 20.0 * 40.0).abs() < 1e-6, "{covered}");
     }
 }

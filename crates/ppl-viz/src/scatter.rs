@@ -34,36 +34,21 @@ impl Scatter {
     ///
     /// # Errors
     /// [`VizError::Shape`], [`VizError::Empty`], [`VizError::NotFinite`], [`VizError::Class`].
-    pub fn new(
-        points: ArrayView2<'_, f64>,
-        classes: ArrayView1<'_, f64>,
-    ) -> Result<Self, VizError> {
+    pub fn new(points: ArrayView2<'_, f64>, classes: ArrayView1<'_, f64>) -> Result<Self, VizError> {
         let points = ClassPoints::new(CHECK, points, classes)?;
-        Ok(Self {
-            points,
-            names: ["Class 0".into(), "Class 1".into()],
-            x_label: String::new(),
-            y_label: String::new(),
-        })
+        Ok(Self { points, names: ["Class 0".into(), "Class 1".into()], x_label: String::new(), y_label: String::new() })
     }
 
     /// Names of the classes 0 and 1 in the legend.
     #[must_use]
     pub fn class_names(self, zero: impl Into<String>, one: impl Into<String>) -> Self {
-        Self {
-            names: [zero.into(), one.into()],
-            ..self
-        }
+        Self { names: [zero.into(), one.into()], ..self }
     }
 
     /// Labels of the two axes.
     #[must_use]
     pub fn axis_labels(self, x: impl Into<String>, y: impl Into<String>) -> Self {
-        Self {
-            x_label: x.into(),
-            y_label: y.into(),
-            ..self
-        }
+        Self { x_label: x.into(), y_label: y.into(), ..self }
     }
 
     pub(crate) fn ranges(&self) -> ((f64, f64), (f64, f64)) {
@@ -78,26 +63,14 @@ impl Plot for Scatter {
 
     fn draw(&self, canvas: &mut Canvas<'_>, area: Rect) -> Result<(), VizError> {
         let (x, y) = self.ranges();
-        let captions = Captions {
-            title: "",
-            x: &self.x_label,
-            y: &self.y_label,
-        };
-        let axes = Axes::fit(
-            area.inset(0.0, LABEL + 6.0, 0.0, 0.0),
-            CHECK.range("x", x)?,
-            CHECK.range("y", y)?,
-            captions,
-        )?;
+        let captions = Captions { title: "", x: &self.x_label, y: &self.y_label };
+        let axes =
+            Axes::fit(area.inset(0.0, LABEL + 6.0, 0.0, 0.0), CHECK.range("x", x)?, CHECK.range("y", y)?, captions)?;
         self.points.draw(canvas, &axes)?;
         axes.corner(canvas)?;
         axes.ticks_below(canvas, true)?;
         axes.ticks_left(canvas, true)?;
         axes.captions(canvas, captions)?;
-        legend(
-            canvas,
-            (axes.frame.right, axes.frame.top - 6.0 - LABEL / 2.0),
-            &self.names,
-        )
+        legend(canvas, (axes.frame.right, axes.frame.top - 6.0 - LABEL / 2.0), &self.names)
     }
 }

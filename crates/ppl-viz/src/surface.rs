@@ -52,11 +52,7 @@ impl Surface {
     ///
     /// # Errors
     /// [`VizError::Shape`] for fewer than two rows or columns, [`VizError::NotFinite`], [`VizError::Range`].
-    pub fn new(
-        values: ArrayView2<'_, f64>,
-        x: (f64, f64),
-        y: (f64, f64),
-    ) -> Result<Self, VizError> {
+    pub fn new(values: ArrayView2<'_, f64>, x: (f64, f64), y: (f64, f64)) -> Result<Self, VizError> {
         if values.nrows() < 2 || values.ncols() < 2 {
             return Err(CHECK.shape("values", "at least 2 rows and 2 columns", values.shape()));
         }
@@ -65,14 +61,7 @@ impl Surface {
             values: values.to_owned(),
             x: CHECK.range("x", x)?,
             y: CHECK.range("y", y)?,
-            limits: CHECK.range(
-                "limits",
-                if extent.0 < extent.1 {
-                    extent
-                } else {
-                    widen(extent, 0.0)
-                },
-            )?,
+            limits: CHECK.range("limits", if extent.0 < extent.1 { extent } else { widen(extent, 0.0) })?,
             colormap: Colormap::Sequential,
             bands: BANDS,
             bar_label: String::new(),
@@ -87,49 +76,28 @@ impl Surface {
     ///
     /// # Errors
     /// As [`Surface::new`].
-    pub fn decision(
-        probability: ArrayView2<'_, f64>,
-        x: (f64, f64),
-        y: (f64, f64),
-    ) -> Result<Self, VizError> {
-        let surface = Self::new(probability, x, y)?
-            .colormap(Colormap::Diverging)
-            .limits(0.0, 1.0)?;
-        Ok(surface
-            .contour(0.5)
-            .bar_label("Posterior predictive mean probability of class 1"))
+    pub fn decision(probability: ArrayView2<'_, f64>, x: (f64, f64), y: (f64, f64)) -> Result<Self, VizError> {
+        let surface = Self::new(probability, x, y)?.colormap(Colormap::Diverging).limits(0.0, 1.0)?;
+        Ok(surface.contour(0.5).bar_label("Posterior predictive mean probability of class 1"))
     }
 
     /// A standard deviation over the plane: the sequential map from 0 to the largest value.
     ///
     /// # Errors
     /// As [`Surface::new`].
-    pub fn uncertainty(
-        sd: ArrayView2<'_, f64>,
-        x: (f64, f64),
-        y: (f64, f64),
-    ) -> Result<Self, VizError> {
+    pub fn uncertainty(sd: ArrayView2<'_, f64>, x: (f64, f64), y: (f64, f64)) -> Result<Self, VizError> {
         let surface = Self::new(sd, x, y)?;
         let top = surface.values.fold(0.0, |top: f64, v| top.max(*v));
         let label = "Uncertainty (posterior predictive standard deviation)";
-        Ok(surface
-            .limits(0.0, if top > 0.0 { top } else { 1.0 })?
-            .bar_label(label))
+        Ok(surface.limits(0.0, if top > 0.0 { top } else { 1.0 })?.bar_label(label))
     }
 
     /// Data over the surface: points `[n, 2]` with classes `[n]`, each 0 or 1. Points off the grid are not shown.
     ///
     /// # Errors
     /// [`VizError::Shape`], [`VizError::Empty`], [`VizError::NotFinite`], [`VizError::Class`].
-    pub fn points(
-        self,
-        points: ArrayView2<'_, f64>,
-        classes: ArrayView1<'_, f64>,
-    ) -> Result<Self, VizError> {
-        Ok(Self {
-            points: Some(ClassPoints::new(CHECK, points, classes)?),
-            ..self
-        })
+    pub fn points(self, points: ArrayView2<'_, f64>, classes: ArrayView1<'_, f64>) -> Result<Self, VizError> {
+        Ok(Self { points: Some(ClassPoints::new(CHECK, points, classes)?), ..self })
     }
 
     /// The colour map.
@@ -143,94 +111,52 @@ impl Surface {
     /// # Errors
     /// [`VizError::Range`].
     pub fn limits(self, low: f64, high: f64) -> Result<Self, VizError> {
-        Ok(Self {
-            limits: CHECK.range("limits", (low, high))?,
-            ..self
-        })
+        Ok(Self { limits: CHECK.range("limits", (low, high))?, ..self })
     }
 
     /// Number of colours, from 1 to 256 (clamped).
     #[must_use]
     pub fn bands(self, bands: usize) -> Self {
-        Self {
-            bands: bands.clamp(1, 256),
-            ..self
-        }
+        Self { bands: bands.clamp(1, 256), ..self }
     }
 
     /// A dark line where the surface has this value.
     #[must_use]
     pub fn contour(self, level: f64) -> Self {
-        Self {
-            contour: Some(level),
-            ..self
-        }
+        Self { contour: Some(level), ..self }
     }
 
     /// Label of the colour bar.
     #[must_use]
     pub fn bar_label(self, label: impl Into<String>) -> Self {
-        Self {
-            bar_label: label.into(),
-            ..self
-        }
+        Self { bar_label: label.into(), ..self }
     }
 
     /// Labels of the two axes.
     #[must_use]
     pub fn axis_labels(self, x: impl Into<String>, y: impl Into<String>) -> Self {
-        Self {
-            x_label: x.into(),
-            y_label: y.into(),
-            ..self
-        }
+        Self { x_label: x.into(), y_label: y.into(), ..self }
     }
 
     pub(crate) fn bar(&self) -> ColorBar<'_> {
-        ColorBar {
-            colormap: self.colormap,
-            limits: self.limits,
-            bands: self.bands,
-            label: &self.bar_label,
-        }
+        ColorBar { colormap: self.colormap, limits: self.limits, bands: self.bands, label: &self.bar_label }
     }
 
     /// The inside of a frame, coloured by a bar that may belong to several surfaces.
-    pub(crate) fn draw_inside(
-        &self,
-        canvas: &mut Canvas<'_>,
-        axes: &Axes,
-        bar: &ColorBar<'_>,
-    ) -> Result<(), VizError> {
+    pub(crate) fn draw_inside(&self, canvas: &mut Canvas<'_>, axes: &Axes, bar: &ColorBar<'_>) -> Result<(), VizError> {
         let (rows, columns) = self.values.dim();
         let place = |&(column, row): &(f64, f64)| {
             let along = |t: f64, (low, high): (f64, f64)| low + t * (high - low);
-            axes.at(
-                along(column / (columns - 1) as f64, self.x),
-                along(row / (rows - 1) as f64, self.y),
-            )
+            axes.at(along(column / (columns - 1) as f64, self.x), along(row / (rows - 1) as f64, self.y))
         };
         let (low, high) = bar.limits;
-        let levels: Vec<f64> = (1..bar.bands)
-            .map(|k| low + (high - low) * k as f64 / bar.bands as f64)
-            .collect();
+        let levels: Vec<f64> = (1..bar.bands).map(|k| low + (high - low) * k as f64 / bar.bands as f64).collect();
         let (left, bottom) = axes.at(self.x.0, self.y.0);
         let (right, top) = axes.at(self.x.1, self.y.1);
-        canvas.rect(
-            Rect {
-                left,
-                top,
-                right,
-                bottom,
-            },
-            bar.color(0),
-        )?;
+        canvas.rect(Rect { left, top, right, bottom }, bar.color(0))?;
         for ring in rings(self.values.view(), &levels) {
             let points: Vec<_> = ring.points.iter().map(place).collect();
-            canvas.polygon(
-                &points,
-                bar.color(ring.level + usize::from(ring.encloses_above)),
-            )?;
+            canvas.polygon(&points, bar.color(ring.level + usize::from(ring.encloses_above)))?;
         }
         if let Some(level) = self.contour {
             for ring in rings(self.values.view(), &[level]) {
@@ -240,9 +166,7 @@ impl Surface {
                 }
             }
         }
-        self.points
-            .as_ref()
-            .map_or(Ok(()), |points| points.draw(canvas, axes))
+        self.points.as_ref().map_or(Ok(()), |points| points.draw(canvas, axes))
     }
 }
 
@@ -252,18 +176,9 @@ impl Plot for Surface {
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>, area: Rect) -> Result<(), VizError> {
-        let captions = Captions {
-            title: "",
-            x: &self.x_label,
-            y: &self.y_label,
-        };
+        let captions = Captions { title: "", x: &self.x_label, y: &self.y_label };
         let bar = self.bar();
-        let axes = Axes::fit(
-            area.inset(0.0, 0.0, bar.width(area.height()), 0.0),
-            self.x,
-            self.y,
-            captions,
-        )?;
+        let axes = Axes::fit(area.inset(0.0, 0.0, bar.width(area.height()), 0.0), self.x, self.y, captions)?;
         self.draw_inside(canvas, &axes, &bar)?;
         axes.outline(canvas)?;
         axes.ticks_below(canvas, true)?;

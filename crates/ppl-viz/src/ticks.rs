@@ -14,15 +14,10 @@ pub(crate) fn ticks(low: f64, high: f64, wanted: f64) -> Ticks {
     let first = ((low - slack) / step).ceil();
     let count = ((high + slack) / step).floor() - first + 1.0;
     if !(step > 0.0 && (0.0..=1000.0).contains(&count)) {
-        return Ticks {
-            values: vec![low],
-            labels: vec![write(low, low.abs())],
-        };
+        return Ticks { values: vec![low], labels: vec![write(low, low.abs())] };
     }
     // `+ 0.0` turns a negative zero into zero.
-    let values: Vec<f64> = (0..count as usize)
-        .map(|i| ((first + i as f64) * step + 0.0).clamp(low, high))
-        .collect();
+    let values: Vec<f64> = (0..count as usize).map(|i| ((first + i as f64) * step + 0.0).clamp(low, high)).collect();
     let labels = values.iter().map(|v| write(*v, step)).collect();
     Ticks { values, labels }
 }
@@ -30,10 +25,7 @@ pub(crate) fn ticks(low: f64, high: f64, wanted: f64) -> Ticks {
 /// The smallest of 1, 2, 2.5, 5, 10 times a power of ten that is not below `least`.
 fn nice_step(least: f64) -> f64 {
     let power = 10f64.powf(least.log10().floor());
-    let factor = [1.0, 2.0, 2.5, 5.0]
-        .into_iter()
-        .find(|f| f * power >= least * (1.0 - 1e-9))
-        .unwrap_or(10.0);
+    let factor = [1.0, 2.0, 2.5, 5.0].into_iter().find(|f| f * power >= least * (1.0 - 1e-9)).unwrap_or(10.0);
     factor * power
 }
 
@@ -47,11 +39,7 @@ fn write(value: f64, step: f64) -> String {
         let exponent = value.abs().log10().floor();
         let unit = 10f64.powf(exponent);
         let digits = decimals(step / unit);
-        return format!(
-            "{}·10{}",
-            minus(&format!("{:.digits$}", value / unit)),
-            superscript(exponent as i32)
-        );
+        return format!("{}·10{}", minus(&format!("{:.digits$}", value / unit)), superscript(exponent as i32));
     } else {
         format!("{value:.*}", decimals(step))
     };
@@ -97,16 +85,10 @@ mod tests {
 
     #[test]
     fn labels_are_round_and_as_short_as_they_can_be() {
-        assert_eq!(
-            labels(0.0, 1.0, 5.0),
-            ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]
-        );
+        assert_eq!(labels(0.0, 1.0, 5.0), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(labels(-2.2, 2.2, 5.0), ["−2", "−1", "0", "1", "2"]);
         assert_eq!(labels(0.0, 0.32, 4.0), ["0.0", "0.1", "0.2", "0.3"]);
-        assert_eq!(
-            labels(0.0, 1.0, 4.0),
-            ["0.00", "0.25", "0.50", "0.75", "1.00"]
-        );
+        assert_eq!(labels(0.0, 1.0, 4.0), ["0.00", "0.25", "0.50", "0.75", "1.00"]);
         assert_eq!(labels(-12_000.0, -1_000.0, 3.0), ["−10000", "−5000"]);
         assert_eq!(labels(0.0, 4e-6, 3.0), ["0", "2·10⁻⁶", "4·10⁻⁶"]);
         assert_eq!(labels(0.0, 3e7, 3.0), ["0", "1·10⁷", "2·10⁷", "3·10⁷"]);
@@ -117,16 +99,9 @@ mod tests {
         for (low, high) in [(-3.7, 11.2), (1e-9, 3e-9), (5e8, 5.000_1e8), (-0.1, 0.1)] {
             let values = ticks(low, high, 6.0).values;
             assert!((2..=8).contains(&values.len()), "{values:?}");
-            assert!(
-                values.iter().all(|v| (low..=high).contains(v)),
-                "{values:?}"
-            );
+            assert!(values.iter().all(|v| (low..=high).contains(v)), "{values:?}");
             let step = values[1] - values[0];
-            assert!(
-                values
-                    .windows(2)
-                    .all(|w| ((w[1] - w[0]) / step - 1.0).abs() < 1e-5)
-            );
+            assert!(values.windows(2).all(|w| ((w[1] - w[0]) / step - 1.0).abs() < 1e-5));
         }
     }
 

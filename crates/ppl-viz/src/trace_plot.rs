@@ -45,43 +45,26 @@ impl TracePlot {
     ///
     /// # Errors
     /// [`VizError::Shape`] for fewer than two axes, [`VizError::Empty`], [`VizError::NotFinite`].
-    pub fn new<'a, N, D>(
-        sites: impl IntoIterator<Item = (N, ArrayView<'a, f64, D>)>,
-    ) -> Result<Self, VizError>
+    pub fn new<'a, N, D>(sites: impl IntoIterator<Item = (N, ArrayView<'a, f64, D>)>) -> Result<Self, VizError>
     where
         N: Into<String>,
         D: Dimension,
     {
-        let rows: Vec<Row> = sites
-            .into_iter()
-            .map(|(name, draws)| Row::new(name.into(), draws))
-            .collect::<Result<_, _>>()?;
+        let rows: Vec<Row> =
+            sites.into_iter().map(|(name, draws)| Row::new(name.into(), draws)).collect::<Result<_, _>>()?;
         if rows.is_empty() {
-            return Err(VizError::Empty {
-                plot: CHECK.0,
-                what: "the list of sites".into(),
-            });
+            return Err(VizError::Empty { plot: CHECK.0, what: "the list of sites".into() });
         }
-        Ok(Self {
-            rows,
-            divergences: Vec::new(),
-        })
+        Ok(Self { rows, divergences: Vec::new() })
     }
 
     /// Mark the draws `[chains, draws]` at which a chain diverged by ticks below each trace.
     #[must_use]
     pub fn divergences(self, diverging: ArrayView2<'_, bool>) -> Self {
-        let mut divergences: Vec<usize> = diverging
-            .indexed_iter()
-            .filter(|(_, d)| **d)
-            .map(|((_, i), _)| i)
-            .collect();
+        let mut divergences: Vec<usize> = diverging.indexed_iter().filter(|(_, d)| **d).map(|((_, i), _)| i).collect();
         divergences.sort_unstable();
         divergences.dedup();
-        Self {
-            divergences,
-            ..self
-        }
+        Self { divergences, ..self }
     }
 }
 
@@ -96,29 +79,18 @@ impl Row {
         let dim = (*chains, *iterations, event.iter().product());
         let draws = Array3::from_shape_vec(dim, draws.iter().copied().collect())
             .map_err(|_| CHECK.shape(what, "[chains, draws, ..]", draws.shape()))?;
-        Ok(Self {
-            name,
-            draws,
-            extent,
-        })
+        Ok(Self { name, draws, extent })
     }
 
     /// The curves in the order of drawing: chain, component, colour.
     fn curves(&self) -> impl Iterator<Item = (Vec<f64>, Color)> + '_ {
         let components = self.draws.len_of(Axis(2));
-        self.draws
-            .axis_iter(Axis(0))
-            .enumerate()
-            .flat_map(move |(chain, draws)| {
-                (0..components).map(move |k| {
-                    let color = if components == 1 {
-                        Color::cycle(chain)
-                    } else {
-                        component_color(k, components)
-                    };
-                    (draws.column(k).to_vec(), color)
-                })
+        self.draws.axis_iter(Axis(0)).enumerate().flat_map(move |(chain, draws)| {
+            (0..components).map(move |k| {
+                let color = if components == 1 { Color::cycle(chain) } else { component_color(k, components) };
+                (draws.column(k).to_vec(), color)
             })
+        })
     }
 
     /// Opacity and width of the curves: the more there are, the finer.
@@ -130,40 +102,19 @@ impl Row {
         }
     }
 
-    fn draw_density(
-        &self,
-        canvas: &mut Canvas<'_>,
-        area: Rect,
-        captions: Captions<'_>,
-    ) -> Result<(), VizError> {
-        let curves: Vec<_> = self
-            .curves()
-            .map(|(draws, color)| (density(&draws), draws, color))
-            .collect();
-        let heights = curves
-            .iter()
-            .filter_map(|(curve, ..)| curve.as_ref())
-            .flatten()
-            .map(|(_, p)| *p);
+    fn draw_density(&self, canvas: &mut Canvas<'_>, area: Rect, captions: Captions<'_>) -> Result<(), VizError> {
+        let curves: Vec<_> = self.curves().map(|(draws, color)| (density(&draws), draws, color)).collect();
+        let heights = curves.iter().filter_map(|(curve, ..)| curve.as_ref()).flatten().map(|(_, p)| *p);
         let top = heights.filter(|p| p.is_finite()).fold(0.0, f64::max);
         let top = if top > 0.0 { 1.06 * top } else { 1.0 };
-        let axes = Axes::new(
-            area,
-            CHECK.range("draws", widen(self.extent, 0.04))?,
-            (0.0, top),
-        )?;
+        let axes = Axes::new(area, CHECK.range("draws", widen(self.extent, 0.04))?, (0.0, top))?;
         let (alpha, width) = self.stroke();
         for (curve, draws, color) in curves {
             let color = color.with_alpha(alpha);
             match curve {
                 Some(curve) => axes.line(canvas, curve, color, width)?,
                 // A point mass.
-                None => axes.line(
-                    canvas,
-                    [(draws[0], 0.0), (draws[0], 0.94 * top)],
-                    color,
-                    width,
-                )?,
+                None => axes.line(canvas, [(draws[0], 0.0), (draws[0], 0.94 * top)], color, width)?,
             }
         }
         axes.floor(canvas)?;
@@ -179,11 +130,7 @@ impl Row {
         divergences: &[usize],
     ) -> Result<(), VizError> {
         let count = self.draws.len_of(Axis(1));
-        let axes = Axes::new(
-            area,
-            iterations(count),
-            CHECK.range("draws", widen(self.extent, 0.08))?,
-        )?;
+        let axes = Axes::new(area, iterations(count), CHECK.range("draws", widen(self.extent, 0.08))?)?;
         let (alpha, width) = self.stroke();
         for (draws, color) in self.curves() {
             if let [draw] = draws[..] {
@@ -194,11 +141,7 @@ impl Row {
         }
         for draw in divergences.iter().filter(|d| **d < count) {
             let x = axes.at(*draw as f64, axes.y.0).0;
-            canvas.line(
-                &[(x, area.bottom - 7.0), (x, area.bottom)],
-                Color::BLACK,
-                HAIR,
-            )?;
+            canvas.line(&[(x, area.bottom - 7.0), (x, area.bottom)], Color::BLACK, HAIR)?;
         }
         axes.corner(canvas)?;
         axes.ticks_below(canvas, true)?;
@@ -216,13 +159,7 @@ fn component_color(index: usize, count: usize) -> Color {
 impl Plot for TracePlot {
     /// 170 pixels to a row.
     fn size(&self) -> (u32, u32) {
-        (
-            1000,
-            u32::try_from(self.rows.len())
-                .unwrap_or(u32::MAX)
-                .saturating_mul(170)
-                .saturating_add(30),
-        )
+        (1000, u32::try_from(self.rows.len()).unwrap_or(u32::MAX).saturating_mul(170).saturating_add(30))
     }
 
     fn draw(&self, canvas: &mut Canvas<'_>, area: Rect) -> Result<(), VizError> {
@@ -234,38 +171,11 @@ impl Plot for TracePlot {
             let last = index + 1 == self.rows.len();
             let top = area.top + height * index as f64;
             let (top, bottom) = (top + TITLE + 14.0, top + height - TICK - 12.0);
-            let left = Rect {
-                left: area.left + 20.0,
-                top,
-                right: split - 20.0,
-                bottom,
-            };
-            let right = Rect {
-                left: split + 48.0,
-                top,
-                right: area.right - 18.0,
-                bottom,
-            };
+            let left = Rect { left: area.left + 20.0, top, right: split - 20.0, bottom };
+            let right = Rect { left: split + 48.0, top, right: area.right - 18.0, bottom };
             let label = |text| if last { text } else { "" };
-            row.draw_density(
-                canvas,
-                left,
-                Captions {
-                    title: &row.name,
-                    x: label("value"),
-                    y: "",
-                },
-            )?;
-            row.draw_trace(
-                canvas,
-                right,
-                Captions {
-                    title: &row.name,
-                    x: label("draw"),
-                    y: "",
-                },
-                &self.divergences,
-            )?;
+            row.draw_density(canvas, left, Captions { title: &row.name, x: label("value"), y: "" })?;
+            row.draw_trace(canvas, right, Captions { title: &row.name, x: label("draw"), y: "" }, &self.divergences)?;
         }
         Ok(())
     }

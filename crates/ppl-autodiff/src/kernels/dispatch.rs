@@ -44,11 +44,7 @@ impl Isa {
 
     /// The best set that this machine has.
     pub fn detect() -> Isa {
-        Isa::ALL
-            .into_iter()
-            .rev()
-            .find(|isa| isa.is_available())
-            .unwrap_or(Isa::Portable)
+        Isa::ALL.into_iter().rev().find(|isa| isa.is_available()).unwrap_or(Isa::Portable)
     }
 
     /// The set that kernels use now: the detected one (looked up once), or what [`force`](Isa::force) asked for.

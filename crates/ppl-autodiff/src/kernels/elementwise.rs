@@ -77,11 +77,7 @@ multiversion! {
 
 /// The versions with two arrays, with one number on the left, with one number on the right.
 pub(crate) fn binary_kernels<T: Real, U: Elementwise2>() -> [BinaryKernel<T>; 3] {
-    [
-        binary::<T, U, Both>,
-        binary::<T, U, NumberLeft>,
-        binary::<T, U, NumberRight>,
-    ]
+    [binary::<T, U, Both>, binary::<T, U, NumberLeft>, binary::<T, U, NumberRight>]
 }
 
 multiversion! {

@@ -35,20 +35,12 @@ impl ProductSpec {
     /// The same product of the transposes: `C' = B' A'`.
     pub(crate) fn transposed(self) -> Self {
         let Self { m, n, k, a, b, c } = self;
-        Self {
-            m: n,
-            n: m,
-            k,
-            a: [b[1], b[0]],
-            b: [a[1], a[0]],
-            c: [c[1], c[0]],
-        }
+        Self { m: n, n: m, k, a: [b[1], b[0]], b: [a[1], a[0]], c: [c[1], c[0]] }
     }
 }
 
 /// One product: `spec`, A, B, C (overwritten), and the lanes of a tile.
-pub(crate) type ProductKernel<T> =
-    unsafe fn(spec: &ProductSpec, a: *const T, b: *const T, c: *mut T, lanes: usize);
+pub(crate) type ProductKernel<T> = unsafe fn(spec: &ProductSpec, a: *const T, b: *const T, c: *mut T, lanes: usize);
 
 /// Lanes in a tile for this number type: two vectors of the instruction set.
 pub(crate) fn tile_lanes<T: Real>() -> usize {
@@ -95,12 +87,7 @@ multiversion! {
 
 /// `L` lanes of `J` columns of C, from row `i` and column `j` on.
 #[inline(always)]
-unsafe fn lanes_tile<T: Real, const L: usize, const J: usize>(
-    s: &ProductSpec,
-    a: *const T,
-    b: *const T,
-    c: *mut T,
-) {
+unsafe fn lanes_tile<T: Real, const L: usize, const J: usize>(s: &ProductSpec, a: *const T, b: *const T, c: *mut T) {
     let mut acc = [[T::ZERO; L]; J];
     // SAFETY: the caller leaves L rows and J columns.
     unsafe {
@@ -121,12 +108,7 @@ unsafe fn lanes_tile<T: Real, const L: usize, const J: usize>(
 
 /// All columns of `L` rows.
 #[inline(always)]
-unsafe fn lanes_rows<T: Real, const L: usize>(
-    s: &ProductSpec,
-    a: *const T,
-    b: *const T,
-    c: *mut T,
-) {
+unsafe fn lanes_rows<T: Real, const L: usize>(s: &ProductSpec, a: *const T, b: *const T, c: *mut T) {
     let mut j = 0;
     while j < s.n {
         // SAFETY: each tile stays within the n columns.
@@ -199,12 +181,7 @@ unsafe fn lanes_steps<T: Real, const L: usize, const HALF: usize>(
 
 /// `M` dot products of rows of A with one column of B, interleaved.
 #[inline(always)]
-unsafe fn dots_tile<T: Real, const L: usize, const M: usize>(
-    s: &ProductSpec,
-    a: *const T,
-    b: *const T,
-    c: *mut T,
-) {
+unsafe fn dots_tile<T: Real, const L: usize, const M: usize>(s: &ProductSpec, a: *const T, b: *const T, c: *mut T) {
     let mut acc = [[T::ZERO; L]; M];
     let whole = s.k - s.k % L;
     // SAFETY: the caller promises stride 1 along k in A and B, and leaves M rows.
@@ -229,10 +206,7 @@ unsafe fn dots_tile<T: Real, const L: usize, const M: usize>(
                 let row = &*a.offset(i as isize * s.a[0]).add(start).cast::<[T; L]>();
                 for l in 0..L {
                     let fresh = l >= L - rest;
-                    let (x, y) = (
-                        T::select(fresh, row[l], T::ZERO),
-                        T::select(fresh, column[l], T::ZERO),
-                    );
+                    let (x, y) = (T::select(fresh, row[l], T::ZERO), T::select(fresh, column[l], T::ZERO));
                     acc[l] = x.mul_add(y, acc[l]);
                 }
             }
@@ -258,12 +232,7 @@ unsafe fn dots_tile<T: Real, const L: usize, const M: usize>(
 }
 
 #[inline(always)]
-unsafe fn dots_columns<T: Real, const L: usize>(
-    s: &ProductSpec,
-    a: *const T,
-    b: *const T,
-    c: *mut T,
-) {
+unsafe fn dots_columns<T: Real, const L: usize>(s: &ProductSpec, a: *const T, b: *const T, c: *mut T) {
     // SAFETY: each tile stays within the m rows and n columns.
     unsafe {
         for j in 0..s.n as isize {
@@ -313,14 +282,10 @@ unsafe fn blocked<T: Real>(s: &ProductSpec, a: *const T, b: *const T, c: *mut T,
     unsafe {
         if id == std::any::TypeId::of::<f64>() {
             let (a, b, c) = (a.cast::<f64>(), b.cast::<f64>(), c.cast::<f64>());
-            matrixmultiply::dgemm(
-                s.m, s.k, s.n, 1.0, a, s.a[0], s.a[1], b, s.b[0], s.b[1], 0.0, c, s.c[0], s.c[1],
-            );
+            matrixmultiply::dgemm(s.m, s.k, s.n, 1.0, a, s.a[0], s.a[1], b, s.b[0], s.b[1], 0.0, c, s.c[0], s.c[1]);
         } else if id == std::any::TypeId::of::<f32>() {
             let (a, b, c) = (a.cast::<f32>(), b.cast::<f32>(), c.cast::<f32>());
-            matrixmultiply::sgemm(
-                s.m, s.k, s.n, 1.0, a, s.a[0], s.a[1], b, s.b[0], s.b[1], 0.0, c, s.c[0], s.c[1],
-            );
+            matrixmultiply::sgemm(s.m, s.k, s.n, 1.0, a, s.a[0], s.a[1], b, s.b[0], s.b[1], 0.0, c, s.c[0], s.c[1]);
         } else {
             plain_body(s, a, b, c);
         }
@@ -334,66 +299,25 @@ mod tests {
     /// Every method against the plain triple loop, over sizes that exercise whole tiles, halves and rests.
     fn check<T: Real>(tolerance: f64) {
         for m in [1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 50, 70] {
-            for (n, k) in [
-                (1, 1),
-                (1, 50),
-                (2, 5),
-                (3, 9),
-                (5, 5),
-                (6, 17),
-                (7, 33),
-                (8, 4),
-                (11, 50),
-            ] {
-                let a: Vec<T> = (0..m * k)
-                    .map(|i| T::from_f64((i as f64 * 0.7).sin()))
-                    .collect();
-                let b: Vec<T> = (0..k * n)
-                    .map(|i| T::from_f64((i as f64 * 1.3).cos()))
-                    .collect();
+            for (n, k) in [(1, 1), (1, 50), (2, 5), (3, 9), (5, 5), (6, 17), (7, 33), (8, 4), (11, 50)] {
+                let a: Vec<T> = (0..m * k).map(|i| T::from_f64((i as f64 * 0.7).sin())).collect();
+                let b: Vec<T> = (0..k * n).map(|i| T::from_f64((i as f64 * 1.3).cos())).collect();
                 let (im, ik, jn) = (m as isize, k as isize, n as isize);
                 // A and C by columns for lanes; A by rows and B by columns for dots.
-                let lanes = ProductSpec {
-                    m,
-                    n,
-                    k,
-                    a: [1, im],
-                    b: [jn, 1],
-                    c: [1, im],
-                };
-                let dots = ProductSpec {
-                    m,
-                    n,
-                    k,
-                    a: [ik, 1],
-                    b: [1, ik],
-                    c: [jn, 1],
-                };
-                for (method, s) in [
-                    (Method::Lanes, lanes),
-                    (Method::Dots, dots),
-                    (Method::Blocked, dots),
-                ] {
+                let lanes = ProductSpec { m, n, k, a: [1, im], b: [jn, 1], c: [1, im] };
+                let dots = ProductSpec { m, n, k, a: [ik, 1], b: [1, ik], c: [jn, 1] };
+                for (method, s) in [(Method::Lanes, lanes), (Method::Dots, dots), (Method::Blocked, dots)] {
                     let mut got = vec![T::NAN; m * n];
                     let mut want = vec![T::NAN; m * n];
                     // SAFETY: the strides above describe dense arrays of these sizes.
                     unsafe {
-                        product_kernel::<T>(method)(
-                            &s,
-                            a.as_ptr(),
-                            b.as_ptr(),
-                            got.as_mut_ptr(),
-                            tile_lanes::<T>(),
-                        );
+                        product_kernel::<T>(method)(&s, a.as_ptr(), b.as_ptr(), got.as_mut_ptr(), tile_lanes::<T>());
                         plain_body(&s, a.as_ptr(), b.as_ptr(), want.as_mut_ptr());
                     }
                     for (g, w) in got.iter().zip(&want) {
                         let (g, w) = (g.to_f64(), w.to_f64());
                         // Sums of k products of numbers up to 1, in two orders: a few eps times k.
-                        assert!(
-                            (g - w).abs() <= tolerance * k as f64,
-                            "{method:?} {m}x{k}x{n}: {g} {w}"
-                        );
+                        assert!((g - w).abs() <= tolerance * k as f64, "{method:?} {m}x{k}x{n}: {g} {w}");
                     }
                 }
             }

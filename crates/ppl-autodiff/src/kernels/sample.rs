@@ -23,18 +23,10 @@ fn unit<T: Real>(word: u64) -> f64 {
 
 /// Fills `out` with draws. `parameter(i, e)` is parameter `i` of element `e`; NaN comes out where a law has no such
 /// parameters.
-pub(crate) fn fill<T: Real>(
-    law: Law,
-    key: &Key,
-    node: u32,
-    out: &mut [T],
-    parameter: impl Fn(usize, usize) -> f64,
-) {
+pub(crate) fn fill<T: Real>(law: Law, key: &Key, node: u32, out: &mut [T], parameter: impl Fn(usize, usize) -> f64) {
     match law {
         Law::Uniform => pairs(key, node, out, |[a, b]| [unit::<T>(a), unit::<T>(b)]),
-        Law::Exponential => pairs(key, node, out, |[a, b]| {
-            [-open_unit(a).k_ln(), -open_unit(b).k_ln()]
-        }),
+        Law::Exponential => pairs(key, node, out, |[a, b]| [-open_unit(a).k_ln(), -open_unit(b).k_ln()]),
         // Box and Muller (1958): both numbers of a pair are used.
         Law::Normal => pairs(key, node, out, |[a, b]| {
             let (radius, angle) = ((-2.0 * open_unit(a).k_ln()).sqrt(), TAU * open_unit(b));
@@ -55,9 +47,7 @@ pub(crate) fn fill<T: Real>(
                 return f64::NAN;
             }
             let law = rand_distr::Binomial::new(n as u64, p);
-            law.map_or(f64::NAN, |law| {
-                law.sample(&mut key.element(node, e as u32)) as f64
-            })
+            law.map_or(f64::NAN, |law| law.sample(&mut key.element(node, e as u32)) as f64)
         }),
     }
 }
@@ -83,11 +73,7 @@ fn log_gamma(a: f64, key: &Key, node: u32, element: usize) -> f64 {
         return f64::NAN;
     }
     let mut stream = key.element(node, element as u32);
-    let (shape, boost) = if a < 1.0 {
-        (a + 1.0, stream.uniform_open().ln() / a)
-    } else {
-        (a, 0.0)
-    };
+    let (shape, boost) = if a < 1.0 { (a + 1.0, stream.uniform_open().ln() / a) } else { (a, 0.0) };
     rand_distr::Gamma::new(shape, 1.0).map_or(f64::NAN, |law| law.sample(&mut stream).ln() + boost)
 }
 

@@ -7,13 +7,7 @@ use crate::real::Real;
 ///
 /// # Safety
 /// `a` must be readable at `i * row + j * column` for `j <= i < n`, `l` writable for `n * n` elements; no overlap.
-pub(crate) unsafe fn cholesky<T: Real>(
-    n: usize,
-    a: *const T,
-    row: isize,
-    column: isize,
-    l: *mut T,
-) {
+pub(crate) unsafe fn cholesky<T: Real>(n: usize, a: *const T, row: isize, column: isize, l: *mut T) {
     // SAFETY: all indices stay within what the caller promises.
     unsafe {
         let at = |i: usize, j: usize| *a.offset(i as isize * row + j as isize * column);

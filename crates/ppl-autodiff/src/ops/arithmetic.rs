@@ -8,13 +8,11 @@ use crate::var::Var;
 
 /// The common shape of elementwise operands.
 pub(super) fn broadcast(operation: &'static str, x: &[&Shape]) -> Result<Shape, Mistake> {
-    x.iter()
-        .try_fold(Shape::scalar(), |common, shape| common.broadcast(shape))
-        .ok_or_else(|| Mistake::Shapes {
-            operation,
-            shapes: x.iter().map(|&s| s.clone()).collect(),
-            rule: "axes align from the right and must be equal or 1",
-        })
+    x.iter().try_fold(Shape::scalar(), |common, shape| common.broadcast(shape)).ok_or_else(|| Mistake::Shapes {
+        operation,
+        shapes: x.iter().map(|&s| s.clone()).collect(),
+        rule: "axes align from the right and must be equal or 1",
+    })
 }
 
 pub(super) struct Add;

@@ -67,9 +67,5 @@ impl Elementwise2 for Min {
 /// The derivative goes to the branch that was taken.
 pub(super) fn select_adjoint(x: &[Var], g: Var) -> Adjoints {
     let condition = x[0];
-    smallvec![
-        None,
-        Some(condition.select(g, 0.0)),
-        Some(condition.select(0.0, g))
-    ]
+    smallvec![None, Some(condition.select(g, 0.0)), Some(condition.select(0.0, g))]
 }

@@ -54,10 +54,7 @@ impl Elementwise for Trigamma {
         let shift: Var = (0..8).map(|i| (x + f64::from(i)).powi(3).recip()).sum();
         let r = (x + 8.0).recip();
         let z = r.square();
-        let series = z
-            * (1.0
-                + r
-                + z * (0.5 - z * (1.0 / 6.0 - z * (1.0 / 6.0 - z * (0.3 - z * (5.0 / 6.0))))));
+        let series = z * (1.0 + r + z * (0.5 - z * (1.0 / 6.0 - z * (1.0 / 6.0 - z * (0.3 - z * (5.0 / 6.0))))));
         Some(-(g * (series + shift * 2.0)))
     }
 }

@@ -3,12 +3,7 @@
 use crate::error::Mistake;
 use crate::shape::Shape;
 
-pub(super) fn scatter_shape(
-    x: &Shape,
-    axis: usize,
-    indices: usize,
-    length: usize,
-) -> Result<Shape, Mistake> {
+pub(super) fn scatter_shape(x: &Shape, axis: usize, indices: usize, length: usize) -> Result<Shape, Mistake> {
     if x[axis] == indices {
         return Ok(x.with(axis, length));
     }

@@ -10,11 +10,7 @@ use crate::var::Var;
 fn square(operation: &'static str, x: &Shape) -> Result<usize, Mistake> {
     match x[..] {
         [.., rows, columns] if rows == columns => Ok(rows),
-        _ => Err(Mistake::Shapes {
-            operation,
-            shapes: vec![x.clone()],
-            rule: "square matrices [.., n, n] are needed",
-        }),
+        _ => Err(Mistake::Shapes { operation, shapes: vec![x.clone()], rule: "square matrices [.., n, n] are needed" }),
     }
 }
 
@@ -26,11 +22,7 @@ pub(super) fn diag_shape(x: &Shape) -> Result<Shape, Mistake> {
 pub(super) fn diag_embed_shape(x: &Shape) -> Result<Shape, Mistake> {
     match x.last() {
         Some(&n) => Ok(x.join(&[n])),
-        None => Err(Mistake::Axis {
-            operation: "diag_embed",
-            axis: -1,
-            shape: x.clone(),
-        }),
+        None => Err(Mistake::Axis { operation: "diag_embed", axis: -1, shape: x.clone() }),
     }
 }
 
@@ -52,9 +44,7 @@ pub(super) fn solve_shape(l: &Shape, b: &Shape) -> Result<Shape, Mistake> {
     if rows != n {
         return Err(misfit());
     }
-    let batch = Shape::from(&l[..l.rank() - 2])
-        .broadcast(&Shape::from(&b[..b.rank() - 2]))
-        .ok_or_else(misfit)?;
+    let batch = Shape::from(&l[..l.rank() - 2]).broadcast(&Shape::from(&b[..b.rank() - 2])).ok_or_else(misfit)?;
     Ok(batch.join(&[n, columns]))
 }
 
@@ -70,15 +60,7 @@ pub(super) fn cholesky_adjoint(l: Var, g: Var) -> Var {
 
 /// `X = L^-1 B`: `dB = L^-T G`, `dL = -tril(dB X')`. `X = L^-T B`: `dB = L^-1 G`, `dL = -tril(X dB')`.
 pub(super) fn solve_adjoint(transposed: bool, l: Var, x: Var, g: Var) -> Adjoints {
-    let db = if transposed {
-        l.solve_lower(g)
-    } else {
-        l.solve_lower_transposed(g)
-    };
-    let outer = if transposed {
-        x.matmul(db.t())
-    } else {
-        db.matmul(x.t())
-    };
+    let db = if transposed { l.solve_lower(g) } else { l.solve_lower_transposed(g) };
+    let outer = if transposed { x.matmul(db.t()) } else { db.matmul(x.t()) };
     smallvec![Some(-outer.tril()), Some(db)]
 }

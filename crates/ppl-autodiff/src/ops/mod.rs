@@ -205,16 +205,10 @@ impl Op {
             Op::Transpose(order) => view::transpose_shape(x[0], order),
             Op::Reshape(target) => view::reshape_shape(x[0], target),
             Op::Broadcast(target) => view::broadcast_shape(x[0], target),
-            Op::Slice { axis, length, .. } | Op::Pad { axis, length, .. } => {
-                Ok(x[0].with(*axis, *length))
-            }
+            Op::Slice { axis, length, .. } | Op::Pad { axis, length, .. } => Ok(x[0].with(*axis, *length)),
             Op::Concat { axis } => view::concat_shape(x, *axis),
             Op::Gather { axis, index } => Ok(x[0].with(*axis, index.len())),
-            Op::ScatterAdd {
-                axis,
-                index,
-                length,
-            } => index::scatter_shape(x[0], *axis, index.len(), *length),
+            Op::ScatterAdd { axis, index, length } => index::scatter_shape(x[0], *axis, index.len(), *length),
             Op::Diag => matrix::diag_shape(x[0]),
             Op::DiagEmbed => matrix::diag_embed_shape(x[0]),
             Op::Cholesky => matrix::cholesky_shape(x[0]),
@@ -243,16 +237,10 @@ impl Op {
             Op::Transpose(order) => one(view::transpose_adjoint(order, g)),
             Op::Reshape(_) => one(g.reshape(x[0].shape())),
             Op::Broadcast(_) => one(g.sum_to(&x[0].shape())),
-            Op::Slice {
-                axis, start, step, ..
-            } => one(view::slice_adjoint(*axis, *start, *step, x[0], g)),
-            Op::Pad {
-                axis, start, step, ..
-            } => one(view::pad_adjoint(*axis, *start, *step, x[0], g)),
+            Op::Slice { axis, start, step, .. } => one(view::slice_adjoint(*axis, *start, *step, x[0], g)),
+            Op::Pad { axis, start, step, .. } => one(view::pad_adjoint(*axis, *start, *step, x[0], g)),
             Op::Concat { axis } => view::concat_adjoint(*axis, x, g),
-            Op::Gather { axis, index } => {
-                one(g.scatter_add(*axis as isize, index, x[0].dim(*axis as isize)))
-            }
+            Op::Gather { axis, index } => one(g.scatter_add(*axis as isize, index, x[0].dim(*axis as isize))),
             Op::ScatterAdd { axis, index, .. } => one(g.gather(*axis as isize, index)),
             Op::Diag => one(g.diag_embed()),
             Op::DiagEmbed => one(g.diag()),

@@ -22,14 +22,7 @@ pub enum Law {
 
 impl Law {
     /// All of them.
-    pub const ALL: &[Law] = &[
-        Law::Uniform,
-        Law::Normal,
-        Law::Exponential,
-        Law::LogGamma,
-        Law::Poisson,
-        Law::Binomial,
-    ];
+    pub const ALL: &[Law] = &[Law::Uniform, Law::Normal, Law::Exponential, Law::LogGamma, Law::Poisson, Law::Binomial];
 
     /// The number of parameters.
     pub fn parameters(self) -> usize {
@@ -45,15 +38,7 @@ pub(super) fn shape(law: Law, target: &Shape, x: &[&Shape]) -> Result<Shape, Mis
     if x.len() == law.parameters() && x.iter().all(|s| s.broadcasts_to(target)) {
         return Ok(target.clone());
     }
-    let shapes = x
-        .iter()
-        .map(|&s| s.clone())
-        .chain([target.clone()])
-        .collect();
+    let shapes = x.iter().map(|&s| s.clone()).chain([target.clone()]).collect();
     let rule = "a law's parameters must broadcast to the shape of its draws (last)";
-    Err(Mistake::Shapes {
-        operation: "random",
-        shapes,
-        rule,
-    })
+    Err(Mistake::Shapes { operation: "random", shapes, rule })
 }

@@ -17,12 +17,7 @@ pub enum Reduction {
 
 impl Reduction {
     /// All of them.
-    pub const ALL: &[Reduction] = &[
-        Reduction::Sum,
-        Reduction::Max,
-        Reduction::Min,
-        Reduction::LogSumExp,
-    ];
+    pub const ALL: &[Reduction] = &[Reduction::Sum, Reduction::Max, Reduction::Min, Reduction::LogSumExp];
 
     /// The name.
     pub fn name(self) -> &'static str {

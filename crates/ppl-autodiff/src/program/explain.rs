@@ -41,20 +41,11 @@ impl<T: Real> Program<T> {
         for (at, instruction) in self.instructions.iter().enumerate() {
             let (result, sources) = instruction.places();
             let sources: Vec<String> = sources.iter().map(|p| p.to_string()).collect();
-            write!(
-                out,
-                "{at:4}  {result} = {}({})",
-                instruction.name(),
-                sources.join(", ")
-            )?;
+            write!(out, "{at:4}  {result} = {}({})", instruction.name(), sources.join(", "))?;
             match instruction {
                 Instruction::Fused(f) => {
                     let steps: Vec<&str> = f.steps.iter().map(|s| s.name).collect();
-                    let gathered = f
-                        .sources
-                        .iter()
-                        .filter(|s| matches!(s, Source::Strided(..)))
-                        .count();
+                    let gathered = f.sources.iter().filter(|s| matches!(s, Source::Strided(..))).count();
                     write!(out, "  {} x [{}]", f.elements, steps.join(" "))?;
                     if gathered > 0 {
                         write!(out, ", {gathered} gathered")?;
@@ -62,11 +53,7 @@ impl<T: Real> Program<T> {
                 }
                 Instruction::Product(p) => {
                     let batch: usize = p.batch.iter().map(|l| l.extent).product();
-                    write!(
-                        out,
-                        "  {batch} x {}x{}x{} by {:?}",
-                        p.spec.m, p.spec.k, p.spec.n, p.method
-                    )?;
+                    write!(out, "  {batch} x {}x{}x{} by {:?}", p.spec.m, p.spec.k, p.spec.n, p.method)?;
                 }
                 Instruction::Reduce(r) => {
                     let count = |n: usize, extent: usize| n * extent;
@@ -75,11 +62,7 @@ impl<T: Real> Program<T> {
                     write!(out, "  {kept} of {reduced}")?;
                 }
                 Instruction::Copy { nest, .. } => {
-                    write!(
-                        out,
-                        "  {}",
-                        nest.iter().map(|l| l.extent).product::<usize>()
-                    )?;
+                    write!(out, "  {}", nest.iter().map(|l| l.extent).product::<usize>())?;
                 }
                 Instruction::Fill { elements, .. } | Instruction::Random { elements, .. } => {
                     write!(out, "  {elements}")?
@@ -100,10 +83,6 @@ impl Display for Place {
             Store::Input(slot) => write!(f, "in{slot}")?,
             Store::Output(slot) => write!(f, "out{slot}")?,
         }
-        if self.offset > 0 {
-            write!(f, "+{}", self.offset)
-        } else {
-            Ok(())
-        }
+        if self.offset > 0 { write!(f, "+{}", self.offset) } else { Ok(()) }
     }
 }

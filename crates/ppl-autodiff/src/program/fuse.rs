@@ -34,15 +34,8 @@ pub(crate) fn chains(graph: &Graph) -> Chains {
         }
     }
     let mut is_output = vec![false; n];
-    graph
-        .outputs
-        .iter()
-        .for_each(|&o| is_output[o as usize] = true);
-    let mut chains = Chains {
-        root: vec![None; n],
-        members: vec![Vec::new(); n],
-        sum: vec![None; n],
-    };
+    graph.outputs.iter().for_each(|&o| is_output[o as usize] = true);
+    let mut chains = Chains { root: vec![None; n], members: vec![Vec::new(); n], sum: vec![None; n] };
     for id in (0..n).rev() {
         let node = &graph.nodes[id];
         if !is_elementwise(&node.op) {
@@ -52,9 +45,7 @@ pub(crate) fn chains(graph: &Graph) -> Chains {
         if !is_output[id]
             && let Some(&first) = users[id].first()
             && let Some(common) = chains.root[first as usize]
-            && users[id]
-                .iter()
-                .all(|&u| chains.root[u as usize] == Some(common))
+            && users[id].iter().all(|&u| chains.root[u as usize] == Some(common))
             && graph.shape(common) == &node.shape
             && chains.members[common as usize].len() < MAX_STEPS
         {
@@ -65,9 +56,7 @@ pub(crate) fn chains(graph: &Graph) -> Chains {
         if let [user] = users[id][..]
             && root == id as NodeId
             && !is_output[id]
-            && let Op::Reduce {
-                op: Reduction::Sum, ..
-            } = graph.node(user).op
+            && let Op::Reduce { op: Reduction::Sum, .. } = graph.node(user).op
             && graph.shape(user).size() == 1
         {
             chains.sum[id] = Some(user);

@@ -33,10 +33,7 @@ impl Graph {
 
     /// The part of this graph that other outputs need.
     pub fn part(&self, outputs: &[NodeId]) -> Graph {
-        let whole = Graph {
-            outputs: outputs.to_vec(),
-            ..self.clone()
-        };
+        let whole = Graph { outputs: outputs.to_vec(), ..self.clone() };
         whole.rebuild(|graph, node| graph.add(node))
     }
 
@@ -64,14 +61,10 @@ impl Graph {
         let mut place: Vec<NodeId> = vec![NodeId::MAX; self.nodes.len()];
         for (id, node) in self.nodes.iter().enumerate().filter(|&(id, _)| live[id]) {
             place[id] = match node.op {
-                Op::Constant(constant) => {
-                    new.constant(self.constants[constant as usize].clone(), node)
-                }
+                Op::Constant(constant) => new.constant(self.constants[constant as usize].clone(), node),
                 _ => {
                     let mut node = node.clone();
-                    node.operands
-                        .iter_mut()
-                        .for_each(|o| *o = place[*o as usize]);
+                    node.operands.iter_mut().for_each(|o| *o = place[*o as usize]);
                     rule(&mut new, node)
                 }
             };
@@ -97,12 +90,7 @@ impl Graph {
 
     /// Adds an operation on nodes of this graph; its shape is known to be right.
     pub fn op(&mut self, op: Op, operands: &[NodeId], shape: Shape, like: &Node) -> NodeId {
-        self.add(Node {
-            op,
-            operands: operands.iter().copied().collect(),
-            shape,
-            location: like.location,
-        })
+        self.add(Node { op, operands: operands.iter().copied().collect(), shape, location: like.location })
     }
 
     /// Adds a constant; equal scalars are one node.
@@ -115,12 +103,7 @@ impl Graph {
         self.constants.push(value);
         let op = Op::Constant((self.constants.len() - 1) as u32);
         let id = self.nodes.len() as NodeId;
-        self.nodes.push(Node {
-            op,
-            operands: SmallVec::new(),
-            shape,
-            location: like.location,
-        });
+        self.nodes.push(Node { op, operands: SmallVec::new(), shape, location: like.location });
         if let Some(bits) = scalar {
             self.scalars.insert(bits, id);
         }

@@ -197,10 +197,7 @@ impl<T> Instruction<T> {
         match self {
             Instruction::Fused(f) => {
                 let place = |s: &Source| match s {
-                    Source::Dense(p)
-                    | Source::Number(p)
-                    | Source::Splat(p)
-                    | Source::Strided(p, _) => *p,
+                    Source::Dense(p) | Source::Number(p) | Source::Splat(p) | Source::Strided(p, _) => *p,
                 };
                 (f.result, f.sources.iter().map(place).collect())
             }
@@ -213,9 +210,7 @@ impl<T> Instruction<T> {
             | Instruction::Cholesky { from, result, .. } => (*result, vec![*from]),
             Instruction::Fill { result, .. } => (*result, vec![]),
             Instruction::Solve { factor, result, .. } => (*result, vec![*factor, *result]),
-            Instruction::Random {
-                parameters, result, ..
-            } => (*result, parameters.iter().map(|p| p.0).collect()),
+            Instruction::Random { parameters, result, .. } => (*result, parameters.iter().map(|p| p.0).collect()),
         }
     }
 }
@@ -236,65 +231,32 @@ impl<T: Real> Instruction<T> {
                         (p.kernel)(&p.spec, a.offset(i), b.offset(j), c.offset(k), p.lanes);
                     });
                 }
-                Instruction::Reduce(reduce) => {
-                    reduce.run(memory.at(reduce.from), memory.at(reduce.result))
-                }
-                Instruction::Copy { nest, from, result } => {
-                    copy(nest, memory.at(*from), memory.at(*result))
-                }
-                Instruction::Fill {
-                    value,
-                    elements,
-                    result,
-                } => {
+                Instruction::Reduce(reduce) => reduce.run(memory.at(reduce.from), memory.at(reduce.result)),
+                Instruction::Copy { nest, from, result } => copy(nest, memory.at(*from), memory.at(*result)),
+                Instruction::Fill { value, elements, result } => {
                     std::slice::from_raw_parts_mut(memory.at(*result), *elements).fill(*value);
                 }
-                Instruction::CumSum {
-                    nest,
-                    along,
-                    reverse,
-                    from,
-                    result,
-                } => {
+                Instruction::CumSum { nest, along, reverse, from, result } => {
                     let (x, y) = (memory.at(*from), memory.at(*result));
                     each(nest, [0; 2], &mut |[i, j]| {
                         let mut sum = T::ZERO;
                         for step in 0..along.extent as isize {
-                            let s = if *reverse {
-                                along.extent as isize - 1 - step
-                            } else {
-                                step
-                            };
+                            let s = if *reverse { along.extent as isize - 1 - step } else { step };
                             sum += *x.offset(i + s * along.steps[0]);
                             *y.offset(j + s * along.steps[1]) = sum;
                         }
                     });
                 }
-                Instruction::Gather {
-                    outer,
-                    length,
-                    inner,
-                    index,
-                    from,
-                    result,
-                } => {
+                Instruction::Gather { outer, length, inner, index, from, result } => {
                     let (x, mut y) = (memory.at(*from), memory.at(*result));
                     for block in 0..*outer {
                         for &i in index.iter() {
-                            x.add((block * length + i) * inner)
-                                .copy_to_nonoverlapping(y, *inner);
+                            x.add((block * length + i) * inner).copy_to_nonoverlapping(y, *inner);
                             y = y.add(*inner);
                         }
                     }
                 }
-                Instruction::ScatterAdd {
-                    outer,
-                    length,
-                    inner,
-                    index,
-                    from,
-                    result,
-                } => {
+                Instruction::ScatterAdd { outer, length, inner, index, from, result } => {
                     let (mut x, y) = (memory.at(*from), memory.at(*result));
                     std::slice::from_raw_parts_mut(y, outer * length * inner).fill(T::ZERO);
                     for block in 0..*outer {
@@ -307,47 +269,19 @@ impl<T: Real> Instruction<T> {
                         }
                     }
                 }
-                Instruction::Cholesky {
-                    batch,
-                    n,
-                    strides,
-                    from,
-                    result,
-                } => {
+                Instruction::Cholesky { batch, n, strides, from, result } => {
                     let (a, l) = (memory.at(*from), memory.at(*result));
                     each(batch, [0; 2], &mut |[i, j]| {
                         triangular::cholesky(*n, a.offset(i), strides[0], strides[1], l.offset(j));
                     });
                 }
-                Instruction::Solve {
-                    batch,
-                    transposed,
-                    n,
-                    m,
-                    strides,
-                    factor,
-                    result,
-                } => {
+                Instruction::Solve { batch, transposed, n, m, strides, factor, result } => {
                     let (l, x) = (memory.at(*factor), memory.at(*result));
                     each(batch, [0; 2], &mut |[i, j]| {
-                        triangular::solve(
-                            *transposed,
-                            *n,
-                            *m,
-                            l.offset(i),
-                            strides[0],
-                            strides[1],
-                            x.offset(j),
-                        );
+                        triangular::solve(*transposed, *n, *m, l.offset(i), strides[0], strides[1], x.offset(j));
                     });
                 }
-                Instruction::Random {
-                    law,
-                    stream,
-                    elements,
-                    parameters,
-                    result,
-                } => {
+                Instruction::Random { law, stream, elements, parameters, result } => {
                     let key = memory.key;
                     // A law has at most two parameters.
                     let mut sources: [(*mut T, &[Loop<1>]); 2] = [(std::ptr::null_mut(), &[]); 2];
@@ -395,13 +329,7 @@ fn offset_of(nest: &[Loop<1>], mut e: usize) -> isize {
 unsafe fn copy<T: Real>(nest: &[Loop<2>], from: *const T, to: *mut T) {
     let (outer, inner) = match nest {
         [outer @ .., inner] => (outer, inner.clone()),
-        [] => (
-            nest,
-            Loop {
-                extent: 1,
-                steps: [1, 1],
-            },
-        ),
+        [] => (nest, Loop { extent: 1, steps: [1, 1] }),
     };
     // SAFETY: the loops stay within the two arrays, which do not overlap.
     unsafe {
@@ -436,10 +364,7 @@ impl<T: Real> Fused<T> {
                     let at = register(self.registers + gathered);
                     gathered += 1;
                     // SAFETY: the scratch has a register for each splat and each gathered source.
-                    unsafe {
-                        std::slice::from_raw_parts_mut(at, BLOCK.min(self.elements))
-                            .fill(*memory.at(*place))
-                    };
+                    unsafe { std::slice::from_raw_parts_mut(at, BLOCK.min(self.elements)).fill(*memory.at(*place)) };
                     at
                 }
                 Source::Strided(..) => {
@@ -452,11 +377,7 @@ impl<T: Real> Fused<T> {
             table[first_register + i] = register(i);
         }
         let out = memory.at(self.result);
-        table[result_entry] = if self.sum.is_some() {
-            register(self.registers + gathered)
-        } else {
-            out
-        };
+        table[result_entry] = if self.sum.is_some() { register(self.registers + gathered) } else { out };
         let mut total = T::ZERO;
         let mut start = 0;
         while start < self.elements {
@@ -474,11 +395,7 @@ impl<T: Real> Fused<T> {
                 // that the kernels for that form get), and the result is none of the operands.
                 unsafe {
                     let read = |entry: usize| {
-                        let n = if matches!(self.sources.get(entry), Some(Source::Number(_))) {
-                            1
-                        } else {
-                            n
-                        };
+                        let n = if matches!(self.sources.get(entry), Some(Source::Number(_))) { 1 } else { n };
                         std::slice::from_raw_parts(table[entry], n)
                     };
                     let result = std::slice::from_raw_parts_mut(result, n);
@@ -491,9 +408,7 @@ impl<T: Real> Fused<T> {
             }
             match self.sum {
                 // SAFETY: the last step has just written n elements there.
-                Some(sum) => {
-                    total += sum(unsafe { std::slice::from_raw_parts(table[result_entry], n) })
-                }
+                Some(sum) => total += sum(unsafe { std::slice::from_raw_parts(table[result_entry], n) }),
                 None => table[result_entry] = table[result_entry].wrapping_add(n),
             }
             for (i, source) in self.sources.iter().enumerate() {
@@ -511,11 +426,7 @@ impl<T: Real> Fused<T> {
 
     /// Registers in the scratch: its own, and one for each source that is gathered, and one for what is summed.
     pub fn scratch_registers(&self) -> usize {
-        let gathered = self
-            .sources
-            .iter()
-            .filter(|s| matches!(s, Source::Splat(_) | Source::Strided(..)))
-            .count();
+        let gathered = self.sources.iter().filter(|s| matches!(s, Source::Splat(_) | Source::Strided(..))).count();
         self.registers + gathered + 1
     }
 }
@@ -565,23 +476,14 @@ impl<T: Real> Reduce<T> {
                     let row = std::slice::from_raw_parts_mut(to.offset(j), inner.extent);
                     row.fill(start);
                     each(&self.reduced, [i], &mut |[k]| {
-                        (self.accumulate)(
-                            std::slice::from_raw_parts(from.offset(k), inner.extent),
-                            row,
-                        );
+                        (self.accumulate)(std::slice::from_raw_parts(from.offset(k), inner.extent), row);
                     });
                 });
                 return;
             }
             let (outer, inner) = match &self.reduced[..] {
                 [outer @ .., inner] => (outer, inner.clone()),
-                [] => (
-                    &self.reduced[..],
-                    Loop {
-                        extent: 1,
-                        steps: [1],
-                    },
-                ),
+                [] => (&self.reduced[..], Loop { extent: 1, steps: [1] }),
             };
             each(&self.kept, [0; 2], &mut |[i, j]| {
                 let mut total = start;

@@ -27,12 +27,7 @@ impl View {
     /// A dense row-major array.
     pub fn dense(store: Store, offset: usize, shape: Shape) -> Self {
         let strides = shape.strides();
-        Self {
-            store,
-            offset,
-            shape,
-            strides,
-        }
+        Self { store, offset, shape, strides }
     }
 
     /// A dense array whose axes lie in memory in the given order, outermost first.
@@ -43,42 +38,25 @@ impl View {
             strides[axis] = step;
             step *= shape[axis] as isize;
         }
-        Self {
-            store,
-            offset: 0,
-            shape,
-            strides,
-        }
+        Self { store, offset: 0, shape, strides }
     }
 
     pub fn is_row_major(&self) -> bool {
         let want = self.shape.strides();
-        self.shape.size() == 0
-            || self
-                .shape
-                .iter()
-                .zip(&self.strides)
-                .zip(&want)
-                .all(|((&n, s), w)| n == 1 || s == w)
+        self.shape.size() == 0 || self.shape.iter().zip(&self.strides).zip(&want).all(|((&n, s), w)| n == 1 || s == w)
     }
 
     /// All elements are one and the same.
     pub fn is_scalar(&self) -> bool {
-        self.shape
-            .iter()
-            .zip(&self.strides)
-            .all(|(&n, &s)| n == 1 || s == 0)
+        self.shape.iter().zip(&self.strides).all(|(&n, &s)| n == 1 || s == 0)
     }
 
     /// The axes in the order of their strides, largest first; broadcast axes and axes of extent 1 stay in place.
     pub fn order(&self) -> SmallVec<[usize; 4]> {
         let mut order: SmallVec<[usize; 4]> = (0..self.shape.rank()).collect();
         // Extents of 1 have meaningless strides: sort the others among the positions that they hold.
-        let real: SmallVec<[usize; 4]> = order
-            .iter()
-            .copied()
-            .filter(|&a| self.shape[a] > 1 && self.strides[a] != 0)
-            .collect();
+        let real: SmallVec<[usize; 4]> =
+            order.iter().copied().filter(|&a| self.shape[a] > 1 && self.strides[a] != 0).collect();
         let mut sorted = real.clone();
         sorted.sort_by_key(|&a| std::cmp::Reverse(self.strides[a]));
         for (&place, &axis) in real.iter().zip(&sorted) {
@@ -97,31 +75,15 @@ impl View {
     pub fn transpose(&self, order: &[usize]) -> Self {
         let shape = order.iter().map(|&a| self.shape[a]).collect();
         let strides = order.iter().map(|&a| self.strides[a]).collect();
-        Self {
-            store: self.store,
-            offset: self.offset,
-            shape,
-            strides,
-        }
+        Self { store: self.store, offset: self.offset, shape, strides }
     }
 
     pub fn broadcast(&self, shape: &Shape) -> Self {
         let skip = shape.rank() - self.shape.rank();
         let strides = (0..shape.rank())
-            .map(|a| {
-                if a < skip || (self.shape[a - skip] == 1 && shape[a] != 1) {
-                    0
-                } else {
-                    self.strides[a - skip]
-                }
-            })
+            .map(|a| if a < skip || (self.shape[a - skip] == 1 && shape[a] != 1) { 0 } else { self.strides[a - skip] })
             .collect();
-        Self {
-            store: self.store,
-            offset: self.offset,
-            shape: shape.clone(),
-            strides,
-        }
+        Self { store: self.store, offset: self.offset, shape: shape.clone(), strides }
     }
 
     pub fn slice(&self, axis: usize, start: usize, step: usize, length: usize) -> Self {
@@ -145,23 +107,13 @@ impl View {
     /// The same elements, row-major, in another shape, if strides can say it.
     pub fn reshape(&self, target: &Shape) -> Option<Self> {
         let mut strides: Strides = SmallVec::from_elem(0, target.rank());
-        let done = |strides| Self {
-            store: self.store,
-            offset: self.offset,
-            shape: target.clone(),
-            strides,
-        };
+        let done = |strides| Self { store: self.store, offset: self.offset, shape: target.clone(), strides };
         if target.size() == 0 {
             return Some(done(strides));
         }
         // Runs of old axes that together have the elements of a run of new axes.
-        let old: SmallVec<[(usize, isize); 4]> = self
-            .shape
-            .iter()
-            .copied()
-            .zip(self.strides.iter().copied())
-            .filter(|&(n, _)| n != 1)
-            .collect();
+        let old: SmallVec<[(usize, isize); 4]> =
+            self.shape.iter().copied().zip(self.strides.iter().copied()).filter(|&(n, _)| n != 1).collect();
         let (mut i, mut j) = (0, 0);
         while i < old.len() {
             let (mut i_end, mut j_end) = (i + 1, j);
@@ -177,10 +129,7 @@ impl View {
                 }
             }
             // Inside a run the old axes must step as one.
-            if old[i..i_end]
-                .windows(2)
-                .any(|pair| pair[0].1 != pair[1].1 * pair[1].0 as isize)
-            {
+            if old[i..i_end].windows(2).any(|pair| pair[0].1 != pair[1].1 * pair[1].0 as isize) {
                 return None;
             }
             let mut step = old[i_end - 1].1;
@@ -202,11 +151,7 @@ pub(crate) struct Loop<const N: usize> {
 }
 
 /// The loops over some axes, outermost first, with neighbours that step as one merged.
-pub(crate) fn loops<const N: usize>(
-    shape: &Shape,
-    order: &[usize],
-    strides: [&Strides; N],
-) -> Vec<Loop<N>> {
+pub(crate) fn loops<const N: usize>(shape: &Shape, order: &[usize], strides: [&Strides; N]) -> Vec<Loop<N>> {
     let mut nest: Vec<Loop<N>> = Vec::new();
     for &axis in order {
         let extent = shape[axis];
@@ -232,20 +177,11 @@ mod tests {
     #[test]
     fn reshape_keeps_views_where_strides_can_say_it() {
         let v = View::dense(Store::Constants, 0, Shape::from([6, 4]));
-        assert_eq!(
-            &v.reshape(&Shape::from([2, 3, 4])).unwrap().strides[..],
-            &[12, 4, 1]
-        );
+        assert_eq!(&v.reshape(&Shape::from([2, 3, 4])).unwrap().strides[..], &[12, 4, 1]);
         let t = v.transpose(&[1, 0]);
-        assert_eq!(
-            &t.reshape(&Shape::from([4, 2, 3])).unwrap().strides[..],
-            &[1, 12, 4]
-        );
+        assert_eq!(&t.reshape(&Shape::from([4, 2, 3])).unwrap().strides[..], &[1, 12, 4]);
         assert!(t.reshape(&Shape::from([24])).is_none());
-        assert_eq!(
-            &t.reshape(&Shape::from([1, 4, 1, 6])).unwrap().strides[1..2],
-            &[1]
-        );
+        assert_eq!(&t.reshape(&Shape::from([1, 4, 1, 6])).unwrap().strides[1..2], &[1]);
     }
 
     #[test]

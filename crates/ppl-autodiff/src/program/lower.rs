@@ -34,19 +34,9 @@ struct Lowering<'g, T> {
 
 /// Lowers a graph; output `i` of the graph is written row-major to its place in an output slot.
 pub(crate) fn lower<T: Real>(graph: &Graph, outputs: &[(u32, usize)]) -> Lowered<T> {
-    let out = Lowered {
-        instructions: Vec::new(),
-        constants: Vec::new(),
-        buffers: Vec::new(),
-    };
+    let out = Lowered { instructions: Vec::new(), constants: Vec::new(), buffers: Vec::new() };
     let views = vec![None; graph.nodes.len()];
-    let mut lowering = Lowering {
-        graph,
-        chains: chains(graph),
-        views,
-        out,
-        laid_out: HashMap::new(),
-    };
+    let mut lowering = Lowering { graph, chains: chains(graph), views, out, laid_out: HashMap::new() };
     for id in 0..graph.nodes.len() {
         lowering.node(id as NodeId);
     }
@@ -59,10 +49,7 @@ pub(crate) fn lower<T: Real>(graph: &Graph, outputs: &[(u32, usize)]) -> Lowered
 }
 
 fn place(view: &View) -> Place {
-    Place {
-        store: view.store,
-        offset: view.offset,
-    }
+    Place { store: view.store, offset: view.offset }
 }
 
 impl<T: Real> Lowering<'_, T> {
@@ -95,18 +82,15 @@ impl<T: Real> Lowering<'_, T> {
         let tensor = &self.graph.constants[entry as usize];
         let mut view = View::ordered(Store::Constants, tensor.shape().clone(), &order);
         let store = &mut self.out.constants;
-        view.offset = *self
-            .laid_out
-            .entry((entry, order.clone()))
-            .or_insert_with(|| {
-                let start = store.len().next_multiple_of(64 / size_of::<T>());
-                store.resize(start + tensor.data().len(), T::ZERO);
-                let nest = loops(tensor.shape(), &order, [&tensor.shape().strides()]);
-                for (e, x) in store[start..].iter_mut().enumerate() {
-                    *x = T::from_f64(tensor.data()[element(&nest, e)]);
-                }
-                start
-            });
+        view.offset = *self.laid_out.entry((entry, order.clone())).or_insert_with(|| {
+            let start = store.len().next_multiple_of(64 / size_of::<T>());
+            store.resize(start + tensor.data().len(), T::ZERO);
+            let nest = loops(tensor.shape(), &order, [&tensor.shape().strides()]);
+            for (e, x) in store[start..].iter_mut().enumerate() {
+                *x = T::from_f64(tensor.data()[element(&nest, e)]);
+            }
+            start
+        });
         view
     }
 
@@ -115,11 +99,7 @@ impl<T: Real> Lowering<'_, T> {
             return;
         }
         let nest = loops(&from.shape, &to.order(), [&from.strides, &to.strides]);
-        self.out.instructions.push(Instruction::Copy {
-            nest,
-            from: place(from),
-            result: place(to),
-        });
+        self.out.instructions.push(Instruction::Copy { nest, from: place(from), result: place(to) });
     }
 
     /// The same elements row-major and dense.
@@ -134,11 +114,7 @@ impl<T: Real> Lowering<'_, T> {
 
     fn fill(&mut self, view: &View, value: T) {
         let elements = view.shape.size();
-        self.out.instructions.push(Instruction::Fill {
-            value,
-            elements,
-            result: place(view),
-        });
+        self.out.instructions.push(Instruction::Fill { value, elements, result: place(view) });
     }
 
     fn node(&mut self, id: NodeId) {
@@ -172,15 +148,8 @@ impl<T: Real> Lowering<'_, T> {
                 }
             }
             Op::Broadcast(_) => self.view(operands[0]).broadcast(&shape),
-            Op::Slice {
-                axis,
-                start,
-                step,
-                length,
-            } => self.view(operands[0]).slice(*axis, *start, *step, *length),
-            Op::Pad {
-                axis, start, step, ..
-            } => {
+            Op::Slice { axis, start, step, length } => self.view(operands[0]).slice(*axis, *start, *step, *length),
+            Op::Pad { axis, start, step, .. } => {
                 let from = self.view(operands[0]);
                 let to = self.new_dense(&shape);
                 self.fill(&to, T::ZERO);
@@ -212,18 +181,9 @@ impl<T: Real> Lowering<'_, T> {
                 let to = self.new_dense(&shape);
                 let order: Axes = (0..shape.rank()).filter(|a| a != axis).collect();
                 let nest = loops(&shape, &order, [&from.strides, &to.strides]);
-                let along = Loop {
-                    extent: shape[*axis],
-                    steps: [from.strides[*axis], to.strides[*axis]],
-                };
+                let along = Loop { extent: shape[*axis], steps: [from.strides[*axis], to.strides[*axis]] };
                 let (from, result) = (place(&from), place(&to));
-                self.out.instructions.push(Instruction::CumSum {
-                    nest,
-                    along,
-                    reverse: *reverse,
-                    from,
-                    result,
-                });
+                self.out.instructions.push(Instruction::CumSum { nest, along, reverse: *reverse, from, result });
                 to
             }
             Op::Gather { axis, index } => {
@@ -232,14 +192,7 @@ impl<T: Real> Lowering<'_, T> {
                 let to = self.new_dense(&shape);
                 let (outer, length, inner) = around(&from.shape, *axis);
                 let (from, result, index) = (place(&from), place(&to), index.clone());
-                self.out.instructions.push(Instruction::Gather {
-                    outer,
-                    length,
-                    inner,
-                    index,
-                    from,
-                    result,
-                });
+                self.out.instructions.push(Instruction::Gather { outer, length, inner, index, from, result });
                 to
             }
             Op::ScatterAdd { axis, index, .. } => {
@@ -248,14 +201,7 @@ impl<T: Real> Lowering<'_, T> {
                 let to = self.new_dense(&shape);
                 let (outer, length, inner) = around(&shape, *axis);
                 let (from, result, index) = (place(&from), place(&to), index.clone());
-                self.out.instructions.push(Instruction::ScatterAdd {
-                    outer,
-                    length,
-                    inner,
-                    index,
-                    from,
-                    result,
-                });
+                self.out.instructions.push(Instruction::ScatterAdd { outer, length, inner, index, from, result });
                 to
             }
             Op::Cholesky => {
@@ -265,13 +211,7 @@ impl<T: Real> Lowering<'_, T> {
                 let batch = matrix_loops(&shape, [&from.strides, &to.strides]);
                 let strides = [from.strides[last - 1], from.strides[last]];
                 let (from, result) = (place(&from), place(&to));
-                self.out.instructions.push(Instruction::Cholesky {
-                    batch,
-                    n: shape[last],
-                    strides,
-                    from,
-                    result,
-                });
+                self.out.instructions.push(Instruction::Cholesky { batch, n: shape[last], strides, from, result });
                 to
             }
             Op::SolveLower { transposed } => {
@@ -285,15 +225,7 @@ impl<T: Real> Lowering<'_, T> {
                 let batch = matrix_loops(&shape, [&factor.strides, &to.strides]);
                 let strides = [factor.strides[last - 1], factor.strides[last]];
                 let (factor, result) = (place(&factor), place(&to));
-                let solve = Instruction::Solve {
-                    batch,
-                    transposed: *transposed,
-                    n,
-                    m,
-                    strides,
-                    factor,
-                    result,
-                };
+                let solve = Instruction::Solve { batch, transposed: *transposed, n, m, strides, factor, result };
                 self.out.instructions.push(solve);
                 to
             }
@@ -308,13 +240,7 @@ impl<T: Real> Lowering<'_, T> {
                     })
                     .collect();
                 let (elements, result) = (shape.size(), place(&to));
-                let random = Instruction::Random {
-                    law: *law,
-                    stream: *stream,
-                    elements,
-                    parameters,
-                    result,
-                };
+                let random = Instruction::Random { law: *law, stream: *stream, elements, parameters, result };
                 self.out.instructions.push(random);
                 to
             }
@@ -338,16 +264,12 @@ impl<T: Real> Lowering<'_, T> {
             }
         }
         // The result lies as the first large operand does, so that both are walked in one sweep.
-        let like = outside
-            .iter()
-            .map(|(_, view)| view)
-            .find(|v| !matches!(v.store, Store::Constants) && v.is_dense());
+        let like = outside.iter().map(|(_, view)| view).find(|v| !matches!(v.store, Store::Constants) && v.is_dense());
         let like = like.or_else(|| outside.iter().map(|(_, view)| view).find(|v| v.is_dense()));
         let order = like.map_or_else(|| (0..shape.rank()).collect(), View::order);
         // Constants are laid out to fit, once and for all.
         for (id, view) in &mut outside {
-            let constant = matches!(self.graph.node(*id).op, Op::Constant(_))
-                && *self.graph.shape(*id) == shape;
+            let constant = matches!(self.graph.node(*id).op, Op::Constant(_)) && *self.graph.shape(*id) == shape;
             if constant && !view.is_scalar() && view.order() != order {
                 *view = self.constant(*id, order.clone());
             }
@@ -366,14 +288,7 @@ impl<T: Real> Lowering<'_, T> {
         let walk = View::ordered(Store::Constants, shape.clone(), &order);
         let (steps, sources, registers) = self.steps(root, &members, &outside, &order, &walk);
         let total: SumKernel<T> = sum_of::<T>;
-        let fused = Fused {
-            elements,
-            sources,
-            registers,
-            steps,
-            sum: sum.map(|_| total),
-            result: place(&result),
-        };
+        let fused = Fused { elements, sources, registers, steps, sum: sum.map(|_| total), result: place(&result) };
         if elements > 0 {
             self.out.instructions.push(Instruction::Fused(fused));
         } else if sum.is_some() {
@@ -397,17 +312,9 @@ impl<T: Real> Lowering<'_, T> {
             members.iter().any(|&m| {
                 let node = self.graph.node(m);
                 let uses = node.operands.contains(&id);
-                let number = |o: NodeId| {
-                    outside
-                        .iter()
-                        .any(|(other, view)| *other == o && view.is_scalar())
-                };
+                let number = |o: NodeId| outside.iter().any(|(other, view)| *other == o && view.is_scalar());
                 uses && match node.op {
-                    Op::Binary(_) => {
-                        number(node.operands[1])
-                            && number(node.operands[0])
-                            && node.operands[0] == id
-                    }
+                    Op::Binary(_) => number(node.operands[1]) && number(node.operands[0]) && node.operands[0] == id,
                     _ => true,
                 }
             })
@@ -420,11 +327,7 @@ impl<T: Real> Lowering<'_, T> {
                 if one || nest.iter().all(|l| l.steps[0] == l.steps[1]) {
                     Source::Dense(at)
                 } else if view.is_scalar() {
-                    if needs_register(*id) {
-                        Source::Splat(at)
-                    } else {
-                        Source::Number(at)
-                    }
+                    if needs_register(*id) { Source::Splat(at) } else { Source::Number(at) }
                 } else {
                     Source::Strided(at, loops(&view.shape, order, [&view.strides]))
                 }
@@ -435,11 +338,7 @@ impl<T: Real> Lowering<'_, T> {
             .enumerate()
             .flat_map(|(at, &m)| self.graph.node(m).operands.iter().map(move |&o| (o, at)))
             .collect();
-        let mut entry: HashMap<NodeId, usize> = outside
-            .iter()
-            .enumerate()
-            .map(|(i, (id, _))| (*id, i))
-            .collect();
+        let mut entry: HashMap<NodeId, usize> = outside.iter().enumerate().map(|(i, (id, _))| (*id, i)).collect();
         let (mut free, mut registers): (Vec<usize>, usize) = (Vec::new(), 0);
         let mut steps = Vec::with_capacity(members.len());
         const RESULT: usize = usize::MAX;
@@ -466,27 +365,18 @@ impl<T: Real> Lowering<'_, T> {
                 }
                 _ => StepKernel::Select(select::<T>),
             };
-            steps.push(Step {
-                name: node.op.name(),
-                kernel,
-                operands,
-                result,
-            });
+            steps.push(Step { name: node.op.name(), kernel, operands, result });
             entry.insert(member, result);
             for (i, o) in node.operands.iter().enumerate() {
                 let register = entry[o];
                 let repeated = node.operands[..i].contains(o);
-                if last_use[o] == at && register >= sources.len() && register != RESULT && !repeated
-                {
+                if last_use[o] == at && register >= sources.len() && register != RESULT && !repeated {
                     free.push(register);
                 }
             }
         }
         let end = sources.len() + registers;
-        steps
-            .iter_mut()
-            .filter(|s| s.result == RESULT)
-            .for_each(|s| s.result = end);
+        steps.iter_mut().filter(|s| s.result == RESULT).for_each(|s| s.result = end);
         (steps, sources, registers)
     }
 
@@ -494,13 +384,7 @@ impl<T: Real> Lowering<'_, T> {
         let from = self.view(operand);
         let to = self.new_dense(shape);
         let order = from.order();
-        let split = |reduced: bool| -> Axes {
-            order
-                .iter()
-                .copied()
-                .filter(|a| axes.contains(a) == reduced)
-                .collect()
-        };
+        let split = |reduced: bool| -> Axes { order.iter().copied().filter(|a| axes.contains(a) == reduced).collect() };
         let kept = loops(&from.shape, &split(false), [&from.strides, &to.strides]);
         let reduced = loops(&from.shape, &split(true), [&from.strides]);
         self.out.instructions.push(Instruction::Reduce(Reduce {
@@ -522,15 +406,7 @@ impl<T: Real> Lowering<'_, T> {
         let (m, n) = (shape[last - 1], shape[last]);
         let k = self.graph.shape(left)[self.graph.shape(left).rank() - 1];
         let (a, b) = (self.view(left), self.view(right));
-        let plan = ProductPlan::choose(
-            m,
-            n,
-            k,
-            &a,
-            &b,
-            self.is_constant(left),
-            self.is_constant(right),
-        );
+        let plan = ProductPlan::choose(m, n, k, &a, &b, self.is_constant(left), self.is_constant(right));
         let a = self.laid_out(left, a, plan.copy_a);
         let b = self.laid_out(right, b, plan.copy_b);
         let a = a.broadcast(&batch.join(&[m, k]));
@@ -546,19 +422,8 @@ impl<T: Real> Lowering<'_, T> {
             return c;
         }
         let pair = |v: &View| [v.strides[last - 1], v.strides[last]];
-        let spec = ProductSpec {
-            m,
-            n,
-            k,
-            a: pair(&a),
-            b: pair(&b),
-            c: pair(&c),
-        };
-        let (spec, a, b) = if plan.transposed {
-            (spec.transposed(), b, a)
-        } else {
-            (spec, a, b)
-        };
+        let spec = ProductSpec { m, n, k, a: pair(&a), b: pair(&b), c: pair(&c) };
+        let (spec, a, b) = if plan.transposed { (spec.transposed(), b, a) } else { (spec, a, b) };
         let axes: Axes = (0..last - 1).collect();
         self.out.instructions.push(Instruction::Product(Product {
             batch: loops(shape, &axes, [&a.strides, &b.strides, &c.strides]),
@@ -606,15 +471,7 @@ struct ProductPlan {
 }
 
 impl ProductPlan {
-    fn choose(
-        m: usize,
-        n: usize,
-        k: usize,
-        a: &View,
-        b: &View,
-        a_constant: bool,
-        b_constant: bool,
-    ) -> Self {
+    fn choose(m: usize, n: usize, k: usize, a: &View, b: &View, a_constant: bool, b_constant: bool) -> Self {
         /// Products of at least this many multiplications in each direction are packed and blocked.
         const LARGE: usize = 24;
         const LANES: usize = 8;
@@ -624,57 +481,24 @@ impl ProductPlan {
         };
         let by_columns = m > n;
         if m >= LARGE && n >= LARGE && k >= LARGE {
-            return Self {
-                method: Method::Blocked,
-                transposed: false,
-                copy_a: None,
-                copy_b: None,
-                by_columns,
-            };
+            return Self { method: Method::Blocked, transposed: false, copy_a: None, copy_b: None, by_columns };
         }
         // Costs in vector operations; a strided copy moves about one element in the time of one.
         let copy = |v: &View, axis: usize, constant: bool| {
             let missing = !unit(v, axis);
-            let cost = if missing && !constant {
-                v.shape.iter().rev().take(2).product()
-            } else {
-                0
-            };
+            let cost = if missing && !constant { v.shape.iter().rev().take(2).product() } else { 0 };
             (missing.then_some(axis), cost)
         };
-        let ((a_rows, a_rows_cost), (b_columns, b_columns_cost)) =
-            (copy(a, 0, a_constant), copy(b, 1, b_constant));
-        let ((a_inner, a_inner_cost), (b_inner, b_inner_cost)) =
-            (copy(a, 1, a_constant), copy(b, 0, b_constant));
+        let ((a_rows, a_rows_cost), (b_columns, b_columns_cost)) = (copy(a, 0, a_constant), copy(b, 1, b_constant));
+        let ((a_inner, a_inner_cost), (b_inner, b_inner_cost)) = (copy(a, 1, a_constant), copy(b, 0, b_constant));
         let lanes = |rows: usize, columns: usize| {
             rows.div_ceil(LANES) * columns * k + if rows < LANES / 2 { m * n * k } else { 0 }
         };
         let dots = m * n * (k.div_ceil(LANES) + 3);
         let candidates = [
-            (
-                lanes(m, n) + a_rows_cost,
-                Method::Lanes,
-                false,
-                a_rows,
-                None,
-                true,
-            ),
-            (
-                lanes(n, m) + b_columns_cost,
-                Method::Lanes,
-                true,
-                None,
-                b_columns,
-                false,
-            ),
-            (
-                dots + a_inner_cost + b_inner_cost,
-                Method::Dots,
-                false,
-                a_inner,
-                b_inner,
-                by_columns,
-            ),
+            (lanes(m, n) + a_rows_cost, Method::Lanes, false, a_rows, None, true),
+            (lanes(n, m) + b_columns_cost, Method::Lanes, true, None, b_columns, false),
+            (dots + a_inner_cost + b_inner_cost, Method::Dots, false, a_inner, b_inner, by_columns),
             (m * n * k, Method::Plain, false, None, None, by_columns),
         ];
         let mut best = &candidates[0];
@@ -684,13 +508,7 @@ impl ProductPlan {
             }
         }
         let &(_, method, transposed, copy_a, copy_b, by_columns) = best;
-        Self {
-            method,
-            transposed,
-            copy_a,
-            copy_b,
-            by_columns,
-        }
+        Self { method, transposed, copy_a, copy_b, by_columns }
     }
 }
 
@@ -706,11 +524,7 @@ fn element(nest: &[Loop<1>], mut e: usize) -> usize {
 
 /// Products of the extents before, at and after an axis.
 fn around(shape: &Shape, axis: usize) -> (usize, usize, usize) {
-    (
-        shape[..axis].iter().product(),
-        shape[axis],
-        shape[axis + 1..].iter().product(),
-    )
+    (shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product())
 }
 
 /// The loops over the batch axes of matrices.

@@ -60,21 +60,14 @@ impl<T: Real> Program<T> {
     /// Compiles what `outputs` need of a tape. Output slot `i` receives the values of `outputs[i]`, row-major, one
     /// after the other. The `Var`s must belong to this tape.
     pub fn compile(tape: &Tape, outputs: &[&[Var]]) -> Self {
-        let nodes: Vec<NodeId> = outputs
-            .iter()
-            .flat_map(|slot| slot.iter().map(|v| v.node()))
-            .collect();
+        let nodes: Vec<NodeId> = outputs.iter().flat_map(|slot| slot.iter().map(|v| v.node())).collect();
         let counts: Vec<usize> = outputs.iter().map(|slot| slot.len()).collect();
         Self::compile_nodes(tape, &nodes, &counts)
     }
 
     /// As [`Program::compile`], by node: `counts[i]` of the nodes go to output slot `i`.
     pub(crate) fn compile_nodes(tape: &Tape, nodes: &[NodeId], counts: &[usize]) -> Self {
-        Self::lower(
-            passes::optimise(Graph::from_tape(tape, nodes)),
-            tape.slots(),
-            counts,
-        )
+        Self::lower(passes::optimise(Graph::from_tape(tape, nodes)), tape.slots(), counts)
     }
 
     /// Lowers a graph as it is.
@@ -99,13 +92,7 @@ impl<T: Real> Program<T> {
             }
             _ => 0,
         };
-        let scratch = lowered
-            .instructions
-            .iter()
-            .map(registers)
-            .max()
-            .unwrap_or(0)
-            * BLOCK;
+        let scratch = lowered.instructions.iter().map(registers).max().unwrap_or(0) * BLOCK;
         Self {
             id: NEXT_PROGRAM.fetch_add(1, Ordering::Relaxed),
             instructions: lowered.instructions,
@@ -120,10 +107,7 @@ impl<T: Real> Program<T> {
 
     /// Memory for one thread.
     pub fn workspace(&self) -> Workspace<T> {
-        Workspace {
-            program: self.id,
-            memory: vec![T::ZERO; self.arena + self.scratch + Self::line()],
-        }
+        Workspace { program: self.id, memory: vec![T::ZERO; self.arena + self.scratch + Self::line()] }
     }
 
     /// Whether this program made the workspace.
@@ -156,12 +140,7 @@ impl<T: Real> Program<T> {
     /// # Panics
     /// When slots or their lengths are not those of [`Program::input_lengths`] and [`Program::output_lengths`], or the
     /// workspace was made by another program: mistakes of the calling code, never of a user's data.
-    pub fn evaluate(
-        &self,
-        workspace: &mut Workspace<T>,
-        inputs: &[&[T]],
-        outputs: &mut [&mut [T]],
-    ) {
+    pub fn evaluate(&self, workspace: &mut Workspace<T>, inputs: &[&[T]], outputs: &mut [&mut [T]]) {
         self.run(workspace, inputs, outputs, &Key::default());
     }
 
@@ -169,28 +148,10 @@ impl<T: Real> Program<T> {
     ///
     /// # Panics
     /// As [`Program::evaluate`].
-    pub fn run(
-        &self,
-        workspace: &mut Workspace<T>,
-        inputs: &[&[T]],
-        outputs: &mut [&mut [T]],
-        key: &Key,
-    ) {
-        assert_eq!(
-            workspace.program, self.id,
-            "a workspace belongs to the program that made it"
-        );
-        assert!(
-            inputs.len() >= self.inputs.len()
-                && inputs.iter().zip(&self.inputs).all(|(x, &n)| x.len() == n)
-        );
-        assert!(
-            outputs.len() == self.outputs.len()
-                && outputs
-                    .iter()
-                    .zip(&self.outputs)
-                    .all(|(y, &n)| y.len() == n)
-        );
+    pub fn run(&self, workspace: &mut Workspace<T>, inputs: &[&[T]], outputs: &mut [&mut [T]], key: &Key) {
+        assert_eq!(workspace.program, self.id, "a workspace belongs to the program that made it");
+        assert!(inputs.len() >= self.inputs.len() && inputs.iter().zip(&self.inputs).all(|(x, &n)| x.len() == n));
+        assert!(outputs.len() == self.outputs.len() && outputs.iter().zip(&self.outputs).all(|(y, &n)| y.len() == n));
         let base = workspace.memory.as_mut_ptr();
         let skip = base.align_offset(64).min(Self::line());
         let arena = base.wrapping_add(skip);

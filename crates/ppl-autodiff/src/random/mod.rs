@@ -61,10 +61,7 @@ impl Key {
     #[must_use]
     pub fn new(seed: u64, purpose: Purpose, chain: u32, draw: u32) -> Self {
         let place = u64::from(chain) << 32 | u64::from(draw);
-        Self {
-            seed: splitmix64(splitmix64(seed).wrapping_add(splitmix64(place))),
-            purpose,
-        }
+        Self { seed: splitmix64(splitmix64(seed).wrapping_add(splitmix64(place))), purpose }
     }
 
     /// The stream of one element of one random node: it does not depend on its neighbours.
@@ -80,9 +77,6 @@ impl Key {
         let key = splitmix64(self.seed);
         let counter = [u32::MAX, block, node, self.purpose as u32];
         let w = philox4x32(counter, [key as u32, (key >> 32) as u32]);
-        [
-            u64::from(w[0]) | u64::from(w[1]) << 32,
-            u64::from(w[2]) | u64::from(w[3]) << 32,
-        ]
+        [u64::from(w[0]) | u64::from(w[1]) << 32, u64::from(w[2]) | u64::from(w[3]) << 32]
     }
 }

@@ -25,12 +25,7 @@ pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     for _ in 0..ROUNDS {
         let a = u64::from(MULTIPLIERS[0]) * u64::from(c[0]);
         let b = u64::from(MULTIPLIERS[1]) * u64::from(c[2]);
-        c = [
-            (b >> 32) as u32 ^ c[1] ^ k[0],
-            b as u32,
-            (a >> 32) as u32 ^ c[3] ^ k[1],
-            a as u32,
-        ];
+        c = [(b >> 32) as u32 ^ c[1] ^ k[0], b as u32, (a >> 32) as u32 ^ c[3] ^ k[1], a as u32];
         k = [k[0].wrapping_add(WEYL[0]), k[1].wrapping_add(WEYL[1])];
     }
     c
@@ -135,10 +130,7 @@ impl Philox {
     fn refill(&mut self) {
         let [index, chain, purpose] = self.stream;
         for (i, words) in self.words.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-            *words = philox4x32(
-                [self.block.wrapping_add(i as u32), index, chain, purpose],
-                self.key,
-            );
+            *words = philox4x32([self.block.wrapping_add(i as u32), index, chain, purpose], self.key);
         }
         self.block = self.block.wrapping_add(BATCH as u32);
         self.next = 0;

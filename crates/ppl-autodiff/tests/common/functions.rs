@@ -45,11 +45,7 @@ pub fn build_on(choices: &[u32], mode: Mode, x: Var) -> Built {
 }
 
 fn build_with(choices: &[u32], mode: Mode, mut input: impl FnMut(Vec<usize>) -> Var) -> Built {
-    let mut b = Builder {
-        choices: choices.iter(),
-        mode,
-        vars: Vec::new(),
-    };
+    let mut b = Builder { choices: choices.iter(), mode, vars: Vec::new() };
     let inputs: Vec<Var> = (0..2 + b.pick(3))
         .map(|_| {
             let rank = [0, 1, 1, 2, 2, 2, 3, 3, 4, 5][b.pick(10)];
@@ -165,19 +161,13 @@ impl Builder<'_> {
                     return None;
                 }
                 let condition = match smooth {
-                    true => Var::from(
-                        (0..shape.last().copied().unwrap_or(1))
-                            .map(|i| i % 2)
-                            .collect::<Vec<_>>(),
-                    ),
+                    true => Var::from((0..shape.last().copied().unwrap_or(1)).map(|i| i % 2).collect::<Vec<_>>()),
                     false => x.gt(0.0),
                 };
                 condition.select(y, z)
             }
             10 | 11 => {
-                let axes: Vec<isize> = (0..x.rank() as isize)
-                    .filter(|_| self.pick(2) == 0)
-                    .collect();
+                let axes: Vec<isize> = (0..x.rank() as isize).filter(|_| self.pick(2) == 0).collect();
                 self.tame(x.sum_axes(&axes))
             }
             12 => self.tame(x.sum()),
@@ -221,10 +211,7 @@ impl Builder<'_> {
             }
             19 | 20 => x.reshape(self.other_shape(&shape)),
             21 => {
-                let mut target: Vec<usize> = shape
-                    .iter()
-                    .map(|&n| if n == 1 { 1 + self.pick(3) } else { n })
-                    .collect();
+                let mut target: Vec<usize> = shape.iter().map(|&n| if n == 1 { 1 + self.pick(3) } else { n }).collect();
                 if self.pick(2) == 0 {
                     target.insert(0, 2);
                 }
@@ -324,7 +311,7 @@ impl Builder<'_> {
             2 if !target.is_empty() => {
                 let at = self.pick(target.len());
                 let n = target[at];
-                if let Some(d) = [2, 3, 5, 13].into_iter().find(|d| n > 0 && n % d == 0) {
+                if let Some(d) = [2, 3, 5, 13].into_iter().find(|&d| n > 0 && n.is_multiple_of(d)) {
                     target[at] = n / d;
                     target.insert(at, d);
                 }
@@ -352,13 +339,7 @@ impl Builder<'_> {
             1 => self.tame(l.solve_lower(square)),
             2 => self.tame(l.solve_lower_transposed(square.t())),
             // One factor for all, a right side without batch axes.
-            _ => self.tame(
-                l.solve_lower(
-                    Var::from([1.0, -2.0, 3.0, 1.0])
-                        .slice(0, 0..n)
-                        .expand_dims(1),
-                ),
-            ),
+            _ => self.tame(l.solve_lower(Var::from([1.0, -2.0, 3.0, 1.0]).slice(0, 0..n).expand_dims(1))),
         })
     }
 }

@@ -15,10 +15,7 @@ fn unravel(mut flat: usize, shape: &[usize]) -> Vec<usize> {
 }
 
 fn ravel(index: &[usize], shape: &[usize]) -> usize {
-    index
-        .iter()
-        .zip(shape)
-        .fold(0, |flat, (&i, &n)| flat * n + i)
+    index.iter().zip(shape).fold(0, |flat, (&i, &n)| flat * n + i)
 }
 
 struct Array<'a> {
@@ -30,11 +27,7 @@ impl Array<'_> {
     /// The element that broadcasting puts at an index of a larger shape.
     fn at(&self, index: &[usize]) -> f64 {
         let skip = index.len() - self.shape.len();
-        let own: Vec<usize> = index[skip..]
-            .iter()
-            .zip(self.shape)
-            .map(|(&i, &n)| if n == 1 { 0 } else { i })
-            .collect();
+        let own: Vec<usize> = index[skip..].iter().zip(self.shape).map(|(&i, &n)| if n == 1 { 0 } else { i }).collect();
         self.data[ravel(&own, self.shape)]
     }
 }
@@ -46,10 +39,7 @@ pub fn interpret(tape: &Tape, x: &[f64]) -> Vec<Vec<f64>> {
         let operands: Vec<Array> = node
             .operands
             .iter()
-            .map(|&o| Array {
-                shape: &tape.nodes()[o as usize].shape,
-                data: &values[o as usize],
-            })
+            .map(|&o| Array { shape: &tape.nodes()[o as usize].shape, data: &values[o as usize] })
             .collect();
         let constant = tape.constant(id as u32).map(Tensor::data);
         let value = evaluate(&node.op, &node.shape, &operands, constant, x);
@@ -59,16 +49,8 @@ pub fn interpret(tape: &Tape, x: &[f64]) -> Vec<Vec<f64>> {
     values
 }
 
-fn evaluate(
-    op: &Op,
-    shape: &Shape,
-    x: &[Array],
-    constant: Option<&[f64]>,
-    input: &[f64],
-) -> Vec<f64> {
-    let each = |f: &dyn Fn(&[usize]) -> f64| -> Vec<f64> {
-        (0..shape.size()).map(|e| f(&unravel(e, shape))).collect()
-    };
+fn evaluate(op: &Op, shape: &Shape, x: &[Array], constant: Option<&[f64]>, input: &[f64]) -> Vec<f64> {
+    let each = |f: &dyn Fn(&[usize]) -> f64| -> Vec<f64> { (0..shape.size()).map(|e| f(&unravel(e, shape))).collect() };
     let with = |index: &[usize], axis: usize, i: usize| {
         let mut index = index.to_vec();
         index[axis] = i;
@@ -81,11 +63,7 @@ fn evaluate(
         Op::Unary(f) => x[0].data.iter().map(|&x| f.value(x)).collect(),
         Op::Binary(f) => each(&|i| f.value(x[0].at(i), x[1].at(i))),
         Op::Select => each(&|i| {
-            if x[0].at(i) != 0.0 {
-                x[1].at(i)
-            } else {
-                x[2].at(i)
-            }
+            if x[0].at(i) != 0.0 { x[1].at(i) } else { x[2].at(i) }
         }),
         Op::Reduce { op, axes } => {
             let mut parts: Vec<Vec<f64>> = vec![Vec::new(); shape.size()];
@@ -98,11 +76,7 @@ fn evaluate(
         }
         Op::CumSum { axis, reverse } => each(&|i| {
             let n = shape[*axis];
-            let range = if *reverse {
-                i[*axis]..n
-            } else {
-                0..i[*axis] + 1
-            };
+            let range = if *reverse { i[*axis]..n } else { 0..i[*axis] + 1 };
             range.map(|k| x[0].at(&with(i, *axis, k))).sum()
         }),
         Op::MatMul => each(&|i| {
@@ -118,12 +92,8 @@ fn evaluate(
         }),
         Op::Reshape(_) => x[0].data.to_vec(),
         Op::Broadcast(_) => each(&|i| x[0].at(i)),
-        Op::Slice {
-            axis, start, step, ..
-        } => each(&|i| x[0].at(&with(i, *axis, start + i[*axis] * step))),
-        Op::Pad {
-            axis, start, step, ..
-        } => each(&|i| {
+        Op::Slice { axis, start, step, .. } => each(&|i| x[0].at(&with(i, *axis, start + i[*axis] * step))),
+        Op::Pad { axis, start, step, .. } => each(&|i| {
             let n = x[0].shape[*axis];
             let place = (0..n).find(|k| start + k * step == i[*axis]);
             // An axis of extent 1 is no broadcast here.
@@ -149,18 +119,11 @@ fn evaluate(
         Op::Diag => each(&|i| x[0].at(&[i, &i[i.len() - 1..]].concat())),
         Op::DiagEmbed => each(&|i| {
             let last = i.len() - 1;
-            if i[last] == i[last - 1] {
-                x[0].at(&i[..last])
-            } else {
-                0.0
-            }
+            if i[last] == i[last - 1] { x[0].at(&i[..last]) } else { 0.0 }
         }),
         Op::Cholesky => {
             let n = shape[shape.rank() - 1];
-            x[0].data
-                .chunks((n * n).max(1))
-                .flat_map(|a| cholesky(n, a))
-                .collect()
+            x[0].data.chunks((n * n).max(1)).flat_map(|a| cholesky(n, a)).collect()
         }
         Op::SolveLower { transposed } => {
             let (n, m) = (shape[shape.rank() - 2], shape[shape.rank() - 1]);
@@ -202,11 +165,7 @@ fn cholesky(n: usize, a: &[f64]) -> Vec<f64> {
         for j in 0..=i {
             let s: f64 = (0..j).map(|k| l[i * n + k] * l[j * n + k]).sum();
             let rest = a[i * n + j] - s;
-            l[i * n + j] = if i == j {
-                rest.sqrt()
-            } else {
-                rest / l[j * n + j]
-            };
+            l[i * n + j] = if i == j { rest.sqrt() } else { rest / l[j * n + j] };
         }
     }
     l

@@ -3,7 +3,7 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::{Distribution, Entry, check};
+use super::{Distribution, Entry, Form, check};
 use crate::support::Support;
 
 /// Bernoulli distribution on {0, 1}: `P(1) = p`, by probability or, better where it may saturate, by log-odds.
@@ -12,7 +12,7 @@ use crate::support::Support;
 /// The parameter `[B..]`; a draw and a `log_prob` have shape `[B..]`; the event is a scalar.
 ///
 /// # Errors
-/// A probability outside [0, 1], log-odds that are NaN: at once where they are numbers.
+/// A probability outside [0, 1], log-odds that are not finite: at once where they are numbers.
 ///
 /// # Source
 /// NumPyro `Bernoulli(probs | logits)`, PyMC `Bernoulli(p | logit_p)`, Stan `bernoulli`, `bernoulli_logit`.
@@ -29,21 +29,13 @@ impl Bernoulli {
     /// By the probability of a 1.
     #[track_caller]
     pub fn new(probability: impl Into<Var>) -> Self {
-        Self(Parameter::Probability(check::probability(
-            "Bernoulli",
-            "probability",
-            probability,
-        )))
+        Self(Parameter::Probability(check::probability("Bernoulli", "probability", probability)))
     }
 
     /// By the log-odds `ln(p / (1 - p))`: exact however sure the outcome is.
     #[track_caller]
     pub fn logits(logits: impl Into<Var>) -> Self {
-        Self(Parameter::LogOdds(check::real(
-            "Bernoulli",
-            "logits",
-            logits,
-        )))
+        Self(Parameter::LogOdds(check::real("Bernoulli", "logits", logits)))
     }
 
     fn parameter(&self) -> Var {
@@ -72,7 +64,9 @@ impl Distribution for Bernoulli {
     }
     /// With s = 2x - 1 and log-odds t: `-softplus(-s t)`, which keeps its digits where the outcome is nearly sure.
     fn log_prob(&self, value: Var) -> Var {
-        match self.0 {
+        let inside = self.support().contains(value);
+        let value = inside.select(value, 0.0);
+        let log_prob = match self.0 {
             Parameter::LogOdds(t) => -((1.0 - 2.0 * value) * t).softplus(),
             Parameter::Probability(p) => {
                 // The branch that does not count must not be ln 0: its derivative would be NaN.
@@ -80,7 +74,8 @@ impl Distribution for Bernoulli {
                 let (hit, miss) = (one.select(p, 1.0).ln(), (-one.select(0.0, p)).ln_1p());
                 one.select(hit, miss)
             }
-        }
+        };
+        inside.select(log_prob, f64::NEG_INFINITY)
     }
     fn draw(&self, batch: &Shape) -> Var {
         Var::random(Law::Uniform, batch, &[]).lt(self.probability())
@@ -96,7 +91,20 @@ impl Distribution for Bernoulli {
 
 pub(super) const ENTRY: Entry = Entry {
     name: "Bernoulli",
-    good: &[&[0.3], &[0.5], &[0.99]],
-    bad: &[&[-0.1], &[1.1], &[f64::NAN]],
-    build: |p| Box::new(Bernoulli::new(p[0])),
+    forms: &[
+        Form {
+            constructor: "new",
+            arguments: &["probability"],
+            good: &[&[0.3], &[0.5], &[0.99]],
+            bad: &[&[-0.1], &[1.1], &[f64::NAN]],
+            build: |p| Box::new(Bernoulli::new(p[0])),
+        },
+        Form {
+            constructor: "logits",
+            arguments: &["logits"],
+            good: &[&[-0.4], &[3.0]],
+            bad: &[&[f64::NAN], &[f64::INFINITY]],
+            build: |p| Box::new(Bernoulli::logits(p[0])),
+        },
+    ],
 };

@@ -6,7 +6,7 @@ use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
 use super::normal::LN_SQRT_2PI;
-use super::{Distribution, Entry, check};
+use super::{Distribution, Entry, Form, check};
 use crate::support::Support;
 
 /// Half-normal distribution on `[0, inf)`: `p(x) = sqrt(2/pi) / scale * exp(-x^2 / (2 scale^2))`.
@@ -30,9 +30,7 @@ impl HalfNormal {
     /// The absolute value of a normal draw with mean 0 and standard deviation `scale`.
     #[track_caller]
     pub fn new(scale: impl Into<Var>) -> Self {
-        Self {
-            scale: check::positive("HalfNormal", "scale", scale),
-        }
+        Self { scale: check::positive("HalfNormal", "scale", scale) }
     }
 }
 
@@ -47,9 +45,9 @@ impl Distribution for HalfNormal {
         self.scale.shape()
     }
     fn log_prob(&self, value: Var) -> Var {
-        let inside = value.ge(0.0);
-        let log_prob =
-            -0.5 * (value / self.scale).square() - (self.scale.ln() + (LN_SQRT_2PI - LN_2));
+        let inside = self.support().contains(value);
+        let z = inside.select(value, 0.0) / self.scale;
+        let log_prob = -0.5 * z.square() - (self.scale.ln() + (LN_SQRT_2PI - LN_2));
         inside.select(log_prob, f64::NEG_INFINITY)
     }
     fn draw(&self, batch: &Shape) -> Var {
@@ -65,7 +63,11 @@ impl Distribution for HalfNormal {
 
 pub(super) const ENTRY: Entry = Entry {
     name: "HalfNormal",
-    good: &[&[0.3], &[1.0], &[40.0]],
-    bad: &[&[0.0], &[-1.0], &[f64::NAN], &[f64::INFINITY]],
-    build: |p| Box::new(HalfNormal::new(p[0])),
+    forms: &[Form {
+        constructor: "new",
+        arguments: &["scale"],
+        good: &[&[0.3], &[1.0], &[40.0]],
+        bad: &[&[0.0], &[-1.0], &[f64::NAN], &[f64::INFINITY]],
+        build: |p| Box::new(HalfNormal::new(p[0])),
+    }],
 };

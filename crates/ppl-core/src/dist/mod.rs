@@ -1,16 +1,47 @@
 //! Distributions, one a file: parameters checked, support declared once, log-density and draws as operations.
 
 mod bernoulli;
+mod beta;
+mod binomial;
+mod categorical;
+mod cauchy;
 mod check;
+mod dirichlet;
+mod exponential;
+mod gamma;
+mod half_cauchy;
 mod half_normal;
+mod inverse_gamma;
+mod lkj_cholesky;
+mod log_normal;
+mod multivariate_normal;
 mod normal;
+mod poisson;
+mod stable;
+mod student_t;
+mod uniform;
 mod wrap;
 
-use ppl_autodiff::{Shape, Var};
+use ppl_autodiff::{Shape, Tensor, Var, stack};
 
 pub use bernoulli::Bernoulli;
+pub use beta::Beta;
+pub use binomial::Binomial;
+pub use categorical::Categorical;
+pub use cauchy::Cauchy;
+pub use dirichlet::Dirichlet;
+pub use exponential::Exponential;
+pub use gamma::Gamma;
+pub use half_cauchy::HalfCauchy;
 pub use half_normal::HalfNormal;
+pub use inverse_gamma::InverseGamma;
+pub use lkj_cholesky::LKJCholesky;
+pub use log_normal::LogNormal;
+pub use multivariate_normal::MultivariateNormal;
 pub use normal::Normal;
+pub use poisson::Poisson;
+pub use student_t::StudentT;
+pub use uniform::Uniform;
 pub use wrap::{Expanded, Independent};
 
 use crate::support::Support;
@@ -51,6 +82,7 @@ pub trait Distribution {
     }
 
     /// The same distribution with a larger batch shape: independent copies.
+    #[track_caller]
     fn expand(self, batch: impl Into<Shape>) -> Expanded<Self>
     where
         Self: Sized,
@@ -59,6 +91,7 @@ pub trait Distribution {
     }
 
     /// The same distribution with the last `axes` batch axes counted as part of one event.
+    #[track_caller]
     fn to_event(self, axes: usize) -> Independent<Self>
     where
         Self: Sized,
@@ -98,16 +131,10 @@ impl<D: Distribution + ?Sized> Distribution for Box<D> {
 #[track_caller]
 pub(crate) fn batch_of(name: &'static str, parameters: &[Var]) -> Shape {
     let shapes: Vec<Shape> = parameters.iter().map(|p| p.shape()).collect();
-    let common = shapes
-        .iter()
-        .try_fold(Shape::scalar(), |all, s| all.broadcast(s));
+    let common = shapes.iter().try_fold(Shape::scalar(), |all, s| all.broadcast(s));
     common.unwrap_or_else(|| {
         let rule = "the parameters' shapes must broadcast";
-        ppl_autodiff::mistake(ppl_autodiff::Mistake::Shapes {
-            operation: name,
-            shapes,
-            rule,
-        });
+        ppl_autodiff::mistake(ppl_autodiff::Mistake::Shapes { operation: name, shapes, rule });
         Shape::scalar()
     })
 }
@@ -116,6 +143,17 @@ pub(crate) fn batch_of(name: &'static str, parameters: &[Var]) -> Shape {
 pub struct Entry {
     /// The name of the type.
     pub name: &'static str,
+    /// Its parametrisations.
+    pub forms: &'static [Form],
+}
+
+/// One parametrisation of a distribution. Parameters are scalars, or arrays of one shape for a batch; what is a vector
+/// or a matrix is put together from them.
+pub struct Form {
+    /// The name of the constructor.
+    pub constructor: &'static str,
+    /// The names of its arguments, which errors use.
+    pub arguments: &'static [&'static str],
     /// Parameters that are fine, as `build` takes them.
     pub good: &'static [&'static [f64]],
     /// Parameters of which one is not.
@@ -124,5 +162,47 @@ pub struct Entry {
     pub build: fn(&[Var]) -> Box<dyn Distribution>,
 }
 
+/// Parameters side by side along a new last axis; a constant where all are.
+fn vector(parts: &[Var]) -> Var {
+    let number = |p: &Var| match p.rank() {
+        0 => p.as_constant()?.as_scalar(),
+        _ => None,
+    };
+    let numbers: Option<Vec<f64>> = parts.iter().map(number).collect();
+    numbers.map_or_else(|| stack(parts, -1), Var::from)
+}
+
+/// Square matrices from their elements, row by row; a constant where all elements are.
+fn matrix(rows: usize, parts: &[Var]) -> Var {
+    let vector = vector(parts);
+    let constant = vector.as_constant().map(|v| Tensor::new([rows, rows], v.data()));
+    match constant.flatten() {
+        Some(matrix) => Var::from(matrix),
+        None => {
+            let shape = vector.shape();
+            vector.reshape(Shape::from(&shape[..shape.rank() - 1]).join(&[rows, rows]))
+        }
+    }
+}
+
 /// Every distribution.
-pub const CATALOGUE: &[Entry] = &[bernoulli::ENTRY, half_normal::ENTRY, normal::ENTRY];
+pub const CATALOGUE: &[Entry] = &[
+    bernoulli::ENTRY,
+    beta::ENTRY,
+    binomial::ENTRY,
+    categorical::ENTRY,
+    cauchy::ENTRY,
+    dirichlet::ENTRY,
+    exponential::ENTRY,
+    gamma::ENTRY,
+    half_cauchy::ENTRY,
+    half_normal::ENTRY,
+    inverse_gamma::ENTRY,
+    lkj_cholesky::ENTRY,
+    log_normal::ENTRY,
+    multivariate_normal::ENTRY,
+    normal::ENTRY,
+    poisson::ENTRY,
+    student_t::ENTRY,
+    uniform::ENTRY,
+];

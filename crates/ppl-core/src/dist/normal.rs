@@ -3,7 +3,7 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::{Distribution, Entry, batch_of, check};
+use super::{Distribution, Entry, Form, batch_of, check};
 use crate::support::Support;
 
 /// `ln sqrt(2 pi)`.
@@ -38,10 +38,7 @@ impl Normal {
     /// Mean `loc`, standard deviation `scale`.
     #[track_caller]
     pub fn new(loc: impl Into<Var>, scale: impl Into<Var>) -> Self {
-        Self {
-            loc: check::real("Normal", "loc", loc),
-            scale: check::positive("Normal", "scale", scale),
-        }
+        Self { loc: check::real("Normal", "loc", loc), scale: check::positive("Normal", "scale", scale) }
     }
 }
 
@@ -72,12 +69,11 @@ impl Distribution for Normal {
 
 pub(super) const ENTRY: Entry = Entry {
     name: "Normal",
-    good: &[&[0.0, 1.0], &[-3.0, 0.2], &[1e3, 40.0]],
-    bad: &[
-        &[0.0, 0.0],
-        &[0.0, -1.0],
-        &[f64::NAN, 1.0],
-        &[0.0, f64::INFINITY],
-    ],
-    build: |p| Box::new(Normal::new(p[0], p[1])),
+    forms: &[Form {
+        constructor: "new",
+        arguments: &["loc", "scale"],
+        good: &[&[0.0, 1.0], &[-3.0, 0.2], &[1e3, 40.0]],
+        bad: &[&[0.0, 0.0], &[0.0, -1.0], &[f64::NAN, 1.0], &[0.0, f64::INFINITY]],
+        build: |p| Box::new(Normal::new(p[0], p[1])),
+    }],
 };

@@ -18,11 +18,7 @@ impl<D: Distribution> Expanded<D> {
         let own = base.batch_shape();
         if !own.broadcasts_to(&batch) {
             let rule = "a batch shape (first) expands only to one that it broadcasts to (second)";
-            mistake(Mistake::Shapes {
-                operation: "expand",
-                shapes: vec![own, batch.clone()],
-                rule,
-            });
+            mistake(Mistake::Shapes { operation: "expand", shapes: vec![own, batch.clone()], rule });
         }
         Self { base, batch }
     }
@@ -50,18 +46,10 @@ impl<D: Distribution> Distribution for Expanded<D> {
         self.base.draw(batch)
     }
     fn mean(&self) -> Option<Var> {
-        Some(
-            self.base
-                .mean()?
-                .broadcast_to(self.batch.join(&self.event_shape())),
-        )
+        Some(self.base.mean()?.broadcast_to(self.batch.join(&self.event_shape())))
     }
     fn variance(&self) -> Option<Var> {
-        Some(
-            self.base
-                .variance()?
-                .broadcast_to(self.batch.join(&self.event_shape())),
-        )
+        Some(self.base.variance()?.broadcast_to(self.batch.join(&self.event_shape())))
     }
 }
 
@@ -77,16 +65,9 @@ impl<D: Distribution> Independent<D> {
     pub(super) fn new(base: D, axes: usize) -> Self {
         let shape = base.batch_shape();
         if axes > shape.rank() {
-            mistake(Mistake::Axis {
-                operation: "to_event",
-                axis: -(axes as isize),
-                shape: shape.clone(),
-            });
+            mistake(Mistake::Axis { operation: "to_event", axis: -(axes as isize), shape: shape.clone() });
         }
-        Self {
-            axes: axes.min(shape.rank()),
-            base,
-        }
+        Self { axes: axes.min(shape.rank()), base }
     }
 
     fn split(&self) -> (Shape, Shape) {

@@ -2,7 +2,8 @@
 
 use ppl_autodiff::Var;
 
-use super::Transform;
+use super::{Entry, Transform};
+use crate::support::Support;
 
 /// `y = e^x`; the log-determinant is x.
 #[derive(Clone, Copy, Debug)]
@@ -22,3 +23,6 @@ impl Transform for Exp {
         x
     }
 }
+
+pub(super) const ENTRY: Entry =
+    Entry { name: "Exp", build: || Box::new(Exp), image: || Support::Positive, shapes: &[&[], &[3]] };

@@ -2,7 +2,8 @@
 
 use ppl_autodiff::Var;
 
-use super::Transform;
+use super::{Entry, Transform};
+use crate::support::Support;
 
 /// `y = x`.
 #[derive(Clone, Copy, Debug)]
@@ -22,3 +23,6 @@ impl Transform for Identity {
         Var::zeros(x.shape())
     }
 }
+
+pub(super) const ENTRY: Entry =
+    Entry { name: "Identity", build: || Box::new(Identity), image: || Support::Real, shapes: &[&[], &[3]] };

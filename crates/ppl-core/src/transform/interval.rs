@@ -2,7 +2,8 @@
 
 use ppl_autodiff::Var;
 
-use super::Transform;
+use super::{Entry, Transform};
+use crate::support::Support;
 
 /// `y = low + (high - low) / (1 + e^-x)`.
 #[derive(Clone, Copy, Debug)]
@@ -14,10 +15,7 @@ pub struct Interval {
 impl Interval {
     /// Onto `(low, high)`.
     pub fn new(low: impl Into<Var>, high: impl Into<Var>) -> Self {
-        Self {
-            low: low.into(),
-            high: high.into(),
-        }
+        Self { low: low.into(), high: high.into() }
     }
 
     /// Onto (0, 1).
@@ -33,10 +31,7 @@ impl Transform for Interval {
     /// From the nearer bound, so that no digits are lost at either.
     fn forward(&self, x: Var) -> Var {
         let width = self.high - self.low;
-        x.gt(0.0).select(
-            self.high - width * (-x).sigmoid(),
-            self.low + width * x.sigmoid(),
-        )
+        x.gt(0.0).select(self.high - width * (-x).sigmoid(), self.low + width * x.sigmoid())
     }
     fn inverse(&self, y: Var) -> Var {
         (y - self.low).ln() - (self.high - y).ln()
@@ -45,3 +40,10 @@ impl Transform for Interval {
         (self.high - self.low).ln() - x.softplus() - (-x).softplus()
     }
 }
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "Interval",
+    build: || Box::new(Interval::new(-2.0, 3.5)),
+    image: || Support::Interval { low: Var::from(-2.0), high: Var::from(3.5) },
+    shapes: &[&[], &[3]],
+};

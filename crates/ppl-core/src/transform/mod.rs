@@ -1,14 +1,20 @@
 //! Transforms from unconstrained space onto supports, each with its log-Jacobian in one file.
 
+mod correlation_cholesky;
 mod exp;
 mod identity;
 mod interval;
+mod stick_breaking;
 
 use ppl_autodiff::{Shape, Var};
 
+pub use correlation_cholesky::CorrelationCholesky;
 pub use exp::Exp;
 pub use identity::Identity;
 pub use interval::Interval;
+pub use stick_breaking::StickBreaking;
+
+use crate::support::Support;
 
 /// A bijection from unconstrained numbers to a support, with the logarithm of its Jacobian determinant.
 ///
@@ -37,3 +43,19 @@ pub trait Transform {
     /// `ln |det dy/dx|` at `x`, where `y = forward(x)`; one number for each event.
     fn log_det(&self, x: Var, y: Var) -> Var;
 }
+
+/// What tests know about a transform: its line in the catalogue.
+pub struct Entry {
+    /// The name of the type.
+    pub name: &'static str,
+    /// The transform.
+    pub build: fn() -> Box<dyn Transform>,
+    /// The set that it maps onto.
+    pub image: fn() -> Support,
+    /// Shapes of results to try.
+    pub shapes: &'static [&'static [usize]],
+}
+
+/// Every transform.
+pub const CATALOGUE: &[Entry] =
+    &[correlation_cholesky::ENTRY, exp::ENTRY, identity::ENTRY, interval::ENTRY, stick_breaking::ENTRY];

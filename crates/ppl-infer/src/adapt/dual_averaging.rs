@@ -43,11 +43,7 @@ impl DualAveraging {
 
     /// Learns one acceptance statistic. One that is not a number counts as 0.
     pub fn update(&mut self, acceptance: f64) {
-        let acceptance = if acceptance.is_nan() {
-            0.0
-        } else {
-            acceptance.clamp(0.0, 1.0)
-        };
+        let acceptance = if acceptance.is_nan() { 0.0 } else { acceptance.clamp(0.0, 1.0) };
         self.count += 1.0;
         let eta = 1.0 / (self.count + T0);
         self.shortfall = (1.0 - eta) * self.shortfall + eta * (self.target - acceptance);

@@ -21,10 +21,7 @@ impl FisherDiagonal {
     /// No observations of `dim` coordinates.
     #[must_use]
     pub fn new(dim: usize) -> Self {
-        Self {
-            draws: WelfordDiagonal::new(dim),
-            gradients: WelfordDiagonal::new(dim),
-        }
+        Self { draws: WelfordDiagonal::new(dim), gradients: WelfordDiagonal::new(dim) }
     }
 
     /// Forgets everything.
@@ -47,36 +44,23 @@ impl FisherDiagonal {
 
     /// The estimate of M^-1; zero or not finite where there is none.
     pub fn inverse_mass(&self) -> impl Iterator<Item = f64> {
-        self.draws
-            .variances()
-            .zip(self.gradients.variances())
-            .map(|(draw, gradient)| {
-                let ratio = (draw / gradient).sqrt();
-                if ratio > 0.0 && ratio.is_finite() {
-                    ratio.clamp(LIMITS.0, LIMITS.1)
-                } else {
-                    f64::NAN
-                }
-            })
+        self.draws.variances().zip(self.gradients.variances()).map(|(draw, gradient)| {
+            let ratio = (draw / gradient).sqrt();
+            if ratio > 0.0 && ratio.is_finite() { ratio.clamp(LIMITS.0, LIMITS.1) } else { f64::NAN }
+        })
     }
 
     /// The location that goes with the scales: mean(draws) + M^-1 mean(gradients).
     pub fn location(&self) -> impl Iterator<Item = f64> {
         let means = self.draws.mean().iter().zip(self.gradients.mean());
-        self.inverse_mass()
-            .zip(means)
-            .map(|(scale, (draw, gradient))| draw + scale * gradient)
+        self.inverse_mass().zip(means).map(|(scale, (draw, gradient))| draw + scale * gradient)
     }
 
     /// A first guess from one gradient: M^-1 = 1 / |g|, and 1 where that is not finite.
     pub fn guess(gradient: &[f64]) -> impl Iterator<Item = f64> {
         gradient.iter().map(|g| {
             let inverse = 1.0 / g.abs();
-            if inverse.is_finite() {
-                inverse.clamp(LIMITS.0, LIMITS.1)
-            } else {
-                1.0
-            }
+            if inverse.is_finite() { inverse.clamp(LIMITS.0, LIMITS.1) } else { 1.0 }
         })
     }
 }

@@ -50,10 +50,7 @@ pub fn find_step_size(
         return Ok((initial, 0));
     }
     let mut momenta = random.stream(Purpose::StepSize);
-    let (mut from, mut to) = (
-        Point::new(state.position.len()),
-        Point::new(state.position.len()),
-    );
+    let (mut from, mut to) = (Point::new(state.position.len()), Point::new(state.position.len()));
     from.position.copy_from_slice(&state.position);
     from.gradient.copy_from_slice(&state.gradient);
     from.log_density = state.log_density;

@@ -104,10 +104,9 @@ impl Warmup {
         let dim = state.position.len();
         let mut metric = Metric::identity(dim);
         let learner = match config.metric {
-            MetricAdaptation::StanDiagonal => Learner::StanDiagonal(
-                StanWindows::new(config.iterations),
-                WelfordDiagonal::new(dim),
-            ),
+            MetricAdaptation::StanDiagonal => {
+                Learner::StanDiagonal(StanWindows::new(config.iterations), WelfordDiagonal::new(dim))
+            }
             MetricAdaptation::StanDense => {
                 Learner::StanDense(StanWindows::new(config.iterations), WelfordDense::new(dim))
             }
@@ -127,11 +126,7 @@ impl Warmup {
         };
         let (step_size, gradients) = find_step_size(density, &metric, state, random, 1.0)?;
         Ok(Self {
-            params: NutsParams {
-                step_size,
-                jitter: config.jitter,
-                metric,
-            },
+            params: NutsParams { step_size, jitter: config.jitter, metric },
             step_size: DualAveraging::new(step_size, config.target_acceptance),
             metric: learner,
             iterations: config.iterations,
@@ -168,17 +163,10 @@ impl Warmup {
         }
         self.step_size.update(self.metric.acceptance(info));
         self.params.step_size = self.step_size.step_size();
-        let change = self
-            .metric
-            .update(self.iteration, state, info, &mut self.params.metric)?;
+        let change = self.metric.update(self.iteration, state, info, &mut self.params.metric)?;
         if let Change::Replaced = change {
-            let (step_size, gradients) = find_step_size(
-                density,
-                &self.params.metric,
-                state,
-                random,
-                self.params.step_size,
-            )?;
+            let (step_size, gradients) =
+                find_step_size(density, &self.params.metric, state, random, self.params.step_size)?;
             self.gradients += gradients;
             self.params.step_size = step_size;
             self.step_size.restart(step_size);
@@ -199,9 +187,7 @@ impl Learner {
     /// The statistic that the step size follows. Once the metric has settled nutpie counts errors of both signs.
     fn acceptance(&self, info: &NutsInfo) -> f64 {
         match self {
-            Self::FisherDiagonal(learner) if learner.schedule.is_late() => {
-                info.symmetric_acceptance
-            }
+            Self::FisherDiagonal(learner) if learner.schedule.is_late() => info.symmetric_acceptance,
             _ => info.acceptance,
         }
     }
@@ -247,13 +233,7 @@ impl FisherLearner {
         self.background.add(&state.position, &state.gradient);
     }
 
-    fn update(
-        &mut self,
-        iteration: usize,
-        state: &GradientState,
-        info: &NutsInfo,
-        metric: &mut Metric,
-    ) -> Change {
+    fn update(&mut self, iteration: usize, state: &GradientState, info: &NutsInfo, metric: &mut Metric) -> Change {
         // A chain that stayed, or hardly left the place of a divergence, says nothing new about the scales.
         let usable = info.index.unsigned_abs() > if info.diverging() { 4 } else { 0 };
         if usable {
@@ -274,10 +254,6 @@ impl FisherLearner {
             return Change::None;
         }
         diagonal.refine(self.foreground.inverse_mass());
-        if std::mem::replace(&mut self.refined, true) {
-            Change::Refined
-        } else {
-            Change::Replaced
-        }
+        if std::mem::replace(&mut self.refined, true) { Change::Refined } else { Change::Replaced }
     }
 }

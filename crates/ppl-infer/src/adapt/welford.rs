@@ -23,11 +23,7 @@ impl WelfordDiagonal {
     /// No observations of `dim` coordinates.
     #[must_use]
     pub fn new(dim: usize) -> Self {
-        Self {
-            count: 0,
-            mean: vec![0.0; dim],
-            squares: vec![0.0; dim],
-        }
+        Self { count: 0, mean: vec![0.0; dim], squares: vec![0.0; dim] }
     }
 
     /// Forgets everything.
@@ -63,16 +59,13 @@ impl WelfordDiagonal {
     /// Variances with divisor n - 1; not numbers below two observations.
     pub fn variances(&self) -> impl Iterator<Item = f64> {
         let divisor = self.count as f64 - 1.0;
-        self.squares
-            .iter()
-            .map(move |s| if divisor > 0.0 { s / divisor } else { f64::NAN })
+        self.squares.iter().map(move |s| if divisor > 0.0 { s / divisor } else { f64::NAN })
     }
 
     /// Stan's estimate: n/(n+5) of the variance and 5/(n+5) of 1e-3.
     pub fn regularised(&self) -> impl Iterator<Item = f64> {
         let (weight, floor) = shrinkage(self.count);
-        self.variances()
-            .map(move |variance| weight * variance + floor)
+        self.variances().map(move |variance| weight * variance + floor)
     }
 }
 
@@ -90,12 +83,7 @@ impl WelfordDense {
     /// No observations of `dim` coordinates.
     #[must_use]
     pub fn new(dim: usize) -> Self {
-        Self {
-            count: 0,
-            mean: vec![0.0; dim],
-            products: Array2::zeros((dim, dim)),
-            from_old: vec![0.0; dim],
-        }
+        Self { count: 0, mean: vec![0.0; dim], products: Array2::zeros((dim, dim)), from_old: vec![0.0; dim] }
     }
 
     /// Forgets everything.
@@ -134,11 +122,7 @@ impl WelfordDense {
         let weight = weight / (self.count as f64 - 1.0);
         Array2::from_shape_fn(self.products.dim(), |(i, j)| {
             let covariance = weight * self.products[[i.max(j), i.min(j)]];
-            if i == j {
-                covariance + floor
-            } else {
-                covariance
-            }
+            if i == j { covariance + floor } else { covariance }
         })
     }
 }

@@ -29,13 +29,7 @@ impl StanWindows {
     pub fn new(iterations: usize) -> Self {
         let (mut init, mut term, mut base) = (75, 50, 25);
         if iterations < 20 {
-            return Self {
-                init: iterations,
-                term: 0,
-                base: 0,
-                ends: Vec::new(),
-                iterations,
-            };
+            return Self { init: iterations, term: 0, base: 0, ends: Vec::new(), iterations };
         }
         if init + base + term > iterations {
             init = iterations * 15 / 100;
@@ -53,13 +47,7 @@ impl StanWindows {
             // A window that would leave no room for the one after it takes the rest.
             ends.push(if next + 2 * size > last { last } else { next });
         }
-        Self {
-            init,
-            term,
-            base,
-            ends,
-            iterations,
-        }
+        Self { init, term, base, ends, iterations }
     }
 
     /// Whether the draw of an iteration belongs to a window.
@@ -131,10 +119,7 @@ impl FisherSchedule {
             (Self::EARLY_WINDOW, Self::EARLY_WINDOW)
         } else {
             // round(1.5 window)
-            (
-                self.window,
-                (self.window + 1).max((3 * self.window).div_ceil(2)),
-            )
+            (self.window, (self.window + 1).max((3 * self.window).div_ceil(2)))
         };
         self.late = iteration + next > self.final_start;
         if self.late || self.background < window {

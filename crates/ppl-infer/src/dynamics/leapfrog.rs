@@ -51,11 +51,7 @@ impl Point {
     fn set_energy(&mut self, momentum_squared: f64) {
         let energy = 0.5 * momentum_squared - self.log_density;
         // An infinite density is no more usable than an undefined one.
-        self.energy = if energy.is_finite() {
-            energy
-        } else {
-            f64::INFINITY
-        };
+        self.energy = if energy.is_finite() { energy } else { f64::INFINITY };
     }
 }
 
@@ -75,23 +71,14 @@ pub fn leapfrog(
 ) -> Result<(), DensityError> {
     for point in [from, &*to] {
         if point.position.len() != metric.dim() {
-            return Err(DensityError::Dimension {
-                got: metric.dim(),
-                wanted: point.position.len(),
-            });
+            return Err(DensityError::Dimension { got: metric.dim(), wanted: point.position.len() });
         }
     }
     to.index = from.index + if step < 0.0 { -1 } else { 1 };
     match metric {
         Metric::Diagonal(diagonal) => {
             let start = [&from.position[..], &from.momentum, &from.gradient];
-            kick_drift(
-                step,
-                diagonal.scale(),
-                start,
-                &mut to.position,
-                &mut to.momentum,
-            );
+            kick_drift(step, diagonal.scale(), start, &mut to.position, &mut to.momentum);
         }
         Metric::Dense(dense) => drift_dense(dense, step, from, to),
     }
@@ -101,9 +88,7 @@ pub fn leapfrog(
         Err(fatal) => return Err(fatal),
     };
     let square = match metric {
-        Metric::Diagonal(diagonal) => {
-            kick(0.5 * step, diagonal.scale(), &to.gradient, &mut to.momentum)
-        }
+        Metric::Diagonal(diagonal) => kick(0.5 * step, diagonal.scale(), &to.gradient, &mut to.momentum),
         Metric::Dense(dense) => {
             dense.force(&to.gradient, &mut to.force);
             axpy(0.5 * step, &to.force, &mut to.momentum);

@@ -49,10 +49,7 @@ impl Metric {
     /// The identity on R^d, stored as a diagonal.
     #[must_use]
     pub fn identity(dim: usize) -> Self {
-        Self::Diagonal(Diagonal {
-            inverse_mass: vec![1.0; dim],
-            scale: vec![1.0; dim],
-        })
+        Self::Diagonal(Diagonal { inverse_mass: vec![1.0; dim], scale: vec![1.0; dim] })
     }
 
     /// A diagonal M^-1.
@@ -105,10 +102,7 @@ impl Diagonal {
             }
         }
         let scale = inverse_mass.iter().map(|v| v.sqrt()).collect();
-        Ok(Self {
-            inverse_mass,
-            scale,
-        })
+        Ok(Self { inverse_mass, scale })
     }
 
     /// The diagonal of M^-1.
@@ -125,12 +119,7 @@ impl Diagonal {
 
     /// Takes new variances, in place; one that is not finite and positive leaves the old entry.
     pub(crate) fn refine(&mut self, variances: impl Iterator<Item = f64>) {
-        for ((inverse_mass, scale), variance) in self
-            .inverse_mass
-            .iter_mut()
-            .zip(&mut self.scale)
-            .zip(variances)
-        {
+        for ((inverse_mass, scale), variance) in self.inverse_mass.iter_mut().zip(&mut self.scale).zip(variances) {
             if variance > 0.0 && variance.is_finite() {
                 *inverse_mass = variance;
                 *scale = variance.sqrt();
@@ -159,10 +148,7 @@ impl Dense {
                 let left = inverse_mass[[i, j]] - known;
                 factor[[i, j]] = if i == j {
                     if !(left > 0.0 && left.is_finite()) {
-                        return Err(MetricError::NotPositiveDefinite {
-                            coordinate: i,
-                            pivot: left,
-                        });
+                        return Err(MetricError::NotPositiveDefinite { coordinate: i, pivot: left });
                     }
                     left.sqrt()
                 } else {
@@ -170,10 +156,7 @@ impl Dense {
                 };
             }
         }
-        Ok(Self {
-            inverse_mass,
-            factor,
-        })
+        Ok(Self { inverse_mass, factor })
     }
 
     /// The matrix M^-1.
@@ -205,10 +188,7 @@ impl Dense {
 
     /// Rows of the factor, which is made in row-major order.
     fn rows(&self) -> impl Iterator<Item = &[f64]> {
-        self.factor
-            .as_slice()
-            .unwrap_or_default()
-            .chunks_exact(self.factor.ncols().max(1))
+        self.factor.as_slice().unwrap_or_default().chunks_exact(self.factor.ncols().max(1))
     }
 }
 
@@ -220,9 +200,7 @@ mod tests {
     #[test]
     fn factor_of_a_matrix_made_by_hand() {
         // [[4, 2], [2, 10]] = [[2, 0], [1, 3]] times its transpose.
-        let Ok(Metric::Dense(metric)) = Metric::dense(array![[4.0, 2.0], [2.0, 10.0]]) else {
-            panic!("not dense")
-        };
+        let Ok(Metric::Dense(metric)) = Metric::dense(array![[4.0, 2.0], [2.0, 10.0]]) else { panic!("not dense") };
         assert_eq!(metric.factor(), array![[2.0, 0.0], [1.0, 3.0]]);
         let mut out = [0.0; 2];
         metric.velocity(&[5.0, 7.0], &mut out);
@@ -234,28 +212,10 @@ mod tests {
     #[test]
     fn what_is_not_a_metric_says_why() {
         let error = Metric::diagonal(vec![1.0, 0.0]).unwrap_err();
-        assert_eq!(
-            error,
-            MetricError::NotPositive {
-                coordinate: 1,
-                value: 0.0
-            }
-        );
+        assert_eq!(error, MetricError::NotPositive { coordinate: 1, value: 0.0 });
         let error = Metric::dense(array![[1.0, 2.0], [2.0, 1.0]]).unwrap_err();
-        assert_eq!(
-            error,
-            MetricError::NotPositiveDefinite {
-                coordinate: 1,
-                pivot: -3.0
-            }
-        );
+        assert_eq!(error, MetricError::NotPositiveDefinite { coordinate: 1, pivot: -3.0 });
         let error = Metric::dense(Array2::zeros((2, 3))).unwrap_err();
-        assert_eq!(
-            error,
-            MetricError::NotSquare {
-                rows: 2,
-                columns: 3
-            }
-        );
+        assert_eq!(error, MetricError::NotSquare { rows: 2, columns: 3 });
     }
 }

@@ -130,8 +130,7 @@ pub(crate) fn dots_with_sum(vectors: Four<'_>) -> [f64; 2] {
 }
 
 fn dots_with_sum_plain(vectors: Four<'_>) -> [f64; 2] {
-    let [(a, a_rest), (b, b_rest), (u, u_rest), (v, v_rest)] =
-        vectors.map(<[f64]>::as_chunks::<LANES>);
+    let [(a, a_rest), (b, b_rest), (u, u_rest), (v, v_rest)] = vectors.map(<[f64]>::as_chunks::<LANES>);
     let mut sums = [[0.0; LANES]; 2];
     for (((a, b), u), v) in a.iter().zip(b).zip(u).zip(v) {
         for i in 0..LANES {
@@ -145,23 +144,16 @@ fn dots_with_sum_plain(vectors: Four<'_>) -> [f64; 2] {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn dots_with_sum_avx2(vectors: Four<'_>) -> [f64; 2] {
-    use std::arch::x86_64::{
-        _mm256_add_pd, _mm256_loadu_pd, _mm256_mul_pd, _mm256_setzero_pd, _mm256_storeu_pd,
-    };
+    use std::arch::x86_64::{_mm256_add_pd, _mm256_loadu_pd, _mm256_mul_pd, _mm256_setzero_pd, _mm256_storeu_pd};
 
     const WIDTH: usize = 4;
-    let [(a, a_rest), (b, b_rest), (u, u_rest), (v, v_rest)] =
-        vectors.map(<[f64]>::as_chunks::<LANES>);
-    let (mut with_a, mut with_b) = (
-        [_mm256_setzero_pd(); LANES / WIDTH],
-        [_mm256_setzero_pd(); LANES / WIDTH],
-    );
+    let [(a, a_rest), (b, b_rest), (u, u_rest), (v, v_rest)] = vectors.map(<[f64]>::as_chunks::<LANES>);
+    let (mut with_a, mut with_b) = ([_mm256_setzero_pd(); LANES / WIDTH], [_mm256_setzero_pd(); LANES / WIDTH]);
     for (((a, b), u), v) in a.iter().zip(b).zip(u).zip(v) {
         for (k, (with_a, with_b)) in with_a.iter_mut().zip(&mut with_b).enumerate() {
             let start = k * WIDTH;
             // SAFETY: start + WIDTH <= LANES, the length of each array.
-            let [a, b, u, v] =
-                [a, b, u, v].map(|x| unsafe { _mm256_loadu_pd(x.as_ptr().add(start)) });
+            let [a, b, u, v] = [a, b, u, v].map(|x| unsafe { _mm256_loadu_pd(x.as_ptr().add(start)) });
             let sum = _mm256_add_pd(u, v);
             *with_a = _mm256_add_pd(*with_a, _mm256_mul_pd(a, sum));
             *with_b = _mm256_add_pd(*with_b, _mm256_mul_pd(b, sum));
@@ -196,25 +188,16 @@ mod tests {
     }
 
     fn close(got: f64, want: f64) {
-        assert!(
-            (got - want).abs() <= 1e-13 * (1.0 + want.abs()),
-            "{got} against {want}"
-        );
+        assert!((got - want).abs() <= 1e-13 * (1.0 + want.abs()), "{got} against {want}");
     }
 
     /// Every loop against its formula written plainly, at lengths on both sides of the lanes.
     #[test]
     fn loops_are_their_formulas() {
         for n in [0, 1, 3, 4, 7, 8, 9, 31, 100] {
-            let (a, b, c, d) = (
-                numbers(n, 0.7),
-                numbers(n, 1.3),
-                numbers(n, 2.1),
-                numbers(n, 0.2),
-            );
+            let (a, b, c, d) = (numbers(n, 0.7), numbers(n, 1.3), numbers(n, 2.1), numbers(n, 0.2));
             let product = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
-            let sum =
-                |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x + y).collect::<Vec<_>>();
+            let sum = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x + y).collect::<Vec<_>>();
 
             close(dot(&a, &b), product(&a, &b));
 

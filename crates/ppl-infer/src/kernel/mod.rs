@@ -24,11 +24,7 @@ pub trait Kernel {
     ///
     /// # Errors
     /// [`DensityError::NotFinite`] where density or gradient is not finite; whatever the density returns.
-    fn init(
-        &mut self,
-        density: &mut dyn LogDensity,
-        position: &[f64],
-    ) -> Result<Self::State, DensityError>;
+    fn init(&mut self, density: &mut dyn LogDensity, position: &[f64]) -> Result<Self::State, DensityError>;
 
     /// Moves the state once.
     ///
@@ -63,21 +59,14 @@ impl GradientState {
     /// gradient is not finite; whatever the density returns.
     pub fn at(density: &mut dyn LogDensity, position: &[f64]) -> Result<Self, DensityError> {
         if position.len() != density.dim() {
-            return Err(DensityError::Dimension {
-                got: position.len(),
-                wanted: density.dim(),
-            });
+            return Err(DensityError::Dimension { got: position.len(), wanted: density.dim() });
         }
         let mut gradient = vec![0.0; position.len()];
         let log_density = density.evaluate(position, &mut gradient)?;
         if !log_density.is_finite() || gradient.iter().any(|g| !g.is_finite()) {
             return Err(DensityError::NotFinite);
         }
-        Ok(Self {
-            position: position.to_vec(),
-            gradient,
-            log_density,
-        })
+        Ok(Self { position: position.to_vec(), gradient, log_density })
     }
 }
 

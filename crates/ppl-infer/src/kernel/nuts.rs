@@ -21,10 +21,7 @@ pub struct NutsConfig {
 impl Default for NutsConfig {
     /// Depth 10 and energy error 1000, as in Stan.
     fn default() -> Self {
-        Self {
-            max_depth: 10,
-            max_energy_error: 1000.0,
-        }
+        Self { max_depth: 10, max_energy_error: 1000.0 }
     }
 }
 
@@ -154,10 +151,7 @@ impl NutsKernel {
     /// A kernel with the user's choices.
     #[must_use]
     pub fn new(config: NutsConfig) -> Self {
-        Self {
-            config,
-            ..Self::default()
-        }
+        Self { config, ..Self::default() }
     }
 
     /// Builds 2^depth points beyond the last point of `trajectory`, joining equal halves as they complete.
@@ -180,19 +174,16 @@ impl NutsKernel {
             tree.log_weight = -energy_error;
             tally.add(-energy_error);
             if energy_error > self.config.max_energy_error {
-                return Ok(Growth::Diverging(Divergence {
-                    start: from.position.clone(),
-                    energy_error,
-                }));
+                return Ok(Growth::Diverging(Divergence { start: from.position.clone(), energy_error }));
             }
             end = tree.last;
             for _ in 0..n.trailing_ones() {
                 let Some(first) = self.pending.pop() else {
                     break;
                 };
-                let (joined, goes_on) = self.pool.join(first, tree, |first, last| {
-                    choices.uniform() < (last - log_add_exp(first, last)).exp()
-                });
+                let (joined, goes_on) = self
+                    .pool
+                    .join(first, tree, |first, last| choices.uniform() < (last - log_add_exp(first, last)).exp());
                 if !goes_on {
                     return Ok(Growth::Turning);
                 }
@@ -213,11 +204,7 @@ impl Kernel for NutsKernel {
     type Info = NutsInfo;
     const NAME: &'static str = "NUTS";
 
-    fn init(
-        &mut self,
-        density: &mut dyn LogDensity,
-        position: &[f64],
-    ) -> Result<GradientState, DensityError> {
+    fn init(&mut self, density: &mut dyn LogDensity, position: &[f64]) -> Result<GradientState, DensityError> {
         GradientState::at(density, position)
     }
 
@@ -236,17 +223,10 @@ impl Kernel for NutsKernel {
         start.position.copy_from_slice(&state.position);
         start.gradient.copy_from_slice(&state.gradient);
         start.log_density = state.log_density;
-        random
-            .stream(Purpose::Momentum)
-            .fill_standard_normal(&mut start.momentum);
+        random.stream(Purpose::Momentum).fill_standard_normal(&mut start.momentum);
         start.start(&params.metric);
 
-        let mut flow = Flow {
-            density,
-            metric: &params.metric,
-            step: step_size,
-            initial_energy: start.energy,
-        };
+        let mut flow = Flow { density, metric: &params.metric, step: step_size, initial_energy: start.energy };
         let mut tally = Tally::default();
         let mut divergence = None;
         let mut depth = 0;
@@ -266,9 +246,8 @@ impl Kernel for NutsKernel {
             };
             depth += 1;
             // Biased progressive: the new half competes with the old trajectory alone, not with their sum.
-            let (joined, goes_on) = self.pool.join(trajectory, half, |old, new| {
-                new > old || choices.uniform() < (new - old).exp()
-            });
+            let (joined, goes_on) =
+                self.pool.join(trajectory, half, |old, new| new > old || choices.uniform() < (new - old).exp());
             trajectory = joined;
             if !goes_on {
                 break;

@@ -26,11 +26,7 @@ pub(super) struct Tree {
 impl Tree {
     /// The same points seen from the other end.
     pub fn reversed(self) -> Self {
-        Self {
-            first: self.last,
-            last: self.first,
-            ..self
-        }
+        Self { first: self.last, last: self.first, ..self }
     }
 }
 
@@ -49,10 +45,7 @@ impl Pool {
     /// Takes everything back; buffers are kept while the dimension stays.
     pub fn reset(&mut self, dim: usize) {
         if self.dim != dim {
-            *self = Self {
-                dim,
-                ..Self::default()
-            };
+            *self = Self { dim, ..Self::default() };
         }
         self.uses.fill(0);
         self.free_points.clear();
@@ -69,13 +62,7 @@ impl Pool {
             self.points.len() - 1
         });
         self.uses[id] = 3;
-        Tree {
-            first: id,
-            last: id,
-            proposal: id,
-            log_weight: 0.0,
-            sum: None,
-        }
+        Tree { first: id, last: id, proposal: id, log_weight: 0.0, sum: None }
     }
 
     pub fn point(&self, id: PointId) -> &Point {
@@ -111,18 +98,11 @@ impl Pool {
     /// The flag says whether the joined trajectory may be extended: for u, v at the ends and the sum of momenta rho
     /// the products u . rho and v . rho are positive, for the whole, for a with the first point of b, and for the
     /// last point of a with b. The two latter catch trajectories of whole periods, which the ends do not see.
-    pub fn join(
-        &mut self,
-        a: Tree,
-        b: Tree,
-        choose_b: impl FnOnce(f64, f64) -> bool,
-    ) -> (Tree, bool) {
+    pub fn join(&mut self, a: Tree, b: Tree, choose_b: impl FnOnce(f64, f64) -> bool) -> (Tree, bool) {
         let momentum = |id: PointId| self.points[id].momentum.as_slice();
         let (a_first, b_last) = (momentum(a.first), momentum(b.last));
         let agree = |u: &[f64], v: &[f64], rho_a: &[f64], rho_b: &[f64]| {
-            dots_with_sum([u, v, rho_a, rho_b])
-                .iter()
-                .all(|&dot| dot > 0.0)
+            dots_with_sum([u, v, rho_a, rho_b]).iter().all(|&dot| dot > 0.0)
         };
         let (sum, goes_on) = match (a.sum, b.sum) {
             (Some(sum_a), Some(sum_b)) => {
@@ -157,27 +137,14 @@ impl Pool {
         self.release(a.last);
         self.release(b.first);
         let log_weight = log_add_exp(a.log_weight, b.log_weight);
-        (
-            Tree {
-                first: a.first,
-                last: b.last,
-                proposal,
-                log_weight,
-                sum: Some(sum),
-            },
-            goes_on,
-        )
+        (Tree { first: a.first, last: b.last, proposal, log_weight, sum: Some(sum) }, goes_on)
     }
 }
 
 /// ln(e^a + e^b).
 pub(super) fn log_add_exp(a: f64, b: f64) -> f64 {
     let (low, high) = if a < b { (a, b) } else { (b, a) };
-    if low == f64::NEG_INFINITY {
-        high
-    } else {
-        high + (low - high).exp().ln_1p()
-    }
+    if low == f64::NEG_INFINITY { high } else { high + (low - high).exp().ln_1p() }
 }
 
 #[cfg(test)]
@@ -190,9 +157,7 @@ mod tests {
         pool.reset(2);
         let leaves = momenta.map(|momentum| {
             let leaf = pool.leaf();
-            pool.point_mut(leaf.first)
-                .momentum
-                .copy_from_slice(&momentum);
+            pool.point_mut(leaf.first).momentum.copy_from_slice(&momentum);
             leaf
         });
         let (front, _) = pool.join(leaves[0], leaves[1], |_, _| true);
@@ -206,10 +171,7 @@ mod tests {
         let (pool, whole, goes_on) = joined([[1.0, 0.0], [1.0, 0.1], [0.9, 0.3], [0.7, 0.5]]);
         assert!(goes_on);
         assert_eq!((whole.first, whole.last, whole.proposal), (0, 3, 1));
-        assert_eq!(
-            pool.sums[whole.sum.unwrap()],
-            [1.0 + 1.0 + (0.9 + 0.7), 0.1 + (0.3 + 0.5)]
-        );
+        assert_eq!(pool.sums[whole.sum.unwrap()], [1.0 + 1.0 + (0.9 + 0.7), 0.1 + (0.3 + 0.5)]);
         assert_eq!(whole.log_weight, 4f64.ln());
         // The third point is no end and no proposal.
         assert_eq!(pool.free_points, [2]);
@@ -234,9 +196,6 @@ mod tests {
     fn log_add_exp_has_no_overflow() {
         assert_eq!(log_add_exp(1000.0, 1000.0), 1000.0 + 2f64.ln());
         assert_eq!(log_add_exp(f64::NEG_INFINITY, -3.0), -3.0);
-        assert_eq!(
-            log_add_exp(f64::NEG_INFINITY, f64::NEG_INFINITY),
-            f64::NEG_INFINITY
-        );
+        assert_eq!(log_add_exp(f64::NEG_INFINITY, f64::NEG_INFINITY), f64::NEG_INFINITY);
     }
 }

@@ -62,19 +62,12 @@ pub fn normal(name: &'static str, means: Vec<f64>, scales: Vec<f64>) -> Known {
         }
         Ok(log_density)
     });
-    Known {
-        name,
-        target: Box::new(target),
-        means,
-        variances,
-    }
+    Known { name, target: Box::new(target), means, variances }
 }
 
 /// Scales 10^-k to 10^k, evenly in the logarithm.
 pub fn log_scales(dim: usize, k: f64) -> Vec<f64> {
-    (0..dim)
-        .map(|i| 10f64.powf(k * (2.0 * i as f64 / (dim as f64 - 1.0) - 1.0)))
-        .collect()
+    (0..dim).map(|i| 10f64.powf(k * (2.0 * i as f64 / (dim as f64 - 1.0) - 1.0))).collect()
 }
 
 /// d coordinates of variance 1, each two with correlation rho. The precision matrix is (I - c 11') / (1 - rho) with
@@ -89,12 +82,7 @@ pub fn equicorrelated(dim: usize, rho: f64) -> Known {
         }
         Ok(log_density)
     });
-    Known {
-        name: "equicorrelated",
-        target: Box::new(target),
-        means: vec![0.0; dim],
-        variances: vec![1.0; dim],
-    }
+    Known { name: "equicorrelated", target: Box::new(target), means: vec![0.0; dim], variances: vec![1.0; dim] }
 }
 
 /// Independent Student t with df degrees of freedom: variance df / (df - 2).
@@ -108,12 +96,7 @@ pub fn student_t(dim: usize, df: f64) -> Known {
         Ok(log_density)
     });
     let variances = vec![df / (df - 2.0); dim];
-    Known {
-        name: "Student t",
-        target: Box::new(target),
-        means: vec![0.0; dim],
-        variances,
-    }
+    Known { name: "Student t", target: Box::new(target), means: vec![0.0; dim], variances }
 }
 
 /// Neal's funnel, centred: v ~ N(0, 3), x_i ~ N(0, e^{v/2}).
@@ -130,12 +113,7 @@ pub fn funnel(dim: usize) -> Known {
     });
     let mut variances = vec![(4.5f64).exp(); dim];
     variances[0] = 9.0;
-    Known {
-        name: "funnel, centred",
-        target: Box::new(target),
-        means: vec![0.0; dim],
-        variances,
-    }
+    Known { name: "funnel, centred", target: Box::new(target), means: vec![0.0; dim], variances }
 }
 
 /// Posterior of a logistic regression with standard normal weights, 200 made rows of correlated, unequally scaled
@@ -145,21 +123,10 @@ pub fn logistic(dim: usize) -> Box<dyn Target> {
     let rows: Vec<(Vec<f64>, f64)> = (0..200)
         .map(|_| {
             let common = random.standard_normal();
-            let mut row: Vec<f64> = (0..dim)
-                .map(|_| 0.6 * common + 0.8 * random.standard_normal())
-                .collect();
-            let eta: f64 = row
-                .iter()
-                .enumerate()
-                .map(|(j, x)| x * (j as f64).sin())
-                .sum();
-            row.iter_mut()
-                .enumerate()
-                .for_each(|(j, x)| *x *= 3f64.powf(j as f64 / dim as f64 * 4.0 - 2.0));
-            (
-                row,
-                f64::from(random.uniform() < 1.0 / (1.0 + (-eta).exp())),
-            )
+            let mut row: Vec<f64> = (0..dim).map(|_| 0.6 * common + 0.8 * random.standard_normal()).collect();
+            let eta: f64 = row.iter().enumerate().map(|(j, x)| x * (j as f64).sin()).sum();
+            row.iter_mut().enumerate().for_each(|(j, x)| *x *= 3f64.powf(j as f64 / dim as f64 * 4.0 - 2.0));
+            (row, f64::from(random.uniform() < 1.0 / (1.0 + (-eta).exp())))
         })
         .collect();
     Box::new(Function::new(dim, move |w, g| {

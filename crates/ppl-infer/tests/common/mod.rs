@@ -9,36 +9,22 @@ use ppl_infer::chain::ChainDraws;
 /// averaged over chains, with the variance between chains (Vehtari et al. 2021, section 3, unsplit), at most n log10 n.
 pub fn effective_size(chains: &[Vec<f64>]) -> f64 {
     let (m, n) = (chains.len() as f64, chains[0].len());
-    let means: Vec<f64> = chains
-        .iter()
-        .map(|c| c.iter().sum::<f64>() / n as f64)
-        .collect();
+    let means: Vec<f64> = chains.iter().map(|c| c.iter().sum::<f64>() / n as f64).collect();
     let covariance = |lag: usize| {
         let of = |(c, mean): (&Vec<f64>, &f64)| {
-            (0..n - lag)
-                .map(|i| (c[i] - mean) * (c[i + lag] - mean))
-                .sum::<f64>()
-                / n as f64
+            (0..n - lag).map(|i| (c[i] - mean) * (c[i + lag] - mean)).sum::<f64>() / n as f64
         };
         chains.iter().zip(&means).map(of).sum::<f64>() / m
     };
     let grand = means.iter().sum::<f64>() / m;
-    let between = if m > 1.0 {
-        means.iter().map(|x| (x - grand).powi(2)).sum::<f64>() / (m - 1.0)
-    } else {
-        0.0
-    };
+    let between = if m > 1.0 { means.iter().map(|x| (x - grand).powi(2)).sum::<f64>() / (m - 1.0) } else { 0.0 };
     let c0 = covariance(0);
     let within = c0 * n as f64 / (n as f64 - 1.0);
     let total = c0 + between;
     let correlation = |lag| 1.0 - (within - covariance(lag) * n as f64 / (n as f64 - 1.0)) / total;
     let (mut tau, mut least) = (-1.0, f64::INFINITY);
     for k in 0..n / 2 - 1 {
-        let pair = if k == 0 {
-            1.0 + correlation(1)
-        } else {
-            correlation(2 * k) + correlation(2 * k + 1)
-        };
+        let pair = if k == 0 { 1.0 + correlation(1) } else { correlation(2 * k) + correlation(2 * k + 1) };
         if pair <= 0.0 {
             break;
         }
@@ -51,15 +37,7 @@ pub fn effective_size(chains: &[Vec<f64>]) -> f64 {
 
 /// Splits a function of the draws by chain.
 pub fn values(chains: &[ChainDraws], f: impl Fn(&[f64]) -> f64) -> Vec<Vec<f64>> {
-    chains
-        .iter()
-        .map(|c| {
-            c.draws
-                .outer_iter()
-                .map(|row| f(row.as_slice().unwrap()))
-                .collect()
-        })
-        .collect()
+    chains.iter().map(|c| c.draws.outer_iter().map(|row| f(row.as_slice().unwrap())).collect()).collect()
 }
 
 /// (mean - wanted) in units of its Monte Carlo standard error.

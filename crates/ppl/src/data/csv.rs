@@ -18,14 +18,7 @@ pub fn read_csv_split(path: impl AsRef<Path>) -> Result<SplitData, DataError> {
     let mut parts = Parts::default();
     read_rows(path, false, |row| parts.push(row))?;
     let [train, test] = [(TRAIN, parts.train), (TEST, parts.test)].map(|(split, part)| {
-        if part.y.is_empty() {
-            Err(DataError::EmptySplit {
-                path: path.to_owned(),
-                split,
-            })
-        } else {
-            Ok(part)
-        }
+        if part.y.is_empty() { Err(DataError::EmptySplit { path: path.to_owned(), split }) } else { Ok(part) }
     });
     let (train, test) = (train?, test?);
     Ok(SplitData {
@@ -46,25 +39,10 @@ pub fn read_csv_split(path: impl AsRef<Path>) -> Result<SplitData, DataError> {
 pub fn read_grouped_csv(path: impl AsRef<Path>) -> Result<GroupedData, DataError> {
     let path = path.as_ref();
     let mut groups: BTreeMap<u64, Parts> = BTreeMap::new();
-    read_rows(path, true, |row| {
-        groups.entry(row.group).or_default().push(row)
-    })?;
-    let (x_train, y_train) = stack(
-        path,
-        TRAIN,
-        groups.iter().map(|(id, parts)| (*id, &parts.train)),
-    )?;
-    let (x_test, y_test) = stack(
-        path,
-        TEST,
-        groups.iter().map(|(id, parts)| (*id, &parts.test)),
-    )?;
-    Ok(GroupedData {
-        x_train,
-        y_train,
-        x_test,
-        y_test,
-    })
+    read_rows(path, true, |row| groups.entry(row.group).or_default().push(row))?;
+    let (x_train, y_train) = stack(path, TRAIN, groups.iter().map(|(id, parts)| (*id, &parts.train)))?;
+    let (x_test, y_test) = stack(path, TEST, groups.iter().map(|(id, parts)| (*id, &parts.test)))?;
+    Ok(GroupedData { x_train, y_train, x_test, y_test })
 }
 
 const TRAIN: &str = "train";
@@ -91,11 +69,7 @@ struct Parts {
 
 impl Parts {
     fn push(&mut self, row: Row) {
-        let part = if row.train {
-            &mut self.train
-        } else {
-            &mut self.test
-        };
+        let part = if row.train { &mut self.train } else { &mut self.test };
         part.x.push(row.x);
         part.y.push(row.y);
     }
@@ -103,18 +77,12 @@ impl Parts {
 
 /// Hand over each row of a file, checked; without groups all rows are of group 0.
 fn read_rows(path: &Path, grouped: bool, mut push: impl FnMut(Row)) -> Result<(), DataError> {
-    let failed = |source| DataError::Csv {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| DataError::Csv { path: path.to_owned(), source };
     let mut reader = ::csv::Reader::from_path(path).map_err(failed)?;
     let header = reader.headers().map_err(failed)?.clone();
     let find = |column: &'static str| {
         let index = header.iter().position(|name| name.trim() == column);
-        index.ok_or(DataError::MissingColumn {
-            path: path.to_owned(),
-            column,
-        })
+        index.ok_or(DataError::MissingColumn { path: path.to_owned(), column })
     };
     let group = if grouped { Some(find("group")?) } else { None };
     let (x1, x2, y, split) = (find("x1")?, find("x2")?, find("y")?, find("split")?);
@@ -124,13 +92,7 @@ fn read_rows(path: &Path, grouped: bool, mut push: impl FnMut(Row)) -> Result<()
         let field = |index: usize| record.get(index).unwrap_or_default().trim();
         let wrong = |index: usize, column, wanted| {
             let line = record.position().map_or(0, ::csv::Position::line);
-            DataError::Field {
-                path: path.to_owned(),
-                line,
-                column,
-                wanted,
-                got: field(index).to_owned(),
-            }
+            DataError::Field { path: path.to_owned(), line, column, wanted, got: field(index).to_owned() }
         };
         let number = |index: usize, column| {
             let value = field(index).parse().ok().filter(|v: &f64| v.is_finite());
@@ -138,9 +100,7 @@ fn read_rows(path: &Path, grouped: bool, mut push: impl FnMut(Row)) -> Result<()
         };
         let row = Row {
             group: match group {
-                Some(i) => field(i)
-                    .parse()
-                    .map_err(|_| wrong(i, "group", "a whole number of at least 0"))?,
+                Some(i) => field(i).parse().map_err(|_| wrong(i, "group", "a whole number of at least 0"))?,
                 None => 0,
             },
             x: [number(x1, "x1")?, number(x2, "x2")?],
@@ -169,20 +129,11 @@ fn stack<'a>(
     let groups: Vec<_> = groups.collect();
     let rows = groups.first().map_or(0, |(_, part)| part.y.len());
     if rows == 0 && groups.iter().all(|(_, part)| part.y.is_empty()) {
-        return Err(DataError::EmptySplit {
-            path: path.to_owned(),
-            split,
-        });
+        return Err(DataError::EmptySplit { path: path.to_owned(), split });
     }
     if let Some((group, part)) = groups.iter().find(|(_, part)| part.y.len() != rows) {
         let (path, group, got) = (path.to_owned(), *group, part.y.len());
-        return Err(DataError::UnequalGroups {
-            path,
-            group,
-            split,
-            wanted: rows,
-            got,
-        });
+        return Err(DataError::UnequalGroups { path, group, split, wanted: rows, got });
     }
     let x = Array3::from_shape_fn((groups.len(), rows, 2), |(g, i, k)| groups[g].1.x[i][k]);
     let y = Array2::from_shape_fn((groups.len(), rows), |(g, i)| groups[g].1.y[i]);
@@ -200,62 +151,34 @@ mod tests {
     use std::path::PathBuf;
 
     fn committed(name: &str) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../data/moons")
-            .join(name)
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/moons").join(name)
     }
 
     #[test]
     fn the_flat_moons_are_the_file_s() {
         let data = read_csv_split(committed("moons_flat.csv")).unwrap();
-        assert_eq!(
-            (data.x_train.dim(), data.x_test.dim()),
-            ((500, 2), (500, 2))
-        );
+        assert_eq!((data.x_train.dim(), data.x_test.dim()), ((500, 2), (500, 2)));
         assert_eq!((data.y_train.sum(), data.y_test.sum()), (254.0, 246.0)); // as data/moons/README.md says
         // Its first row.
-        assert_eq!(
-            data.x_train.row(0).to_vec(),
-            [-1.949_700_438_983_655_9, -0.195_543_993_942_101_76]
-        );
+        assert_eq!(data.x_train.row(0).to_vec(), [-1.949_700_438_983_655_9, -0.195_543_993_942_101_76]);
         // Scaled over all rows.
         let all = concatenate![Axis(0), data.x_train, data.x_test];
-        assert!(
-            all.mean_axis(Axis(0))
-                .unwrap()
-                .iter()
-                .all(|m| m.abs() < 1e-13)
-        );
-        assert!(
-            all.std_axis(Axis(0), 0.0)
-                .iter()
-                .all(|sd| (sd - 1.0).abs() < 1e-13)
-        );
+        assert!(all.mean_axis(Axis(0)).unwrap().iter().all(|m| m.abs() < 1e-13));
+        assert!(all.std_axis(Axis(0), 0.0).iter().all(|sd| (sd - 1.0).abs() < 1e-13));
     }
 
     #[test]
     fn the_grouped_moons_are_the_file_s() {
         let data = read_grouped_csv(committed("moons_hier.csv")).unwrap();
-        assert_eq!(
-            (data.x_train.dim(), data.y_train.dim()),
-            ((18, 50, 2), (18, 50))
-        );
-        assert_eq!(
-            (data.x_test.dim(), data.y_test.dim()),
-            ((18, 50, 2), (18, 50))
-        );
+        assert_eq!((data.x_train.dim(), data.y_train.dim()), ((18, 50, 2), (18, 50)));
+        assert_eq!((data.x_test.dim(), data.y_test.dim()), ((18, 50, 2), (18, 50)));
         assert_eq!(data.x_train[[0, 0, 0]], 0.039_344_252_309_183_446);
         assert_eq!(data.y_train.sum() + data.y_test.sum(), 900.0); // 50 of 100 in each group
         for group in 0..18 {
             let pick = |x: &Array3<f64>| x.index_axis(Axis(0), group).to_owned();
             let all = concatenate![Axis(0), pick(&data.x_train), pick(&data.x_test)];
             // Scaled, then rotated: mean 0, and the two variances sum to 2.
-            assert!(
-                all.mean_axis(Axis(0))
-                    .unwrap()
-                    .iter()
-                    .all(|m| m.abs() < 1e-13)
-            );
+            assert!(all.mean_axis(Axis(0)).unwrap().iter().all(|m| m.abs() < 1e-13));
             assert!((all.var_axis(Axis(0), 0.0).sum() - 2.0).abs() < 1e-13);
         }
     }
@@ -267,11 +190,7 @@ mod tests {
         let pick = |x: &Array3<f64>| x.index_axis(Axis(0), 0).to_owned();
         let all = concatenate![Axis(0), pick(&data.x_train), pick(&data.x_test)];
         let back = crate::data::rotate(all.view(), -184.558_014_113_511_3).unwrap();
-        assert!(
-            back.std_axis(Axis(0), 0.0)
-                .iter()
-                .all(|sd| (sd - 1.0).abs() < 1e-12)
-        );
+        assert!(back.std_axis(Axis(0), 0.0).iter().all(|sd| (sd - 1.0).abs() < 1e-12));
     }
 
     /// A file with these contents, gone after the test.
@@ -279,8 +198,7 @@ mod tests {
 
     impl Temporary {
         fn new(name: &str, contents: &str) -> Self {
-            let path =
-                std::env::temp_dir().join(format!("ppl-data-{}-{name}.csv", std::process::id()));
+            let path = std::env::temp_dir().join(format!("ppl-data-{}-{name}.csv", std::process::id()));
             std::fs::write(&path, contents).unwrap();
             Self(path)
         }
@@ -299,20 +217,11 @@ mod tests {
             "split,y,x2,x1,note,group\ntrain,1,2.5,-1,a,7\ntest,0, 3 ,4,b,7\ntrain,0,5,6,c,2\ntest,1.0,7,8e0,d,2\n",
         );
         let data = read_grouped_csv(&file.0).unwrap();
-        assert_eq!(
-            data.x_train.into_raw_vec_and_offset().0,
-            [6.0, 5.0, -1.0, 2.5]
-        );
+        assert_eq!(data.x_train.into_raw_vec_and_offset().0, [6.0, 5.0, -1.0, 2.5]);
         assert_eq!(data.y_train.into_raw_vec_and_offset().0, [0.0, 1.0]);
-        assert_eq!(
-            data.x_test.into_raw_vec_and_offset().0,
-            [8.0, 7.0, 4.0, 3.0]
-        );
+        assert_eq!(data.x_test.into_raw_vec_and_offset().0, [8.0, 7.0, 4.0, 3.0]);
         assert_eq!(data.y_test.into_raw_vec_and_offset().0, [1.0, 0.0]);
-        assert_eq!(
-            read_csv_split(&file.0).unwrap().x_train.row(0).to_vec(),
-            [-1.0, 2.5]
-        );
+        assert_eq!(read_csv_split(&file.0).unwrap().x_train.row(0).to_vec(), [-1.0, 2.5]);
     }
 
     #[test]
@@ -324,12 +233,7 @@ mod tests {
             ("0,1,1,2,train", "y", "0 or 1", "2"),
             ("0,1,1,NaN,train", "y", "0 or 1", "NaN"),
             ("0,1,1,1,valid", "split", "train or test", "valid"),
-            (
-                "-1,1,1,1,train",
-                "group",
-                "a whole number of at least 0",
-                "-1",
-            ),
+            ("-1,1,1,1,train", "group", "a whole number of at least 0", "-1"),
         ]
         .into_iter()
         .enumerate()
@@ -337,78 +241,33 @@ mod tests {
             let text = format!("group,x1,x2,y,split\n0,1,1,1,train\n{row}\n");
             let file = Temporary::new(&format!("field{number}"), &text);
             let error = read_grouped_csv(&file.0).unwrap_err().to_string();
-            let want = format!(
-                "{}, line 3, column \"{column}\": wanted {wanted}, got \"{got}\"",
-                file.0.display()
-            );
+            let want = format!("{}, line 3, column \"{column}\": wanted {wanted}, got \"{got}\"", file.0.display());
             assert_eq!(error, want);
         }
     }
 
     #[test]
     fn files_that_do_not_fit_are_errors() {
-        assert!(matches!(
-            read_csv_split("no/such/file.csv"),
-            Err(DataError::Csv { .. })
-        ));
+        assert!(matches!(read_csv_split("no/such/file.csv"), Err(DataError::Csv { .. })));
         let file = Temporary::new("columns", "x1,x2,y\n1,2,0\n");
         let error = read_csv_split(&file.0).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                DataError::MissingColumn {
-                    column: "split",
-                    ..
-                }
-            ),
-            "{error}"
-        );
-        assert!(matches!(
-            read_grouped_csv(&file.0),
-            Err(DataError::MissingColumn {
-                column: "group",
-                ..
-            })
-        ));
+        assert!(matches!(error, DataError::MissingColumn { column: "split", .. }), "{error}");
+        assert!(matches!(read_grouped_csv(&file.0), Err(DataError::MissingColumn { column: "group", .. })));
         let file = Temporary::new("ragged", "x1,x2,y,split\n1,2,0\n");
-        assert!(matches!(
-            read_csv_split(&file.0),
-            Err(DataError::Csv { .. })
-        ));
+        assert!(matches!(read_csv_split(&file.0), Err(DataError::Csv { .. })));
         let file = Temporary::new("empty", "group,x1,x2,y,split\n");
-        assert!(matches!(
-            read_csv_split(&file.0),
-            Err(DataError::EmptySplit { split: "train", .. })
-        ));
-        assert!(matches!(
-            read_grouped_csv(&file.0),
-            Err(DataError::EmptySplit { split: "train", .. })
-        ));
+        assert!(matches!(read_csv_split(&file.0), Err(DataError::EmptySplit { split: "train", .. })));
+        assert!(matches!(read_grouped_csv(&file.0), Err(DataError::EmptySplit { split: "train", .. })));
         let file = Temporary::new("no-test", "group,x1,x2,y,split\n0,1,2,0,train\n");
-        assert!(matches!(
-            read_csv_split(&file.0),
-            Err(DataError::EmptySplit { split: "test", .. })
-        ));
-        assert!(matches!(
-            read_grouped_csv(&file.0),
-            Err(DataError::EmptySplit { split: "test", .. })
-        ));
+        assert!(matches!(read_csv_split(&file.0), Err(DataError::EmptySplit { split: "test", .. })));
+        assert!(matches!(read_grouped_csv(&file.0), Err(DataError::EmptySplit { split: "test", .. })));
         let file = Temporary::new(
             "unequal",
             "group,x1,x2,y,split\n0,1,2,0,train\n0,1,2,0,test\n3,1,2,0,train\n3,1,2,0,train\n3,1,2,1,test\n",
         );
         let error = read_grouped_csv(&file.0).unwrap_err();
         assert!(
-            matches!(
-                error,
-                DataError::UnequalGroups {
-                    group: 3,
-                    split: "train",
-                    wanted: 1,
-                    got: 2,
-                    ..
-                }
-            ),
+            matches!(error, DataError::UnequalGroups { group: 3, split: "train", wanted: 1, got: 2, .. }),
             "{error}"
         );
     }

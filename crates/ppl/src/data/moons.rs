@@ -44,16 +44,8 @@ pub fn make_moons<R: Rng + ?Sized>(
     let inner = n_samples - outer;
     let angle = |i: usize, n: usize| PI * i as f64 / n.saturating_sub(1).max(1) as f64;
     let mut samples: Vec<([f64; 2], f64)> = Vec::with_capacity(n_samples);
-    samples.extend(
-        (0..outer)
-            .map(|i| angle(i, outer))
-            .map(|t| ([t.cos(), t.sin()], 0.0)),
-    );
-    samples.extend(
-        (0..inner)
-            .map(|i| angle(i, inner))
-            .map(|t| ([1.0 - t.cos(), 0.5 - t.sin()], 1.0)),
-    );
+    samples.extend((0..outer).map(|i| angle(i, outer)).map(|t| ([t.cos(), t.sin()], 0.0)));
+    samples.extend((0..inner).map(|i| angle(i, inner)).map(|t| ([1.0 - t.cos(), 0.5 - t.sin()], 1.0)));
     samples.shuffle(random);
 
     let y = samples.iter().map(|(_, class)| *class).collect();
@@ -93,19 +85,12 @@ pub fn scale(x: ArrayView2<'_, f64>) -> Array2<f64> {
 /// [`DataError::NotPlanar`] unless `x` has two columns.
 pub fn rotate(x: ArrayView2<'_, f64>, degrees: f64) -> Result<Array2<f64>, DataError> {
     if x.ncols() != 2 {
-        return Err(DataError::NotPlanar {
-            function: "rotate",
-            got: x.ncols(),
-        });
+        return Err(DataError::NotPlanar { function: "rotate", got: x.ncols() });
     }
     let (sin, cos) = degrees.to_radians().sin_cos();
     Ok(Array2::from_shape_fn(x.dim(), |(i, k)| {
         let (a, b) = (x[[i, 0]], x[[i, 1]]);
-        if k == 0 {
-            cos * a + sin * b
-        } else {
-            cos * b - sin * a
-        }
+        if k == 0 { cos * a + sin * b } else { cos * b - sin * a }
     }))
 }
 
@@ -128,12 +113,7 @@ pub fn hierarchical_moons<R: Rng + ?Sized>(
     check_noise(FUNCTION, noise)?;
     for (argument, got, least) in [("groups", groups, 1), ("per_group", per_group, 2)] {
         if got < least {
-            return Err(DataError::TooFew {
-                function: FUNCTION,
-                argument,
-                least,
-                got,
-            });
+            return Err(DataError::TooFew { function: FUNCTION, argument, least, got });
         }
     }
     let train = per_group / 2;
@@ -148,24 +128,16 @@ pub fn hierarchical_moons<R: Rng + ?Sized>(
         let (x, y) = make_moons(per_group, noise, random)?;
         let deviate: f64 = StandardNormal.sample(random);
         let x = rotate(scale(x.view()).view(), ROTATION_SD * deviate)?;
-        data.x_train
-            .slice_mut(s![group, .., ..])
-            .assign(&x.slice(s![..train, ..]));
+        data.x_train.slice_mut(s![group, .., ..]).assign(&x.slice(s![..train, ..]));
         data.y_train.row_mut(group).assign(&y.slice(s![..train]));
-        data.x_test
-            .slice_mut(s![group, .., ..])
-            .assign(&x.slice(s![train.., ..]));
+        data.x_test.slice_mut(s![group, .., ..]).assign(&x.slice(s![train.., ..]));
         data.y_test.row_mut(group).assign(&y.slice(s![train..]));
     }
     Ok(data)
 }
 
 fn check_noise(function: &'static str, noise: f64) -> Result<(), DataError> {
-    if noise.is_finite() && noise >= 0.0 {
-        Ok(())
-    } else {
-        Err(DataError::Noise { function, noise })
-    }
+    if noise.is_finite() && noise >= 0.0 { Ok(()) } else { Err(DataError::Noise { function, noise }) }
 }
 
 #[cfg(test)]
@@ -181,16 +153,8 @@ mod tests {
 
     /// Distance of a point from the half circle of its class.
     fn distance(x: f64, y: f64, class: f64) -> f64 {
-        let (u, v) = if class == 0.0 {
-            (x, y)
-        } else {
-            (1.0 - x, 0.5 - y)
-        };
-        if v >= 0.0 {
-            (u.hypot(v) - 1.0).abs()
-        } else {
-            (u.abs() - 1.0).hypot(v)
-        }
+        let (u, v) = if class == 0.0 { (x, y) } else { (1.0 - x, 0.5 - y) };
+        if v >= 0.0 { (u.hypot(v) - 1.0).abs() } else { (u.abs() - 1.0).hypot(v) }
     }
 
     #[test]
@@ -201,11 +165,7 @@ mod tests {
             assert!(distance(point[0], point[1], *class) < 1e-15);
         }
         // Angles of class 0 are pi i / 49, i = 0..=49.
-        let class0 = x
-            .rows()
-            .into_iter()
-            .zip(&y)
-            .filter(|(_, class)| **class == 0.0);
+        let class0 = x.rows().into_iter().zip(&y).filter(|(_, class)| **class == 0.0);
         let mut angles: Vec<f64> = class0.map(|(p, _)| p[1].atan2(p[0])).collect();
         angles.sort_by(f64::total_cmp);
         for (i, angle) in angles.iter().enumerate() {
@@ -227,11 +187,7 @@ mod tests {
         let (noisy, _) = make_moons(4000, 0.3, &mut random(3)).unwrap();
         // Same seed, same shuffle; 8000 deviates: the standard error of the sd is 0.3 / sqrt(16000) = 0.0024, times 4.
         let residual = &noisy - &clean;
-        assert!(
-            (residual.std(0.0) - 0.3).abs() < 0.0096,
-            "{}",
-            residual.std(0.0)
-        );
+        assert!((residual.std(0.0) - 0.3).abs() < 0.0096, "{}", residual.std(0.0));
         assert!(residual.mean().unwrap().abs() < 4.0 * 0.3 / 8000f64.sqrt());
     }
 
@@ -247,19 +203,10 @@ mod tests {
         let scaled = scale(array![[1.0, 5.0], [2.0, 5.0], [3.0, 5.0], [6.0, 5.0]].view());
         // Column 0: mean 3, variance (4 + 1 + 0 + 9) / 4 = 3.5. Column 1 is constant.
         let sd = 3.5f64.sqrt();
-        let want = array![
-            [-2.0 / sd, 0.0],
-            [-1.0 / sd, 0.0],
-            [0.0, 0.0],
-            [3.0 / sd, 0.0]
-        ];
+        let want = array![[-2.0 / sd, 0.0], [-1.0 / sd, 0.0], [0.0, 0.0], [3.0 / sd, 0.0]];
         assert!((scaled - want).iter().all(|d| d.abs() < 1e-15));
         // 0.1 is no binary number: the mean of ten of them is off by an ulp, which must not be blown up to 1.
-        assert!(
-            scale(Array2::from_elem((10, 1), 0.1).view())
-                .iter()
-                .all(|v| v.abs() < 1e-15)
-        );
+        assert!(scale(Array2::from_elem((10, 1), 0.1).view()).iter().all(|v| v.abs() < 1e-15));
         assert_eq!(scale(Array2::zeros((0, 2)).view()).dim(), (0, 2));
     }
 
@@ -274,50 +221,29 @@ mod tests {
     #[test]
     fn groups_are_scaled_and_rotated_moons() {
         let data = hierarchical_moons(18, 101, 0.3, &mut random(6)).unwrap();
-        assert_eq!(
-            (data.x_train.dim(), data.y_train.dim()),
-            ((18, 50, 2), (18, 50))
-        );
-        assert_eq!(
-            (data.x_test.dim(), data.y_test.dim()),
-            ((18, 51, 2), (18, 51))
-        );
+        assert_eq!((data.x_train.dim(), data.y_train.dim()), ((18, 50, 2), (18, 50)));
+        assert_eq!((data.x_test.dim(), data.y_test.dim()), ((18, 51, 2), (18, 51)));
         for group in 0..18 {
-            let (train, test) = (
-                data.x_train.index_axis(Axis(0), group),
-                data.x_test.index_axis(Axis(0), group),
-            );
+            let (train, test) = (data.x_train.index_axis(Axis(0), group), data.x_test.index_axis(Axis(0), group));
             let all = concatenate![Axis(0), train, test];
             // Rotation keeps the mean, and the sum of the two variances, which scaling made 2.
             let mean = all.mean_axis(Axis(0)).unwrap();
             assert!(mean.iter().all(|m| m.abs() < 1e-14));
             let total = all.var_axis(Axis(0), 0.0).sum();
             assert!((total - 2.0).abs() < 1e-13, "{total}");
-            assert_eq!(
-                data.y_train.row(group).sum() + data.y_test.row(group).sum(),
-                51.0
-            );
+            assert_eq!(data.y_train.row(group).sum() + data.y_test.row(group).sum(), 51.0);
         }
     }
 
     #[test]
     fn arguments_out_of_range_are_errors() {
         for noise in [-0.1, f64::NAN, f64::INFINITY] {
-            assert!(matches!(
-                make_moons(10, noise, &mut random(0)),
-                Err(DataError::Noise { .. })
-            ));
-            assert!(matches!(
-                hierarchical_moons(1, 10, noise, &mut random(0)),
-                Err(DataError::Noise { .. })
-            ));
+            assert!(matches!(make_moons(10, noise, &mut random(0)), Err(DataError::Noise { .. })));
+            assert!(matches!(hierarchical_moons(1, 10, noise, &mut random(0)), Err(DataError::Noise { .. })));
         }
         for (groups, per_group, argument) in [(0, 10, "groups"), (3, 1, "per_group")] {
             let error = hierarchical_moons(groups, per_group, 0.1, &mut random(0)).unwrap_err();
-            assert!(
-                matches!(error, DataError::TooFew { argument: a, .. } if a == argument),
-                "{error}"
-            );
+            assert!(matches!(error, DataError::TooFew { argument: a, .. } if a == argument), "{error}");
         }
         let error = rotate(Array2::zeros((4, 3)).view(), 10.0).unwrap_err();
         assert_eq!(error.to_string(), "rotate: x has 3 columns, wanted 2");

@@ -45,13 +45,7 @@ impl ExpTable for f32 {
     const LOG2_E: Self = std::f32::consts::LOG2_E;
     const LN2_HIGH: Self = 0.693_145_75;
     const LN2_LOW: Self = 1.428_606_8e-6;
-    const Q: &'static [Self] = &[
-        0.5,
-        0.166_665_76,
-        0.041_666_556,
-        0.008_363_179,
-        0.001_392_618_4,
-    ];
+    const Q: &'static [Self] = &[0.5, 0.166_665_76, 0.041_666_556, 0.008_363_179, 0.001_392_618_4];
     const OVERFLOW: Self = 89.0;
     const UNDERFLOW: Self = -104.0;
     const EXPM1_LOW: Self = -20.0;
@@ -74,11 +68,7 @@ pub fn reduce<T: ExpTable>(x: T) -> Reduced<T> {
     let n = t - T::ROUND;
     let high = n.mul_add(-T::LN2_HIGH, x);
     let r = n.mul_add(-T::LN2_LOW, high);
-    Reduced {
-        t,
-        r,
-        low: n.mul_add(-T::LN2_LOW, high - r),
-    }
+    Reduced { t, r, low: n.mul_add(-T::LN2_LOW, high - r) }
 }
 
 /// `e^x = 2^a 2^b (1 + p)`: the power in two parts, because subnormal results reach below the smallest exponent.

@@ -141,11 +141,7 @@ pub fn lgamma_positive<T: Real>(x: T) -> T {
     let up_twice_error = x.mul_add(x, x - up_twice);
     let t = f64::select(low, x, f64::select(below, x - 1.0, y - 2.0));
 
-    let factor = f64::select(
-        large,
-        x,
-        f64::select(low, up_twice, f64::select(below, x, product)),
-    );
+    let factor = f64::select(large, x, f64::select(low, up_twice, f64::select(below, x, product)));
     let (log, log_low) = ln_parts(factor);
     let inverse = 1.0 / factor;
     let log_low = log_low + f64::select(low, up_twice_error * inverse, 0.0);
@@ -161,14 +157,10 @@ pub fn lgamma_positive<T: Real>(x: T) -> T {
     // Near 2, plus or minus the logarithm of the factors.
     let (linear, linear_low) = two_product(t, ONE_MINUS_EULER[0]);
     let curved = (t * t) * horner(t, LGAMMA);
-    let (log, log_low) = (
-        f64::select(below, -log, log),
-        f64::select(below, -log_low, log_low),
-    );
+    let (log, log_low) = (f64::select(below, -log, log), f64::select(below, -log_low, log_low));
     let (sum, error) = two_sum(linear, log);
     let (sum, second_error) = two_sum(sum, curved);
-    let near =
-        sum + ((error + second_error) + (t.mul_add(ONE_MINUS_EULER[1], linear_low) + log_low));
+    let near = sum + ((error + second_error) + (t.mul_add(ONE_MINUS_EULER[1], linear_low) + log_low));
 
     let y = f64::select(large, far, near);
     T::from_f64(f64::select(x == 0.0, f64::INFINITY, y))
@@ -198,11 +190,7 @@ pub fn lgamma_negative<T: Real>(x: T) -> T {
 /// `ln |Gamma(x)|`.
 #[inline(always)]
 pub fn lgamma<T: Real>(x: T) -> T {
-    if is_negative(x) {
-        lgamma_negative(x)
-    } else {
-        lgamma_positive(x)
-    }
+    if is_negative(x) { lgamma_negative(x) } else { lgamma_positive(x) }
 }
 
 /// Does `x` need reflection?
@@ -259,11 +247,7 @@ pub fn digamma_negative<T: Real>(x: T) -> T {
 /// The derivative of `ln |Gamma(x)|`.
 #[inline(always)]
 pub fn digamma<T: Real>(x: T) -> T {
-    if is_negative(x) {
-        digamma_negative(x)
-    } else {
-        digamma_positive(x)
-    }
+    if is_negative(x) { digamma_negative(x) } else { digamma_positive(x) }
 }
 
 /// Trigamma for `x >= 0`, straight line.
@@ -310,9 +294,5 @@ pub fn trigamma_negative<T: Real>(x: T) -> T {
 /// The second derivative of `ln |Gamma(x)|`.
 #[inline(always)]
 pub fn trigamma<T: Real>(x: T) -> T {
-    if is_negative(x) {
-        trigamma_negative(x)
-    } else {
-        trigamma_positive(x)
-    }
+    if is_negative(x) { trigamma_negative(x) } else { trigamma_positive(x) }
 }

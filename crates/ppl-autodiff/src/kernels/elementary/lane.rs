@@ -76,11 +76,7 @@ macro_rules! impl_lane {
                 let exponent = shifted >> $explicit;
                 let m = $t::from_bits((shifted & FRACTION).wrapping_add($sqrt_half));
                 let k = $t::from_bits(exponent | WHOLE.to_bits()) - (WHOLE + BIAS);
-                (
-                    m,
-                    k,
-                    $t::from_bits(MIRROR.wrapping_sub(exponent) << $explicit),
-                )
+                (m, k, $t::from_bits(MIRROR.wrapping_sub(exponent) << $explicit))
             }
             #[inline(always)]
             fn is_odd(t: Self) -> bool {

@@ -63,11 +63,7 @@ impl PowTable for f64 {
     #[inline(always)]
     fn positive_power(a: f64, y: f64) -> f64 {
         let (log, log_low) = ln_wide(a);
-        let log = f64::select(
-            a == 0.0,
-            f64::NEG_INFINITY,
-            f64::select(a < f64::INFINITY, log, a),
-        );
+        let log = f64::select(a == 0.0, f64::NEG_INFINITY, f64::select(a < f64::INFINITY, log, a));
         let product = at_most(at_least(y * log, f64::UNDERFLOW), f64::OVERFLOW);
         let product_low = y.mul_add(log_low, y.mul_add(log, -product));
         let clamped = (product <= f64::UNDERFLOW) | (product >= f64::OVERFLOW);

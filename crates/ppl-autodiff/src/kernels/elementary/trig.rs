@@ -18,11 +18,7 @@ pub trait TrigTable: Lane {
 
 impl TrigTable for f64 {
     const TWO_OVER_PI: Self = std::f64::consts::FRAC_2_PI;
-    const HALF_PI: [Self; 3] = [
-        std::f64::consts::FRAC_PI_2,
-        6.123_233_995_736_766e-17,
-        -1.497_384_904_859_169_8e-33,
-    ];
+    const HALF_PI: [Self; 3] = [std::f64::consts::FRAC_PI_2, 6.123_233_995_736_766e-17, -1.497_384_904_859_169_8e-33];
     const S: &'static [Self] = &[
         -0.166_666_666_666_666_66,
         0.008_333_333_333_330_946,

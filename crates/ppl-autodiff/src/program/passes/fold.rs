@@ -11,10 +11,7 @@ use crate::tensor::Tensor;
 
 /// Operations that cost nothing at run time (they become strides) and might blow a constant up.
 fn is_view(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::Reshape(_) | Op::Broadcast(_) | Op::Transpose(_) | Op::Slice { .. } | Op::Diag
-    )
+    matches!(op, Op::Reshape(_) | Op::Broadcast(_) | Op::Transpose(_) | Op::Slice { .. } | Op::Diag)
 }
 
 pub(super) fn pass(graph: &Graph) -> Graph {
@@ -29,13 +26,14 @@ pub(super) fn pass(graph: &Graph) -> Graph {
     }
     // The constant nodes that others need, seen through views.
     let mut wanted: Vec<NodeId> = Vec::new();
+    let mut known = vec![false; graph.nodes.len()];
     let mut want = |mut id: NodeId| {
         while is_view(&graph.node(id).op) {
             id = graph.node(id).operands[0];
         }
         if constant[id as usize]
             && !matches!(graph.node(id).op, Op::Constant(_))
-            && !wanted.contains(&id)
+            && !std::mem::replace(&mut known[id as usize], true)
         {
             wanted.push(id);
         }
@@ -51,12 +49,7 @@ pub(super) fn pass(graph: &Graph) -> Graph {
     }
     let program = Program::<f64>::lower(graph.part(&wanted), &[], &[wanted.len()]);
     let mut values = vec![0.0; program.output_lengths()[0]];
-    program.run(
-        &mut program.workspace(),
-        &[],
-        &mut [&mut values],
-        &Key::default(),
-    );
+    program.run(&mut program.workspace(), &[], &mut [&mut values], &Key::default());
     let mut folded: HashMap<NodeId, Tensor> = HashMap::new();
     let mut start = 0;
     for id in wanted {
@@ -76,9 +69,7 @@ pub(super) fn pass(graph: &Graph) -> Graph {
             new.constant(graph.constants[c as usize].clone(), node)
         } else {
             let mut node = node.clone();
-            node.operands
-                .iter_mut()
-                .for_each(|o| *o = place[*o as usize]);
+            node.operands.iter_mut().for_each(|o| *o = place[*o as usize]);
             new.add(node)
         };
     }
@@ -106,8 +97,6 @@ mod tests {
         let names: Vec<_> = graph.nodes.iter().map(|n| n.op.name()).collect();
         assert_eq!(names, ["input", "constant", "mul"]);
         let folded = graph.constants.last().unwrap().data();
-        assert!(
-            (folded[1] - 3.0f64.exp()).abs() < 1e-14 && (folded[0] - 2.0f64.exp()).abs() < 1e-14
-        );
+        assert!((folded[1] - 3.0f64.exp()).abs() < 1e-14 && (folded[0] - 2.0f64.exp()).abs() < 1e-14);
     }
 }

@@ -29,9 +29,7 @@ fn rule(g: &mut Graph, node: &Node) -> Option<NodeId> {
             let inner = g.node(x(0)).clone();
             match inner.op {
                 _ if inner.shape == *shape => Some(x(0)),
-                Op::Broadcast(_) => {
-                    Some(g.op(node.op.clone(), &inner.operands, shape.clone(), node))
-                }
+                Op::Broadcast(_) => Some(g.op(node.op.clone(), &inner.operands, shape.clone(), node)),
                 _ => None,
             }
         }
@@ -67,12 +65,7 @@ fn broadcast(g: &mut Graph, node: &Node, id: NodeId) -> NodeId {
     if *g.shape(id) == node.shape {
         return id;
     }
-    g.op(
-        Op::Broadcast(node.shape.clone()),
-        &[id],
-        node.shape.clone(),
-        node,
-    )
+    g.op(Op::Broadcast(node.shape.clone()), &[id], node.shape.clone(), node)
 }
 
 fn unary(g: &mut Graph, node: &Node, op: Unary, x: NodeId) -> Option<NodeId> {
@@ -91,13 +84,8 @@ fn unary(g: &mut Graph, node: &Node, op: Unary, x: NodeId) -> Option<NodeId> {
         (Unary::Neg, Op::Binary(Binary::Mul)) => {
             let (a, c) = factor(g, &inner)?;
             let negative = g.filled(-c, &Shape::scalar(), node);
-            Some(g.op(
-                Op::Binary(Binary::Mul),
-                &[a, negative],
-                node.shape.clone(),
-                node,
-            ))
-            .filter(|_| *g.shape(a) == node.shape)
+            Some(g.op(Op::Binary(Binary::Mul), &[a, negative], node.shape.clone(), node))
+                .filter(|_| *g.shape(a) == node.shape)
         }
         _ => None,
     }
@@ -125,8 +113,7 @@ fn binary(g: &mut Graph, node: &Node, op: Binary, a: NodeId, b: NodeId) -> Optio
         (Binary::Add, Some(0.0), _) | (Binary::Mul, Some(1.0), _) => {
             return Some(broadcast(g, node, b));
         }
-        (Binary::Add | Binary::Sub, _, Some(0.0))
-        | (Binary::Mul | Binary::Div | Binary::Pow, _, Some(1.0)) => {
+        (Binary::Add | Binary::Sub, _, Some(0.0)) | (Binary::Mul | Binary::Div | Binary::Pow, _, Some(1.0)) => {
             return Some(broadcast(g, node, a));
         }
         (Binary::Mul, _, Some(-1.0)) => {
@@ -146,8 +133,7 @@ fn binary(g: &mut Graph, node: &Node, op: Binary, a: NodeId, b: NodeId) -> Optio
     // Broadcasting is implied by the operation, so a uniform operand may be the bare number.
     let scalar = |g: &mut Graph, id: NodeId, value: Option<f64>, other: NodeId| {
         let value = value?;
-        (g.shape(id).rank() > 0 && *g.shape(other) == node.shape)
-            .then(|| g.filled(value, &Shape::scalar(), node))
+        (g.shape(id).rank() > 0 && *g.shape(other) == node.shape).then(|| g.filled(value, &Shape::scalar(), node))
     };
     if let Some(bare) = scalar(g, a, left, b) {
         return Some(g.op(node.op.clone(), &[bare, b], node.shape.clone(), node));
@@ -203,12 +189,7 @@ fn transpose(g: &mut Graph, node: &Node, order: &Axes, x: NodeId) -> Option<Node
     if both.iter().copied().eq(0..both.len()) {
         return Some(inner.operands[0]);
     }
-    Some(g.op(
-        Op::Transpose(both),
-        &inner.operands,
-        node.shape.clone(),
-        node,
-    ))
+    Some(g.op(Op::Transpose(both), &inner.operands, node.shape.clone(), node))
 }
 
 #[cfg(test)]
@@ -221,22 +202,14 @@ mod tests {
         let (y, traced) = trace(|| f(Var::input(0, [3])).node()).unwrap();
         let graph = super::pass(&Graph::from_tape(traced.tape(), &[y]));
         let graph = graph.rebuild(|g, node| g.add(node));
-        graph
-            .nodes
-            .iter()
-            .filter(|n| !n.operands.is_empty())
-            .map(|n| n.op.name())
-            .collect()
+        graph.nodes.iter().filter(|n| !n.operands.is_empty()).map(|n| n.op.name()).collect()
     }
 
     #[test]
     fn identities_disappear() {
         assert_eq!(simplified(|x| (x * 1.0 + 0.0) / 1.0), [""; 0]);
         assert_eq!(simplified(|x| -(-x)), [""; 0]);
-        assert_eq!(
-            simplified(|x| x.reshape([3, 1]).reshape([1, 3]).reshape([3])),
-            [""; 0]
-        );
+        assert_eq!(simplified(|x| x.reshape([3, 1]).reshape([1, 3]).reshape([3])), [""; 0]);
         assert_eq!(simplified(|x| x.expand_dims(0).t().t().squeeze(0)), [""; 0]);
     }
 

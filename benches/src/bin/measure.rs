@@ -1,0 +1,2 @@
+//! Placeholder until the programs are merged.
+fn main() {}

@@ -1,0 +1,3 @@
+//! What the benchmarks share: models, data, and a gradient written by hand.
+
+pub mod models;

@@ -1,0 +1,113 @@
+//! The beta law: probabilities.
+
+use ppl_autodiff::ops::Law;
+use ppl_autodiff::{Shape, Var};
+
+use super::normal::LN_SQRT_2PI;
+use super::stable::{LARGE, deviance, ln_beta, stirling_correction};
+use super::{Distribution, Entry, Form, batch_of, check};
+use crate::support::Support;
+
+/// Beta distribution on (0, 1), with a and b the concentrations at 1 and at 0:
+/// `p(x) = x^(a - 1) (1 - x)^(b - 1) / B(a, b)`.
+///
+/// # Shapes
+/// The parameters broadcast to the batch shape `[B..]`; a draw and a `log_prob` have that shape.
+///
+/// # Errors
+/// A concentration that is not positive and finite: at once where it is a number; as a point without density where it
+/// is latent. The values 0 and 1 have no density here.
+///
+/// # Source
+/// NumPyro `Beta(concentration1, concentration0)`, PyMC `Beta(alpha, beta | mu, sigma | mu, nu)`, Stan
+/// `beta(alpha, beta)`, `beta_proportion(mu, kappa)`.
+#[derive(Clone, Debug)]
+pub struct Beta {
+    concentration1: Var,
+    concentration0: Var,
+}
+
+impl Beta {
+    /// By the concentrations at 1 and at 0: successes and failures seen before, each plus one, for a uniform start.
+    #[track_caller]
+    pub fn new(concentration1: impl Into<Var>, concentration0: impl Into<Var>) -> Self {
+        Self {
+            concentration1: check::positive("Beta", "concentration1", concentration1),
+            concentration0: check::positive("Beta", "concentration0", concentration0),
+        }
+    }
+
+    /// By the mean and the sum of the concentrations.
+    #[track_caller]
+    pub fn mean_precision(mean: impl Into<Var>, precision: impl Into<Var>) -> Self {
+        let mean = check::open_unit("Beta", "mean", mean);
+        let precision = check::positive("Beta", "precision", precision);
+        Self { concentration1: mean * precision, concentration0: (1.0 - mean) * precision }
+    }
+}
+
+impl Distribution for Beta {
+    fn name(&self) -> &'static str {
+        "Beta"
+    }
+    fn support(&self) -> Support {
+        Support::UnitInterval
+    }
+    fn batch_shape(&self) -> Shape {
+        batch_of("Beta", &[self.concentration1, self.concentration0])
+    }
+    /// Where both concentrations are large, by the saddle point of a binomial law with a of a + b successes.
+    fn log_prob(&self, value: Var) -> Var {
+        let inside = value.gt(0.0) * value.lt(1.0);
+        let x = inside.select(value, 0.5);
+        let (a, b) = (self.concentration1, self.concentration0);
+        let (ln, ln_rest) = (x.ln(), (-x).ln_1p());
+        let large = a.ge(LARGE) * b.ge(LARGE);
+        let saddle = {
+            let (a, b) = (large.select(a, LARGE), large.select(b, LARGE));
+            let n = a + b;
+            let corrections = stirling_correction(n) - stirling_correction(a) - stirling_correction(b);
+            let middle = 0.5 * (a / n * b).ln() - LN_SQRT_2PI;
+            corrections + middle - deviance(a, n * x) - deviance(b, n * (1.0 - x)) - ln - ln_rest
+        };
+        let plain = {
+            let (a, b) = (large.select(1.0, a), large.select(1.0, b));
+            (a - 1.0) * ln + (b - 1.0) * ln_rest - ln_beta(a, b)
+        };
+        inside.select(large.select(saddle, plain), f64::NEG_INFINITY)
+    }
+    /// `G1 / (G1 + G0)` of two gamma draws, from their logarithms: tiny concentrations do not give 0/0.
+    fn draw(&self, batch: &Shape) -> Var {
+        let one = Var::random(Law::LogGamma, batch, &[self.concentration1]);
+        let zero = Var::random(Law::LogGamma, batch, &[self.concentration0]);
+        (one - zero).sigmoid()
+    }
+    fn mean(&self) -> Option<Var> {
+        Some(self.concentration1 / (self.concentration1 + self.concentration0))
+    }
+    fn variance(&self) -> Option<Var> {
+        let sum = self.concentration1 + self.concentration0;
+        let odds = (self.concentration1 / sum) * (self.concentration0 / sum);
+        Some(odds / (sum + 1.0))
+    }
+}
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "Beta",
+    forms: &[
+        Form {
+            constructor: "new",
+            arguments: &["concentration1", "concentration0"],
+            good: &[&[0.5, 0.7], &[1.0, 1.0], &[2.0, 30.0], &[12.0, 11.0], &[400.0, 300.0]],
+            bad: &[&[0.0, 1.0], &[1.0, -1.0], &[f64::NAN, 1.0], &[1.0, f64::INFINITY]],
+            build: |p| Box::new(Beta::new(p[0], p[1])),
+        },
+        Form {
+            constructor: "mean_precision",
+            arguments: &["mean", "precision"],
+            good: &[&[0.3, 8.0]],
+            bad: &[&[0.0, 8.0], &[1.0, 8.0], &[0.3, 0.0]],
+            build: |p| Box::new(Beta::mean_precision(p[0], p[1])),
+        },
+    ],
+};

@@ -1,0 +1,66 @@
+//! The Cauchy law: heavy tails, neither mean nor variance.
+
+use std::f64::consts::PI;
+
+use ppl_autodiff::ops::Law;
+use ppl_autodiff::{Shape, Var};
+
+use super::stable::ln_1p_square;
+use super::{Distribution, Entry, Form, batch_of, check};
+use crate::support::Support;
+
+/// Cauchy distribution on the real numbers: `p(x) = 1 / (pi scale (1 + ((x - loc) / scale)^2))`.
+///
+/// # Shapes
+/// `loc`, `scale` broadcast to the batch shape `[B..]`; a draw and a `log_prob` have that shape.
+///
+/// # Errors
+/// A scale that is not positive and finite, a location that is not finite: at once where they are numbers; as a point
+/// without density where they are latent.
+///
+/// # Source
+/// NumPyro `Cauchy(loc, scale)`, PyMC `Cauchy(alpha, beta)`, Stan `cauchy(mu, sigma)`.
+#[derive(Clone, Debug)]
+pub struct Cauchy {
+    loc: Var,
+    scale: Var,
+}
+
+impl Cauchy {
+    /// Median `loc`, half the interquartile range `scale`.
+    #[track_caller]
+    pub fn new(loc: impl Into<Var>, scale: impl Into<Var>) -> Self {
+        Self { loc: check::real("Cauchy", "loc", loc), scale: check::positive("Cauchy", "scale", scale) }
+    }
+}
+
+impl Distribution for Cauchy {
+    fn name(&self) -> &'static str {
+        "Cauchy"
+    }
+    fn support(&self) -> Support {
+        Support::Real
+    }
+    fn batch_shape(&self) -> Shape {
+        batch_of("Cauchy", &[self.loc, self.scale])
+    }
+    fn log_prob(&self, value: Var) -> Var {
+        -ln_1p_square((value - self.loc) / self.scale) - (self.scale.ln() + PI.ln())
+    }
+    /// The quantile function `tan(pi (u - 1/2))` of a uniform number.
+    fn draw(&self, batch: &Shape) -> Var {
+        let angle = PI * (Var::random(Law::Uniform, batch, &[]) - 0.5);
+        self.loc + self.scale * (angle.sin() / angle.cos())
+    }
+}
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "Cauchy",
+    forms: &[Form {
+        constructor: "new",
+        arguments: &["loc", "scale"],
+        good: &[&[0.0, 1.0], &[-3.0, 0.2], &[1e3, 40.0]],
+        bad: &[&[0.0, 0.0], &[0.0, -1.0], &[f64::NAN, 1.0], &[0.0, f64::INFINITY]],
+        build: |p| Box::new(Cauchy::new(p[0], p[1])),
+    }],
+};

@@ -1,0 +1,109 @@
+//! The gamma law: waiting times until the n-th event, and the usual prior of rates and precisions.
+
+use ppl_autodiff::ops::Law;
+use ppl_autodiff::{Shape, Var};
+
+use super::normal::LN_SQRT_2PI;
+use super::stable::{LARGE, deviance, stirling_correction};
+use super::{Distribution, Entry, Form, batch_of, check};
+use crate::support::Support;
+
+/// Gamma distribution on the positive numbers, with a the concentration and b the rate:
+/// `p(x) = b^a / Gamma(a) x^(a - 1) exp(-b x)`.
+///
+/// # Shapes
+/// The parameters broadcast to the batch shape `[B..]`; a draw and a `log_prob` have that shape.
+///
+/// # Errors
+/// A parameter that is not positive and finite: at once where it is a number; as a point without density where it is
+/// latent. The value 0 has no density here.
+///
+/// # Source
+/// NumPyro `Gamma(concentration, rate)`, PyMC `Gamma(alpha, beta | mu, sigma)`, Stan `gamma(alpha, beta)`.
+#[derive(Clone, Debug)]
+pub struct Gamma {
+    concentration: Var,
+    rate: Var,
+}
+
+impl Gamma {
+    /// By concentration (shape) and rate (inverse scale).
+    #[track_caller]
+    pub fn new(concentration: impl Into<Var>, rate: impl Into<Var>) -> Self {
+        Self {
+            concentration: check::positive("Gamma", "concentration", concentration),
+            rate: check::positive("Gamma", "rate", rate),
+        }
+    }
+
+    /// By mean and standard deviation.
+    #[track_caller]
+    pub fn mean_sd(mean: impl Into<Var>, sd: impl Into<Var>) -> Self {
+        let mean = check::positive("Gamma", "mean", mean);
+        let sd = check::positive("Gamma", "sd", sd);
+        Self { concentration: (mean / sd).square(), rate: mean / sd.square() }
+    }
+}
+
+/// `a ln t - t - ln Gamma(a)`: the log-density of `ln t` for t from `Gamma(a, 1)`. For large a by the saddle point, where
+/// nothing of the size of a ln a is left to cancel.
+pub(super) fn log_kernel(a: Var, ln_t: Var, t: Var) -> Var {
+    let large = a.ge(LARGE);
+    let saddle = {
+        let (a, t) = (large.select(a, LARGE), large.select(t, LARGE));
+        0.5 * a.ln() - LN_SQRT_2PI - stirling_correction(a) - deviance(a, t)
+    };
+    let plain = {
+        let a = large.select(1.0, a);
+        a * ln_t - t - a.lgamma()
+    };
+    large.select(saddle, plain)
+}
+
+impl Distribution for Gamma {
+    fn name(&self) -> &'static str {
+        "Gamma"
+    }
+    fn support(&self) -> Support {
+        Support::Positive
+    }
+    fn batch_shape(&self) -> Shape {
+        batch_of("Gamma", &[self.concentration, self.rate])
+    }
+    fn log_prob(&self, value: Var) -> Var {
+        let inside = value.gt(0.0) * value.lt(f64::INFINITY);
+        let x = inside.select(value, 1.0);
+        let ln = x.ln();
+        let kernel = log_kernel(self.concentration, self.rate.ln() + ln, self.rate * x);
+        inside.select(kernel - ln, f64::NEG_INFINITY)
+    }
+    fn draw(&self, batch: &Shape) -> Var {
+        (Var::random(Law::LogGamma, batch, &[self.concentration]) - self.rate.ln()).exp()
+    }
+    fn mean(&self) -> Option<Var> {
+        Some(self.concentration / self.rate)
+    }
+    fn variance(&self) -> Option<Var> {
+        Some(self.concentration / self.rate.square())
+    }
+}
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "Gamma",
+    forms: &[
+        Form {
+            constructor: "new",
+            arguments: &["concentration", "rate"],
+            good: &[&[0.6, 2.0], &[1.0, 1.0], &[7.5, 0.1], &[250.0, 3.0]],
+            bad: &[&[0.0, 1.0], &[1.0, -1.0], &[f64::NAN, 1.0], &[1.0, f64::INFINITY]],
+            build: |p| Box::new(Gamma::new(p[0], p[1])),
+        },
+        Form {
+            constructor: "mean_sd",
+            arguments: &["mean", "sd"],
+            good: &[&[3.0, 1.5]],
+            bad: &[&[-3.0, 1.5], &[3.0, 0.0]],
+            build: |p| Box::new(Gamma::mean_sd(p[0], p[1])),
+        },
+    ],
+};

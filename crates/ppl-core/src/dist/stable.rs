@@ -1,0 +1,134 @@
+//! Forms that keep their digits: what log-densities are made of where the textbook formula cancels.
+//!
+//! They are compositions of operations, so that their derivatives keep their digits too. Where a form has branches the
+//! argument of the branch that does not count is made harmless first: its derivative must not be NaN.
+
+use ppl_autodiff::Var;
+
+use super::normal::LN_SQRT_2PI;
+
+/// From here on Stirling's series has all the digits of a double.
+pub(super) const LARGE: f64 = 10.0;
+
+/// `r (c0 + c1 r^2 + c2 r^4 + ..)`.
+fn odd_series(r: Var, coefficients: &[f64]) -> Var {
+    r * even_series(r.square(), coefficients)
+}
+
+/// `c0 + c1 s + c2 s^2 + ..`.
+fn even_series(s: Var, coefficients: &[f64]) -> Var {
+    coefficients.iter().rev().fold(Var::from(0.0), |sum, &c| sum * s + c)
+}
+
+/// `1/3, 1/5, 1/7, ..`: `atanh(v) = v + v^3/3 + v^5/5 + ..`.
+const ATANH: [f64; 8] = {
+    let mut c = [0.0; 8];
+    let mut j = 0;
+    while j < 8 {
+        c[j] = 1.0 / (2 * j + 3) as f64;
+        j += 1;
+    }
+    c
+};
+
+/// `D(x) = ln Gamma(x) - (x - 1/2) ln x + x - ln sqrt(2 pi)` for `x >= LARGE`. DLMF 5.11.1.
+pub(super) fn stirling_correction(x: Var) -> Var {
+    const C: [f64; 8] = [
+        1.0 / 12.0,
+        -1.0 / 360.0,
+        1.0 / 1260.0,
+        -1.0 / 1680.0,
+        1.0 / 1188.0,
+        -691.0 / 360_360.0,
+        1.0 / 156.0,
+        -3617.0 / 122_400.0,
+    ];
+    odd_series(x.recip(), &C)
+}
+
+/// `ln Gamma(x + 1/2) - ln Gamma(x) - ln(x) / 2` for x > 0: the series in odd powers of 1/x with the coefficients
+/// `-(1 - 4^-k) B_2k / (k (2k - 1))` where x is large, which follows from DLMF 5.11.8.
+pub(super) fn half_step(x: Var) -> Var {
+    const C: [f64; 8] = [
+        -1.0 / 8.0,
+        1.0 / 192.0,
+        -1.0 / 640.0,
+        17.0 / 14_336.0,
+        -31.0 / 18_432.0,
+        691.0 / 180_224.0,
+        -5461.0 / 425_984.0,
+        929_569.0 / 15_728_640.0,
+    ];
+    let large = x.ge(LARGE);
+    let series = odd_series(large.select(x, LARGE).recip(), &C);
+    let x = large.select(1.0, x);
+    large.select(series, (x + 0.5).lgamma() - x.lgamma() - 0.5 * x.ln())
+}
+
+/// `x ln(x / m) + m - x` for positive x and m, which is 0 at x = m: half of a Poisson deviance. Near there by a series
+/// in `(x - m) / (x + m)`. Loader (2000), "Fast and accurate computation of binomial probabilities".
+pub(super) fn deviance(x: Var, m: Var) -> Var {
+    let v = (x - m) / (x + m);
+    let near = v.abs().lt(0.1);
+    let s = v.square();
+    let series = (x - m) * v + 2.0 * x * v * s * even_series(s, &ATANH);
+    near.select(series, x * (x / m).ln() + (m - x))
+}
+
+/// `ln(1 + w^2)`, also where the square would overflow.
+pub(super) fn ln_1p_square(w: Var) -> Var {
+    let far = w.abs().gt(1e8);
+    let (large, small) = (far.select(w.abs(), 1.0), far.select(0.0, w));
+    far.select(2.0 * large.ln(), small.square().ln_1p())
+}
+
+/// `(1 + v) / 2 * ln(1 + z^2 / v)` for v > 0, whose derivative by v keeps its digits when v is large: with
+/// `q = z^2 / v` it is `z^2 (1 + 1/v) / 2` times `ln(1 + q) / q`, a smooth function of q.
+pub(super) fn student_tail(v: Var, z: Var) -> Var {
+    let near = (z.square() / v).lt(0.1);
+    let (zn, vn) = (near.select(z, 0.0), near.select(v, 1.0));
+    let q = zn.square() / vn;
+    let s = (q / (q + 2.0)).square();
+    let ratio = 2.0 * (1.0 + s * even_series(s, &ATANH[..6])) / (q + 2.0);
+    let series = 0.5 * zn.square() * (1.0 + vn.recip()) * ratio;
+    near.select(series, 0.5 * (v + 1.0) * ln_1p_square(z / v.sqrt()))
+}
+
+/// `ln Gamma(q) - ln Gamma(q + p)` for positive arguments, which keeps its digits where p is small beside q. From q on,
+/// or from q + 10 on where q is small, by Stirling's series; the steps between are factors `1 + p / (q + i)`.
+fn ln_gamma_fall(q: Var, p: Var) -> Var {
+    let large = q.ge(LARGE);
+    let start = large.select(1.0, q);
+    // The product of the factors, less 1.
+    let excess = (0..LARGE as usize).fold(Var::from(0.0), |product, i| {
+        let step = p / (start + i as f64);
+        product + step * (product + 1.0)
+    });
+    let steps = large.select(0.0, excess).ln_1p();
+    let q = large.select(q, q + LARGE);
+    let corrections = stirling_correction(q) - stirling_correction(q + p);
+    steps + corrections + p - p * (p + q).ln() - (q - 0.5) * (p / q).ln_1p()
+}
+
+/// `ln B(a, b)`, the logarithm of the beta function. Didonato and Morris (1992), ACM TOMS 18(3), algorithm 708.
+pub(super) fn ln_beta(a: Var, b: Var) -> Var {
+    let (p, q) = (a.min(b), a.max(b));
+    let both = p.ge(LARGE);
+    let large = {
+        let (p, q) = (both.select(p, LARGE), both.select(q, LARGE));
+        let corrections = stirling_correction(p) + stirling_correction(q) - stirling_correction(p + q);
+        (LN_SQRT_2PI - 0.5 * q.ln()) + corrections + (p - 0.5) * (p / (p + q)).ln() - q * (p / q).ln_1p()
+    };
+    let small = {
+        let p = both.select(1.0, p);
+        p.lgamma() + ln_gamma_fall(q, p)
+    };
+    both.select(large, small)
+}
+
+/// `ln (n choose k)` for integers `0 <= k <= n`; exactly 0 at both ends.
+pub(super) fn ln_choose(n: Var, k: Var) -> Var {
+    let ends = k.eq(0.0).max(k.eq(n));
+    let k = ends.select(0.0, k);
+    ends.select(0.0, -(n + 1.0).ln() - ln_beta(k + 1.0, n - k + 1.0))
+}

@@ -1,0 +1,265 @@
+//! Draws and densities of every distribution of the catalogue agree: masses sum to 1, moments are as stated, draws pass
+//! tests of fit.
+//!
+//! Draws come from a fixed key. Each comparison of draws with a law may fail by chance for one key in 10^7; there are
+//! about 100 of them, so that the file as a whole has an error rate of about 10^-5.
+
+mod dist_common;
+
+use std::f64::consts::FRAC_PI_2;
+
+use dist_common::{build, each, evaluate, is_continuous, some_points};
+use ppl_autodiff::{Shape, Var, trace};
+use ppl_core::Support;
+use ppl_core::dist::Form;
+
+/// Draws of each distribution.
+const DRAWS: usize = 4000;
+/// The normal quantile of 1 - 1e-7 (one-sided).
+const QUANTILE: f64 = 5.2;
+
+/// Points and weights of quadrature over the unconstrained axis: the trapezoidal rule, for a single axis after
+/// `u = sinh(pi/2 sinh t)` (Takahasi and Mori 1974), which reaches far into the tails.
+fn axis(dimensions: usize, real: bool) -> Vec<(f64, f64)> {
+    let uniform = |reach: f64, n: usize| {
+        let h = 2.0 * reach / n as f64;
+        (0..=n).map(move |i| (i as f64 * h - reach, h))
+    };
+    match dimensions {
+        1 => {
+            let reach = if real { 1e15f64 } else { 700.0 };
+            let t = (reach.asinh() / FRAC_PI_2).asinh();
+            uniform(t, 8000)
+                .map(|(t, h)| {
+                    let s = FRAC_PI_2 * t.sinh();
+                    (s.sinh(), h * FRAC_PI_2 * t.cosh() * s.cosh())
+                })
+                .collect()
+        }
+        2 => uniform(40.0, 400).collect(),
+        _ => uniform(12.0, 80).collect(),
+    }
+}
+
+/// A law in unconstrained coordinates, on a grid: points `[n, dimensions]`, elements of the event, probabilities.
+struct Grid {
+    dimensions: usize,
+    axis: Vec<(f64, f64)>,
+    points: Vec<f64>,
+    values: Vec<f64>,
+    masses: Vec<f64>,
+}
+
+fn grid(form: &Form, parameters: &[f64]) -> Grid {
+    let ((dimensions, real), _) = trace(|| {
+        let d = build(form, parameters);
+        let transform = d.support().transform().unwrap();
+        let real = matches!(d.support(), Support::Real);
+        (transform.unconstrained_shape(&d.event_shape()).size(), real)
+    })
+    .unwrap();
+    let axis = axis(dimensions, real);
+    let n = axis.len().pow(dimensions as u32);
+    let place = |i: usize, j: usize| i / axis.len().pow(j as u32) % axis.len();
+    let points: Vec<f64> = (0..n * dimensions).map(|at| axis[place(at / dimensions, at % dimensions)].0).collect();
+    let mut out = evaluate(&points, || {
+        let d = build(form, parameters);
+        let transform = d.support().transform().unwrap();
+        let batch = Shape::from([n]);
+        let u = Var::input(0, batch.join(&transform.unconstrained_shape(&d.event_shape())));
+        let x = transform.forward(u);
+        let log_det = transform.log_det(u, x);
+        let log_det = match d.event_shape().rank() - transform.event_rank() {
+            0 => log_det,
+            _ => log_det.sum_axis(-1),
+        };
+        vec![d.log_prob(x) + log_det, x]
+    });
+    let values = out.remove(1);
+    let mass = |(i, log): (usize, &f64)| {
+        let weight: f64 = (0..dimensions).map(|j| axis[place(i, j)].1).product();
+        log.exp() * weight
+    };
+    let masses = out[0].iter().enumerate().map(mass).collect();
+    Grid { dimensions, axis, points, values, masses }
+}
+
+/// The masses of a discrete law on 0, 1, 2, .. as far as they matter.
+fn masses(form: &Form, parameters: &[f64]) -> Vec<f64> {
+    let high = evaluate(&[], || {
+        let d = build(form, parameters);
+        vec![match d.support() {
+            Support::Boolean => Var::from(1.0),
+            Support::IntegerInterval { high, .. } => high,
+            // Poisson: the masses beyond are below 1e-16.
+            _ => d.mean().unwrap() + d.variance().unwrap().sqrt() * 12.0 + 60.0,
+        }]
+    });
+    let k: Vec<f64> = (0..=high[0][0] as usize).map(|k| k as f64).collect();
+    let log = evaluate(&[], || vec![build(form, parameters).log_prob(Var::from(&k))]);
+    log[0].iter().map(|l| l.exp()).collect()
+}
+
+/// `mean()` and `variance()`, if there are any, as arrays of the event.
+fn moments(form: &Form, parameters: &[f64]) -> Option<(Vec<f64>, Vec<f64>)> {
+    let built = trace(|| {
+        let d = build(form, parameters);
+        d.mean().is_some() && d.variance().is_some()
+    });
+    built.unwrap().0.then(|| {
+        let out = evaluate(&[], || {
+            let d = build(form, parameters);
+            vec![d.mean().unwrap(), d.variance().unwrap()]
+        });
+        (out[0].clone(), out[1].clone())
+    })
+}
+
+/// Means and variances by weights; the values may be infinite where the mass is 0.
+fn weighted(values: &[f64], masses: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let length = values.len() / masses.len();
+    let sum = |f: &dyn Fn(usize, f64) -> f64| -> Vec<f64> {
+        (0..length)
+            .map(|j| {
+                let terms = masses.iter().enumerate().filter(|(_, m)| **m > 0.0);
+                terms.map(|(i, m)| m * f(j, values[i * length + j])).sum()
+            })
+            .collect()
+    };
+    let mean = sum(&|_, x| x);
+    let variance = sum(&|j, x| (x - mean[j]).powi(2));
+    (mean, variance)
+}
+
+/// The quadrature errs by less than 1e-9 (one axis) or 1e-6 (several).
+#[test]
+fn densities_integrate_to_one_and_have_the_stated_moments() {
+    let mut checked = 0;
+    each(|what, form, parameters| {
+        let (values, masses, tolerance) = if is_continuous(form, parameters) {
+            let grid = grid(form, parameters);
+            let tolerance = if grid.dimensions == 1 { 1e-9 } else { 1e-6 };
+            (grid.values, grid.masses, tolerance)
+        } else {
+            let masses = masses(form, parameters);
+            ((0..masses.len()).map(|k| k as f64).collect(), masses, 1e-9)
+        };
+        let total: f64 = masses.iter().sum();
+        assert!((total - 1.0).abs() < tolerance, "{what}: total mass {total}");
+        let Some((mean, variance)) = moments(form, parameters) else {
+            return;
+        };
+        let (want_mean, want_variance) = weighted(&values, &masses);
+        assert_eq!((mean.len(), variance.len()), (want_mean.len(), want_mean.len()));
+        for j in 0..mean.len() {
+            let scale = want_variance[j].sqrt() + want_mean[j].abs();
+            let (got, want) = (mean[j], want_mean[j]);
+            assert!((got - want).abs() < 10.0 * tolerance * scale, "{what}: mean {got}, not {want}");
+            let (got, want) = (variance[j], want_variance[j]);
+            // The tails of Student's t with few degrees of freedom end where the grid does.
+            assert!((got / want - 1.0).abs() < 100.0 * tolerance, "{what}: variance {got}, not {want}");
+            checked += 1;
+        }
+    });
+    assert!(checked > 60, "{checked}");
+}
+
+/// The largest distance between the empirical distribution function of `draws` and the one whose steps are `masses` at
+/// sorted `points`, interpolated linearly.
+fn distance(mut draws: Vec<f64>, points: &[f64], masses: &[f64]) -> f64 {
+    let mut cumulative = Vec::with_capacity(points.len());
+    let mut sum = 0.0;
+    for m in masses {
+        // Half of a trapezium's mass lies on each side of its point.
+        cumulative.push(sum + 0.5 * m);
+        sum += m;
+    }
+    draws.sort_by(f64::total_cmp);
+    let n = draws.len() as f64;
+    let mut largest = 0.0f64;
+    for (i, x) in draws.iter().enumerate() {
+        let after = points.partition_point(|p| p < x).clamp(1, points.len() - 1);
+        let (low, high) = (points[after - 1], points[after]);
+        let share = ((x - low) / (high - low)).clamp(0.0, 1.0);
+        let f = cumulative[after - 1] + share * (cumulative[after] - cumulative[after - 1]);
+        largest = largest.max(f - i as f64 / n).max((i + 1) as f64 / n - f);
+    }
+    largest
+}
+
+/// Kolmogorov and Smirnov's test for each unconstrained coordinate, and for each pair the mean of a bounded product,
+/// which sees dependence.
+#[test]
+fn draws_of_continuous_laws_follow_the_density() {
+    // P(distance > d) <= 2 exp(-2 n d^2). Massart (1990), Annals of Probability 18(3).
+    let allowed = ((2e7f64).ln() / (2.0 * DRAWS as f64)).sqrt();
+    each(|what, form, parameters| {
+        if !is_continuous(form, parameters) {
+            return;
+        }
+        let grid = grid(form, parameters);
+        let draws = some_points(form, parameters, DRAWS);
+        let inside = evaluate(&[], || {
+            let d = build(form, parameters);
+            vec![d.support().contains(d.draw(&Shape::from([DRAWS])))]
+        });
+        assert!(inside[0].iter().all(|&i| i == 1.0), "{what} leaves its support");
+        let points: Vec<f64> = grid.axis.iter().map(|a| a.0).collect();
+        for j in 0..grid.dimensions {
+            let mut marginal = vec![0.0; points.len()];
+            let stride = points.len().pow(j as u32);
+            for (i, m) in grid.masses.iter().enumerate() {
+                marginal[i / stride % points.len()] += m;
+            }
+            let d = distance(draws.iter().map(|u| u[j]).collect(), &points, &marginal);
+            assert!(d < allowed, "{what}, coordinate {j}: distance {d}");
+            for i in 0..j {
+                let product = |u: &[f64]| u[i].tanh() * u[j].tanh();
+                let want: f64 =
+                    (grid.points.chunks(grid.dimensions).zip(&grid.masses)).map(|(u, m)| m * product(u)).sum();
+                let got: Vec<f64> = draws.iter().map(|u| product(u)).collect();
+                let mean = got.iter().sum::<f64>() / DRAWS as f64;
+                let variance = got.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / DRAWS as f64;
+                let z = (mean - want) / (variance / DRAWS as f64).sqrt();
+                assert!(z.abs() < QUANTILE, "{what}, coordinates {i} and {j}: {z} standard errors");
+            }
+        }
+    });
+}
+
+/// Pearson's chi-square test with cells of at least 10 expected draws.
+#[test]
+fn draws_of_discrete_laws_follow_the_masses() {
+    each(|what, form, parameters| {
+        if is_continuous(form, parameters) {
+            return;
+        }
+        let masses = masses(form, parameters);
+        let mut counts = vec![0.0; masses.len()];
+        for draw in some_points(form, parameters, DRAWS) {
+            let k = draw[0];
+            assert!(k >= 0.0 && k.fract() == 0.0 && (k as usize) < masses.len(), "{what}: {k}");
+            assert!(masses[k as usize] > 0.0, "{what}: {k} has probability 0");
+            counts[k as usize] += 1.0;
+        }
+        let (mut cells, mut open) = (Vec::new(), (0.0, 0.0));
+        for (mass, count) in masses.iter().zip(&counts) {
+            open = (open.0 + mass * DRAWS as f64, open.1 + count);
+            if open.0 >= 10.0 {
+                cells.push(std::mem::take(&mut open));
+            }
+        }
+        if let Some(last) = cells.last_mut() {
+            *last = (last.0 + open.0, last.1 + open.1);
+        }
+        let df = cells.len() as f64 - 1.0;
+        if df == 0.0 {
+            return;
+        }
+        let statistic: f64 = cells.iter().map(|(e, c)| (c - e).powi(2) / e).sum();
+        // Wilson and Hilferty (1931).
+        let spread = 2.0 / (9.0 * df);
+        let allowed = df * (1.0 - spread + QUANTILE * spread.sqrt()).powi(3);
+        assert!(statistic < allowed, "{what}: chi-square {statistic} with {df} degrees of freedom");
+    });
+}

@@ -83,9 +83,9 @@ pub struct TraceError {
     /// The line of the user's source.
     pub location: &'static Location<'static>,
     /// The innermost enclosing site, if any.
-    pub site: Option<String>,
+    pub site: Option<Box<str>>,
     /// The model being traced, if it has a name.
-    pub model: Option<String>,
+    pub model: Option<Box<str>>,
 }
 
 impl fmt::Display for TraceError {

@@ -212,7 +212,8 @@ pub fn placeholder(mistake: Mistake, shape: impl Into<Shape>) -> Var {
 impl Recorder {
     fn poison(&mut self, mistake: Mistake, location: &'static Location<'static>) {
         if self.error.is_none() {
-            let (site, model) = (self.scopes.last().cloned(), self.model.clone());
+            let site = self.scopes.last().map(|s| s.as_str().into());
+            let model = self.model.as_deref().map(Into::into);
             self.error = Some(TraceError { mistake, location, site, model });
         }
     }

@@ -20,6 +20,14 @@ use crate::trace;
 /// It is a small handle (`Copy`, no lifetime, no type parameter) that is valid while the function that made it is
 /// traced, and only on that thread. Operators and methods broadcast as NumPy's do. A wrong shape poisons the trace:
 /// nothing panics, and whoever asked for the trace gets the first mistake with its source line.
+///
+/// ```compile_fail,E0277
+/// // The trace is a thread's own, so a `Var` cannot leave it.
+/// ppl_autodiff::trace(|| {
+///     let x = ppl_autodiff::Var::input(0, [2]);
+///     std::thread::scope(|scope| scope.spawn(move || x.exp().node()).join());
+/// });
+/// ```
 #[derive(Clone, Copy)]
 pub struct Var {
     trace: u32,

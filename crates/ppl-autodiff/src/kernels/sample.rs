@@ -16,15 +16,16 @@ fn open_unit(word: u64) -> f64 {
     ((word >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
 }
 
+/// As [`open_unit`] and still below 1 when rounded to `T`: in single precision the numbers next to 1 would become 1.
+fn unit<T: Real>(word: u64) -> f64 {
+    open_unit(word).min((T::ONE - T::EPSILON * T::HALF).to_f64())
+}
+
 /// Fills `out` with draws. `parameter(i, e)` is parameter `i` of element `e`; NaN comes out where a law has no such
 /// parameters.
 pub(crate) fn fill<T: Real>(law: Law, key: &Key, node: u32, out: &mut [T], parameter: impl Fn(usize, usize) -> f64) {
     match law {
-        // Rounded to single precision a number next to 1 becomes 1: the largest number below stands for those.
-        Law::Uniform => pairs(key, node, out, |[a, b]| {
-            let below_one = (T::ONE - T::EPSILON * T::HALF).to_f64();
-            [open_unit(a).min(below_one), open_unit(b).min(below_one)]
-        }),
+        Law::Uniform => pairs(key, node, out, |[a, b]| [unit::<T>(a), unit::<T>(b)]),
         Law::Exponential => pairs(key, node, out, |[a, b]| [-open_unit(a).k_ln(), -open_unit(b).k_ln()]),
         // Box and Muller (1958): both numbers of a pair are used.
         Law::Normal => pairs(key, node, out, |[a, b]| {
@@ -74,4 +75,20 @@ fn log_gamma(a: f64, key: &Key, node: u32, element: usize) -> f64 {
     let mut stream = key.element(node, element as u32);
     let (shape, boost) = if a < 1.0 { (a + 1.0, stream.uniform_open().ln() / a) } else { (a, 0.0) };
     rand_distr::Gamma::new(shape, 1.0).map_or(f64::NAN, |law| law.sample(&mut stream).ln() + boost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uniform_numbers_exclude_both_ends_in_both_number_types() {
+        for word in [0, 1, u64::MAX - 1, u64::MAX] {
+            let (single, double) = (unit::<f32>(word) as f32, unit::<f64>(word));
+            assert!(0.0 < single && single < 1.0, "{word}: {single}");
+            assert!(0.0 < double && double < 1.0, "{word}: {double}");
+        }
+        // Away from 1 both number types have the same draw.
+        assert_eq!(unit::<f32>(1 << 63), unit::<f64>(1 << 63));
+    }
 }

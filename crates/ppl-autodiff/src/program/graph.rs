@@ -139,11 +139,15 @@ impl Graph {
 
     /// The number that all elements of a node are known to have.
     pub fn uniform(&self, id: NodeId) -> Option<f64> {
-        let node = self.node(id);
-        match node.op {
-            Op::Constant(c) => self.constants[c as usize].uniform(),
-            Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Slice { .. } => self.uniform(node.operands[0]),
-            _ => None,
+        let mut node = self.node(id);
+        loop {
+            match node.op {
+                Op::Constant(c) => return self.constants[c as usize].uniform(),
+                Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Slice { .. } => {
+                    node = self.node(node.operands[0]);
+                }
+                _ => return None,
+            }
         }
     }
 }

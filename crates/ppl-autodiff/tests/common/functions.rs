@@ -11,6 +11,8 @@ pub enum Mode {
     Single,
     /// Smooth functions of any numbers.
     Smooth,
+    /// As `Smooth` without matrix products.
+    NoProducts,
 }
 
 /// Results larger than this are not made.
@@ -73,6 +75,10 @@ fn build_with(choices: &[u32], mode: Mode, mut input: impl FnMut(Vec<usize>) -> 
 }
 
 impl Builder<'_> {
+    fn is_smooth(&self) -> bool {
+        matches!(self.mode, Mode::Smooth | Mode::NoProducts)
+    }
+
     /// A number below n.
     fn pick(&mut self, n: usize) -> usize {
         self.choices.next().map_or(0, |&c| c as usize) % n
@@ -100,7 +106,7 @@ impl Builder<'_> {
     /// Keeps numbers small.
     fn tame(&self, x: Var) -> Var {
         match self.mode {
-            Mode::Smooth => x.tanh(),
+            Mode::Smooth | Mode::NoProducts => x.tanh(),
             _ => x.max(-40.0).min(40.0),
         }
     }
@@ -120,7 +126,7 @@ impl Builder<'_> {
     }
 
     fn step(&mut self) -> Option<Var> {
-        let smooth = self.mode == Mode::Smooth;
+        let smooth = self.is_smooth();
         let x = self.any();
         let shape = x.shape();
         Some(match self.pick(32) {
@@ -177,7 +183,7 @@ impl Builder<'_> {
                 let axis = self.axis(x)?;
                 self.tame(x.cumsum(axis))
             }
-            15 | 16 => {
+            15 | 16 if self.mode != Mode::NoProducts => {
                 let product = match (self.pick(4), shape.rank()) {
                     (_, 0) => return None,
                     (_, 1) => x.matmul(x),
@@ -252,7 +258,7 @@ impl Builder<'_> {
                 }
                 _ => return None,
             },
-            28 if shape.rank() > 1 => self.triangular(x)?,
+            28 if shape.rank() > 1 && self.mode != Mode::NoProducts => self.triangular(x)?,
             29 if self.mode != Mode::Single => match (smooth, self.pick(4)) {
                 (true, 0) => x.sin(),
                 (true, 1) => x.tanh().exp(),
@@ -305,7 +311,7 @@ impl Builder<'_> {
             2 if !target.is_empty() => {
                 let at = self.pick(target.len());
                 let n = target[at];
-                if let Some(d) = [2, 3, 5, 13].into_iter().find(|d| n > 0 && n % d == 0) {
+                if let Some(d) = [2, 3, 5, 13].into_iter().find(|&d| n > 0 && n.is_multiple_of(d)) {
                     target[at] = n / d;
                     target.insert(at, d);
                 }
@@ -324,7 +330,7 @@ impl Builder<'_> {
         let n = x.dim(-1).min(x.dim(-2)).min(4);
         let square = x.slice(-1, 0..n).slice(-2, 0..n);
         let small = match self.mode {
-            Mode::Smooth => square.tanh(),
+            Mode::Smooth | Mode::NoProducts => square.tanh(),
             _ => square.max(-1.0).min(1.0),
         };
         let l = small.tril() * (1.0 - Var::eye(n)) + Var::eye(n);

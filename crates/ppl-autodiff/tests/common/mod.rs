@@ -59,3 +59,29 @@ pub fn whole_numbers(n: usize, seed: u32) -> Vec<f64> {
         })
         .collect()
 }
+
+/// The values of `f` at inputs of the given shape, and the gradient of their sum.
+pub fn at<T: Real>(shape: &[usize], x: &[f64], f: impl Fn(Var) -> Var) -> (Vec<f64>, Vec<f64>) {
+    let ((y, g), traced) = trace(|| {
+        let x = Var::input(0, shape);
+        let y = f(x);
+        (y, gradient(y.sum(), &[x])[0])
+    })
+    .unwrap();
+    let program = Program::<T>::compile(traced.tape(), &[&[y], &[g]]);
+    let x: Vec<T> = x.iter().map(|&x| T::from_f64(x)).collect();
+    let mut y = vec![T::ZERO; program.output_lengths()[0]];
+    let mut g = vec![T::ZERO; x.len()];
+    program.evaluate(&mut program.workspace(), &[&x], &mut [&mut y, &mut g]);
+    let double = |v: Vec<T>| v.into_iter().map(T::to_f64).collect();
+    (double(y), double(g))
+}
+
+/// Equal numbers, NaN included, up to a relative tolerance.
+pub fn assert_same(what: &str, got: &[f64], want: &[f64], tolerance: f64) {
+    assert_eq!(got.len(), want.len(), "{what}: {got:?} but {want:?} wanted");
+    for (g, w) in got.iter().zip(want) {
+        let same = g == w || (g.is_nan() && w.is_nan()) || (g - w).abs() <= tolerance * w.abs();
+        assert!(same, "{what}: {got:?} but {want:?} wanted");
+    }
+}

@@ -279,7 +279,6 @@ fn values_of_an_ended_trace_are_foreign() {
 #[test]
 fn a_var_made_outside_any_trace_is_reported_where_it_was_made() {
     let (orphan, line) = (Var::zeros([3]), line!());
-    go_on(orphan);
     let later = orphan.exp() * 2.0;
     for v in [orphan, later] {
         let error = trace(|| Var::input(0, [3]) + v).err().unwrap();
@@ -288,10 +287,11 @@ fn a_var_made_outside_any_trace_is_reported_where_it_was_made() {
     }
     let error = trace(|| orphan.sum()).err().unwrap();
     assert_eq!(error.location.line(), line);
-    // Many of them cost a bounded amount of memory.
+    // Many of them cost a bounded amount of memory: where the last ones came from is forgotten, not that they are wrong.
+    go_on(orphan);
     let last = (0..1000).map(|_| Var::zeros([1])).next_back().unwrap();
     let error = trace(|| last.sum()).err().unwrap();
-    assert!(matches!(error.mistake, Mistake::OutsideTrace { .. }));
+    assert!(matches!(error.mistake, Mistake::OutsideTrace { .. } | Mistake::ForeignVar { .. }));
 }
 
 #[test]

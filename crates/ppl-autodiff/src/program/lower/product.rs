@@ -36,20 +36,15 @@ impl<T: Real> Lowering<'_, T> {
             return c;
         }
         let pair = |v: &View| [v.strides[last - 1], v.strides[last]];
+        let spec = ProductSpec { count: 1, steps: [0; 3], m, n, k, a: pair(&a), b: pair(&b), c: pair(&c) };
+        let (spec, a, b) = if plan.transposed { (spec.transposed(), b, a) } else { (spec, a, b) };
         let axes: Axes = (0..last - 1).collect();
         let mut batch = loops(shape, &axes, [&a.strides, &b.strides, &c.strides]);
-        let inner = batch.pop();
-        let spec = ProductSpec {
-            count: inner.as_ref().map_or(1, |l| l.extent),
-            steps: inner.map_or([0; 3], |l| l.steps),
-            m,
-            n,
-            k,
-            a: pair(&a),
-            b: pair(&b),
-            c: pair(&c),
+        // The innermost batch axis is the kernel's own loop.
+        let spec = match batch.pop() {
+            Some(inner) => ProductSpec { count: inner.extent, steps: inner.steps, ..spec },
+            None => spec,
         };
-        let (spec, a, b) = if plan.transposed { (spec.transposed(), b, a) } else { (spec, a, b) };
         self.push(Instruction::Product(Product {
             batch,
             spec,

@@ -48,7 +48,7 @@ pub struct Tape {
     scalars: HashMap<u64, NodeId>,
     /// Whether each node depends on an input or a random number.
     varies: Vec<bool>,
-    /// Whether a data array with a number that is not finite reaches each node other than through a selection.
+    /// Whether a data array with a number that is not finite reaches each node other than through a selection among data.
     tainted: Vec<bool>,
 }
 
@@ -71,7 +71,7 @@ impl Tape {
         }
     }
 
-    /// The data array with a number that is not finite that reaches a node other than through a selection.
+    /// The data array with a number that is not finite that reaches a node other than through a selection among data.
     pub(crate) fn bad_data(&self, mut node: NodeId) -> Option<BadData> {
         let is_tainted = |id: NodeId| self.tainted[id as usize];
         if !is_tainted(node) {
@@ -123,7 +123,8 @@ impl Tape {
         let any = |flags: &[bool]| node.operands.iter().any(|&o| flags[o as usize]);
         let varies = any(&self.varies) || matches!(node.op, Op::Input { .. } | Op::Random { .. });
         let tainted = match node.op {
-            Op::Select => false,
+            // Choosing among data is how bad numbers are masked; choosing among results of a model is not.
+            Op::Select => node.operands.iter().any(|&o| self.tainted[o as usize] && self.varies[o as usize]),
             Op::Constant(id) => {
                 let data = &self.constants[id as usize];
                 data.shape().rank() > 0 && data.data().iter().any(|x| !x.is_finite())

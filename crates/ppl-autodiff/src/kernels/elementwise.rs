@@ -207,7 +207,7 @@ multiversion! {
         let mut width = LANES / 2;
         while width > 0 {
             for l in 0..width {
-                acc[l] = acc[l] + acc[l + width];
+                acc[l] += acc[l + width];
             }
             width /= 2;
         }

@@ -80,7 +80,8 @@ impl<T: Real, const L: usize> Vector for Portable<T, L> {
         let mut width = L / 2;
         while width > 0 {
             for l in 0..width {
-                self.0[l] = self.0[l] + self.0[l + width];
+                let other = self.0[l + width];
+                self.0[l] += other;
             }
             width /= 2;
         }

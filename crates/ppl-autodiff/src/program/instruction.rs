@@ -318,8 +318,8 @@ fn each<const N: usize>(nest: &[Loop<N>], base: [isize; N], f: &mut impl FnMut([
             let mut at = base;
             for _ in 0..outer.extent {
                 each(rest, at, f);
-                for i in 0..N {
-                    at[i] += outer.steps[i];
+                for (at, step) in at.iter_mut().zip(outer.steps) {
+                    *at += step;
                 }
             }
         }
@@ -418,8 +418,11 @@ impl<T: Real> Fused<T> {
                 }
             }
             match self.sum {
-                // SAFETY: the last step has just written n elements there.
-                Some(sum) => total += sum(unsafe { std::slice::from_raw_parts(table[result_entry], n) }),
+                Some(sum) => {
+                    // SAFETY: the last step has just written n elements there.
+                    let block = unsafe { std::slice::from_raw_parts(table[result_entry], n) };
+                    total += sum(block);
+                }
                 None => table[result_entry] = table[result_entry].wrapping_add(n),
             }
             for (i, source) in self.sources.iter().enumerate() {

@@ -136,3 +136,72 @@ fn code<T: Real>(rule: Rule, op: &Op) -> Code<T> {
         _ => Code::Select,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Program, Var, concat, gradient, trace};
+
+    /// Compiles `f` of two scalars for two output slots; the values at (0.5, -2) and what the program does.
+    fn run(f: impl Fn(Var, Var) -> [Var; 2]) -> (Vec<f64>, Vec<f64>, String) {
+        let ([a, b], traced) = trace(|| f(Var::input(0, []), Var::input(0, []))).unwrap();
+        let program = Program::<f64>::compile(traced.tape(), &[&[a], &[b]]);
+        let lengths = program.output_lengths();
+        let (mut a, mut b) = (vec![f64::NAN; lengths[0]], vec![f64::NAN; lengths[1]]);
+        program.evaluate(
+            &mut program.workspace(),
+            &[&[0.5, -2.0]],
+            &mut [&mut a, &mut b],
+        );
+        (a, b, program.explain())
+    }
+
+    #[test]
+    fn a_scalar_function_and_its_gradient_are_one_instruction() {
+        // x^3 y + x/y: the derivatives are 3 x^2 y + 1/y and x^3 - x/y^2.
+        let (value, slope, explanation) = run(|x, y| {
+            let value = x * x * x * y + x / y;
+            let parts: Vec<Var> = gradient(value, &[x, y])
+                .iter()
+                .map(|g| g.reshape([1]))
+                .collect();
+            [value, concat(&parts, 0)]
+        });
+        assert_eq!(value, [-0.5]);
+        assert_eq!(slope, [-2.0, 0.0]);
+        assert!(explanation.starts_with("1 instructions"), "{explanation}");
+    }
+
+    #[test]
+    fn other_operations_are_by_blocks_of_one() {
+        let (value, other, _) =
+            run(|x, y| [x.exp().ln() + y.abs(), x.gt(y).select(x.max(y), y).pow(3.0)]);
+        // ln exp is exact to two roundings of a number below 3.
+        assert!((value[0] - 2.5).abs() < 1e-15);
+        assert_eq!(other, [0.125]);
+    }
+
+    #[test]
+    fn scalars_run_before_what_reads_them_and_after_what_they_read() {
+        let (sum, again, _) = run(|x, y| {
+            let scale = x * 4.0;
+            let row = scale * Var::from([1.0, 2.0, 3.0].as_slice()) + y;
+            // 0 + 2 + 4, then 6 + scale.
+            let sum = row.sum();
+            [sum, concat(&[row, (sum + scale).reshape([1])], 0)]
+        });
+        assert_eq!(sum, [6.0]);
+        assert_eq!(again, [0.0, 2.0, 4.0, 8.0]);
+    }
+
+    #[test]
+    fn a_value_may_be_wanted_at_many_places() {
+        let (first, second, _) = run(|x, y| {
+            let (a, b) = ((x + y).reshape([1]), (x * y).reshape([1]));
+            let pair = concat(&[a, b], 0);
+            let tail = (pair.sum() * 2.0).reshape([1]);
+            [concat(&[pair, a, tail], 0), pair]
+        });
+        assert_eq!(first, [-1.5, -1.0, -1.5, -5.0]);
+        assert_eq!(second, [-1.5, -1.0]);
+    }
+}

@@ -84,20 +84,36 @@ fn grid(form: &Form, parameters: &[f64]) -> Grid {
     Grid { dimensions, axis, points, values, masses }
 }
 
-/// The masses of a discrete law on 0, 1, 2, .. as far as they matter.
-fn masses(form: &Form, parameters: &[f64]) -> Vec<f64> {
+/// The outcomes of a discrete law, as far as they matter, and their masses.
+fn masses(form: &Form, parameters: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let (support, event) = trace(|| {
+        let d = build(form, parameters);
+        (matches!(d.support(), Support::Counts { .. }), d.event_shape())
+    })
+    .unwrap()
+    .0;
     let high = evaluate(&[], || {
         let d = build(form, parameters);
         vec![match d.support() {
             Support::Boolean => Var::from(1.0),
             Support::IntegerInterval { high, .. } => high,
-            // Poisson: the masses beyond are below 1e-16.
-            _ => d.mean().unwrap() + d.variance().unwrap().sqrt() * 12.0 + 60.0,
+            Support::Counts { total } => total,
+            // The masses beyond are below 1e-11: tails are exponential or lighter.
+            _ => d.mean().unwrap() + d.variance().unwrap().sqrt() * 40.0 + 60.0,
         }]
-    });
-    let k: Vec<f64> = (0..=high[0][0] as usize).map(|k| k as f64).collect();
-    let log = evaluate(&[], || vec![build(form, parameters).log_prob(Var::from(&k))]);
-    log[0].iter().map(|l| l.exp()).collect()
+    })[0][0] as usize;
+    let outcomes: Vec<f64> = if support {
+        let vectors = (0..(high + 1).pow(event[0] as u32)).map(|code| {
+            let digit = |i: usize| code / (high + 1).pow(i as u32) % (high + 1);
+            (0..event[0]).map(digit).collect::<Vec<usize>>()
+        });
+        vectors.filter(|v| v.iter().sum::<usize>() == high).flatten().map(|k| k as f64).collect()
+    } else {
+        (0..=high).map(|k| k as f64).collect()
+    };
+    let shape = Shape::from([outcomes.len() / event.size()]).join(&event);
+    let log = evaluate(&[], || vec![build(form, parameters).log_prob(Var::from(&outcomes).reshape(&shape))]);
+    (outcomes, log[0].iter().map(|l| l.exp()).collect())
 }
 
 /// `mean()` and `variance()`, if there are any, as arrays of the event.
@@ -141,8 +157,8 @@ fn densities_integrate_to_one_and_have_the_stated_moments() {
             let tolerance = if grid.dimensions == 1 { 1e-9 } else { 1e-6 };
             (grid.values, grid.masses, tolerance)
         } else {
-            let masses = masses(form, parameters);
-            ((0..masses.len()).map(|k| k as f64).collect(), masses, 1e-9)
+            let (outcomes, masses) = masses(form, parameters);
+            (outcomes, masses, 1e-9)
         };
         let total: f64 = masses.iter().sum();
         assert!((total - 1.0).abs() < tolerance, "{what}: total mass {total}");
@@ -234,13 +250,13 @@ fn draws_of_discrete_laws_follow_the_masses() {
         if is_continuous(form, parameters) {
             return;
         }
-        let masses = masses(form, parameters);
+        let (outcomes, masses) = masses(form, parameters);
         let mut counts = vec![0.0; masses.len()];
         for draw in some_points(form, parameters, DRAWS) {
-            let k = draw[0];
-            assert!(k >= 0.0 && k.fract() == 0.0 && (k as usize) < masses.len(), "{what}: {k}");
-            assert!(masses[k as usize] > 0.0, "{what}: {k} has probability 0");
-            counts[k as usize] += 1.0;
+            let place = outcomes.chunks(draw.len()).position(|outcome| *outcome == draw[..]);
+            let k = place.unwrap_or_else(|| panic!("{what}: {draw:?}"));
+            assert!(masses[k] > 0.0, "{what}: {draw:?} has probability 0");
+            counts[k] += 1.0;
         }
         let (mut cells, mut open) = (Vec::new(), (0.0, 0.0));
         for (mass, count) in masses.iter().zip(&counts) {

@@ -2,20 +2,27 @@
 
 mod bernoulli;
 mod beta;
+mod beta_binomial;
 mod binomial;
 mod categorical;
 mod cauchy;
 mod check;
 mod dirichlet;
+mod discrete_uniform;
 mod exponential;
 mod gamma;
+mod gamma_poisson;
+mod geometric;
 mod half_cauchy;
 mod half_normal;
+mod hyper_geometric;
 mod inverse_gamma;
 mod lkj_cholesky;
 mod log_normal;
 mod multivariate_normal;
+mod negative_binomial;
 mod normal;
+mod ordered_logistic;
 mod poisson;
 mod stable;
 mod student_t;
@@ -26,19 +33,26 @@ use ppl_autodiff::{Shape, Tensor, Var, stack};
 
 pub use bernoulli::Bernoulli;
 pub use beta::Beta;
+pub use beta_binomial::BetaBinomial;
 pub use binomial::Binomial;
 pub use categorical::Categorical;
 pub use cauchy::Cauchy;
 pub use dirichlet::Dirichlet;
+pub use discrete_uniform::DiscreteUniform;
 pub use exponential::Exponential;
 pub use gamma::Gamma;
+pub use gamma_poisson::GammaPoisson;
+pub use geometric::Geometric;
 pub use half_cauchy::HalfCauchy;
 pub use half_normal::HalfNormal;
+pub use hyper_geometric::HyperGeometric;
 pub use inverse_gamma::InverseGamma;
 pub use lkj_cholesky::LKJCholesky;
 pub use log_normal::LogNormal;
 pub use multivariate_normal::MultivariateNormal;
+pub use negative_binomial::NegativeBinomial;
 pub use normal::Normal;
+pub use ordered_logistic::OrderedLogistic;
 pub use poisson::Poisson;
 pub use student_t::StudentT;
 pub use uniform::Uniform;
@@ -170,15 +184,16 @@ fn vector(parts: &[Var]) -> Var {
     numbers.map_or_else(|| stack(parts, -1), Var::from)
 }
 
-/// Square matrices from their elements, row by row; a constant where all elements are.
+/// Matrices from their elements, row by row; a constant where all elements are.
 fn matrix(rows: usize, parts: &[Var]) -> Var {
     let vector = vector(parts);
-    let constant = vector.as_constant().map(|v| Tensor::new([rows, rows], v.data()));
+    let columns = parts.len() / rows.max(1);
+    let constant = vector.as_constant().map(|v| Tensor::new([rows, columns], v.data()));
     match constant.flatten() {
         Some(matrix) => Var::from(matrix),
         None => {
             let shape = vector.shape();
-            vector.reshape(Shape::from(&shape[..shape.rank() - 1]).join(&[rows, rows]))
+            vector.reshape(Shape::from(&shape[..shape.rank() - 1]).join(&[rows, columns]))
         }
     }
 }
@@ -187,19 +202,26 @@ fn matrix(rows: usize, parts: &[Var]) -> Var {
 pub const CATALOGUE: &[Entry] = &[
     bernoulli::ENTRY,
     beta::ENTRY,
+    beta_binomial::ENTRY,
     binomial::ENTRY,
     categorical::ENTRY,
     cauchy::ENTRY,
     dirichlet::ENTRY,
+    discrete_uniform::ENTRY,
     exponential::ENTRY,
     gamma::ENTRY,
+    gamma_poisson::ENTRY,
+    geometric::ENTRY,
     half_cauchy::ENTRY,
     half_normal::ENTRY,
+    hyper_geometric::ENTRY,
     inverse_gamma::ENTRY,
     lkj_cholesky::ENTRY,
     log_normal::ENTRY,
     multivariate_normal::ENTRY,
+    negative_binomial::ENTRY,
     normal::ENTRY,
+    ordered_logistic::ENTRY,
     poisson::ENTRY,
     student_t::ENTRY,
     uniform::ENTRY,

@@ -13,7 +13,8 @@ use ppl_core::dist::{CATALOGUE, Distribution, Form, Normal};
 
 #[test]
 fn the_catalogue_has_every_file() {
-    let not_distributions = ["mod", "check", "stable", "wrap"];
+    // The last four wrap what is not in the catalogue; they have tests of their own.
+    let not_distributions = ["mod", "check", "stable", "wrap", "custom", "improper", "masked", "transformed"];
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/dist");
     let files: BTreeSet<String> = std::fs::read_dir(folder)
         .unwrap()

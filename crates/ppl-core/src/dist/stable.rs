@@ -84,16 +84,28 @@ pub(super) fn ln_1p_square(w: Var) -> Var {
     far.select(2.0 * large.ln(), small.square().ln_1p())
 }
 
-/// `(1 + v) / 2 * ln(1 + z^2 / v)` for v > 0, whose derivative by v keeps its digits when v is large: with
-/// `q = z^2 / v` it is `z^2 (1 + 1/v) / 2` times `ln(1 + q) / q`, a smooth function of q.
+/// `(1 + v) / 2 * ln(1 + z^2 / v)` for v > 0, whose derivative by v keeps its digits when v is large.
 pub(super) fn student_tail(v: Var, z: Var) -> Var {
     let near = (z.square() / v).lt(0.1);
     let (zn, vn) = (near.select(z, 0.0), near.select(v, 1.0));
-    let q = zn.square() / vn;
-    let s = (q / (q + 2.0)).square();
-    let ratio = 2.0 * (1.0 + s * even_series(s, &ATANH[..6])) / (q + 2.0);
-    let series = 0.5 * zn.square() * (1.0 + vn.recip()) * ratio;
+    let series = student_series(vn, 1.0, zn.square());
     near.select(series, 0.5 * (v + 1.0) * ln_1p_square(z / v.sqrt()))
+}
+
+/// As [`student_tail`] for vectors: `(d + v) / 2 * ln(1 + s / v)` with s a sum of d squares.
+pub(super) fn student_tail_vector(v: Var, d: f64, s: Var) -> Var {
+    let near = (s / v).lt(0.1);
+    let series = student_series(near.select(v, 1.0), d, near.select(s, 0.0));
+    near.select(series, 0.5 * (v + d) * (s / v).ln_1p())
+}
+
+/// `(d + v) / 2 * ln(1 + s / v)` for s small beside v: with `q = s / v` it is `s (1 + d/v) / 2` times `ln(1 + q) / q`, a
+/// smooth function of q.
+fn student_series(v: Var, d: f64, s: Var) -> Var {
+    let q = s / v;
+    let w = (q / (q + 2.0)).square();
+    let ratio = 2.0 * (1.0 + w * even_series(w, &ATANH[..6])) / (q + 2.0);
+    0.5 * s * (1.0 + d * v.recip()) * ratio
 }
 
 /// `ln Gamma(q) - ln Gamma(q + p)` for positive arguments, which keeps its digits where p is small beside q. From q on,
@@ -211,4 +223,11 @@ pub(super) fn ln_choose_rising(k: Var, a: Var) -> Var {
 /// Whether a condition on data holds throughout, so that the other branch need not be computed.
 pub(super) fn is_always(condition: Var) -> bool {
     condition.as_constant().is_some_and(|c| c.data().iter().all(|&c| c != 0.0))
+}
+
+/// `ln(sinh(h) / h)` for `|h| < 1`, an even function: by the series of `sinh(h) / h - 1`.
+pub(super) fn ln_sinh_ratio(h: Var) -> Var {
+    let s = h.square();
+    let factors = [2.0 * 3.0, 4.0 * 5.0, 6.0 * 7.0, 8.0 * 9.0, 10.0 * 11.0, 12.0 * 13.0, 14.0 * 15.0, 16.0 * 17.0];
+    factors.iter().rev().fold(Var::from(0.0), |rest, &f| (s / f) * (1.0 + rest)).ln_1p()
 }

@@ -53,12 +53,14 @@ impl Transform for Compose {
             0 => Var::zeros(x.shape()),
             _ => Var::from(0.0),
         };
-        let step = |(x, sum): (Var, Var), part: &Box<dyn Transform>| {
+        let (mut x, mut sum) = (x, start);
+        for part in &self.parts {
             let y = part.forward(x);
             let log_det = part.log_det(x, y);
-            (y, sum + (part.event_rank()..rank).fold(log_det, |sum, _| sum.sum_axis(-1)))
-        };
-        self.parts.iter().fold((x, start), step).1
+            sum += (part.event_rank()..rank).fold(log_det, |sum, _| sum.sum_axis(-1));
+            x = y;
+        }
+        sum
     }
 }
 

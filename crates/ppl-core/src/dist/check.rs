@@ -26,6 +26,26 @@ pub(super) fn count(owner: &'static str, argument: &'static str, value: impl Int
     check(owner, argument, "an integer from 0 on", value, |v| v >= 0.0 && v.is_finite() && v.fract() == 0.0)
 }
 
+/// An integer.
+#[track_caller]
+pub(super) fn integer(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {
+    check(owner, argument, "an integer", value, |v| v.is_finite() && v.fract() == 0.0)
+}
+
+/// Numbers that increase along the last axis.
+#[track_caller]
+pub(super) fn increasing(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {
+    let value = vector(owner, real(owner, argument, value));
+    if let Some(constant) = value.as_constant() {
+        let rows = constant.data().chunks(value.dim(-1).max(1));
+        let mut pairs = rows.flat_map(|row| row.iter().zip(&row[1..]));
+        if let Some((_, &got)) = pairs.find(|(a, b)| b <= a) {
+            fail(owner, argument, "increasing", got);
+        }
+    }
+    value
+}
+
 /// A probability.
 #[track_caller]
 pub(super) fn probability(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {

@@ -34,10 +34,28 @@ impl LKJCholesky {
     /// the larger it is.
     #[track_caller]
     pub fn new(dim: usize, concentration: impl Into<Var>) -> Self {
+        Self::named("LKJCholesky", dim, concentration)
+    }
+
+    /// For another parametrisation, which has its own name in errors.
+    #[track_caller]
+    pub(super) fn named(name: &'static str, dim: usize, concentration: impl Into<Var>) -> Self {
         if dim < 2 {
-            check::fail("LKJCholesky", "dim", "at least 2", dim as f64);
+            check::fail(name, "dim", "at least 2", dim as f64);
         }
-        Self { dim: dim.max(2), concentration: check::positive("LKJCholesky", "concentration", concentration) }
+        Self { dim: dim.max(2), concentration: check::positive(name, "concentration", concentration) }
+    }
+
+    pub(super) fn concentration(&self) -> Var {
+        self.concentration
+    }
+
+    /// `ln C = sum_{j=1..K-1} [j/2 ln pi + lgamma(eta + (K-1-j)/2) - lgamma(eta + (K-1)/2)]`; j = i - 1.
+    pub(super) fn ln_norm(&self) -> Var {
+        let k = self.dim as f64;
+        let eta = self.concentration.expand_dims(-1);
+        let top = (self.concentration + (k - 1.0) / 2.0).lgamma();
+        (eta + self.by_row(|i| (k - i) / 2.0)).lgamma().sum_axis(-1) - (k - 1.0) * top + k * (k - 1.0) / 4.0 * PI.ln()
     }
 
     /// One number for each row from the second on.
@@ -66,11 +84,7 @@ impl Distribution for LKJCholesky {
         let eta = self.concentration.expand_dims(-1);
         let powers = 2.0 * (eta - 1.0) + self.by_row(|i| k - i);
         let kernel = (powers * positive.select(diagonal, 1.0).ln()).sum_axis(-1);
-        // ln C = sum_{j=1..K-1} [j/2 ln pi + lgamma(eta + (K-1-j)/2) - lgamma(eta + (K-1)/2)]; j = i - 1.
-        let top = (self.concentration + (k - 1.0) / 2.0).lgamma();
-        let log_norm = (eta + self.by_row(|i| (k - i) / 2.0)).lgamma().sum_axis(-1) - (k - 1.0) * top
-            + k * (k - 1.0) / 4.0 * PI.ln();
-        positive.min_axis(-1).select(kernel - log_norm, f64::NEG_INFINITY)
+        positive.min_axis(-1).select(kernel - self.ln_norm(), f64::NEG_INFINITY)
     }
     /// The onion: row i points in a uniform direction, with a squared length below the diagonal from
     /// `Beta((i - 1) / 2, eta + (K - i) / 2)`.

@@ -1,48 +1,98 @@
 //! Distributions, one a file: parameters checked, support declared once, log-density and draws as operations.
 
+mod auto_regressive;
 mod bernoulli;
 mod beta;
+mod beta_binomial;
 mod binomial;
 mod categorical;
 mod cauchy;
 mod check;
+mod custom;
 mod dirichlet;
+mod dirichlet_multinomial;
+mod discrete_uniform;
 mod exponential;
 mod gamma;
+mod gamma_poisson;
+mod gaussian_random_walk;
+mod geometric;
 mod half_cauchy;
 mod half_normal;
+mod hurdle_poisson;
+mod hyper_geometric;
+mod improper;
 mod inverse_gamma;
+mod inverse_wishart;
+mod lkj;
 mod lkj_cholesky;
 mod log_normal;
+mod low_rank_multivariate_normal;
+mod masked;
+mod matrix_normal;
+mod mixture;
+mod multinomial;
 mod multivariate_normal;
+mod multivariate_student_t;
+mod negative_binomial;
 mod normal;
+mod ordered_logistic;
 mod poisson;
 mod stable;
 mod student_t;
+mod transformed;
 mod uniform;
+mod wishart;
 mod wrap;
+mod zero_inflated;
+mod zero_sum_normal;
 
 use ppl_autodiff::{Shape, Tensor, Var, stack};
 
+pub use auto_regressive::AutoRegressive;
 pub use bernoulli::Bernoulli;
 pub use beta::Beta;
+pub use beta_binomial::BetaBinomial;
 pub use binomial::Binomial;
 pub use categorical::Categorical;
 pub use cauchy::Cauchy;
+pub use custom::Custom;
 pub use dirichlet::Dirichlet;
+pub use dirichlet_multinomial::DirichletMultinomial;
+pub use discrete_uniform::DiscreteUniform;
 pub use exponential::Exponential;
 pub use gamma::Gamma;
+pub use gamma_poisson::GammaPoisson;
+pub use gaussian_random_walk::GaussianRandomWalk;
+pub use geometric::Geometric;
 pub use half_cauchy::HalfCauchy;
 pub use half_normal::HalfNormal;
+pub use hurdle_poisson::HurdlePoisson;
+pub use hyper_geometric::HyperGeometric;
+pub use improper::Improper;
 pub use inverse_gamma::InverseGamma;
+pub use inverse_wishart::InverseWishart;
+pub use lkj::LKJ;
 pub use lkj_cholesky::LKJCholesky;
 pub use log_normal::LogNormal;
+pub use low_rank_multivariate_normal::LowRankMultivariateNormal;
+pub use masked::Masked;
+pub use matrix_normal::MatrixNormal;
+pub use mixture::{Mixture, Stacked};
+pub use multinomial::Multinomial;
 pub use multivariate_normal::MultivariateNormal;
+pub use multivariate_student_t::MultivariateStudentT;
+pub use negative_binomial::NegativeBinomial;
 pub use normal::Normal;
+pub use ordered_logistic::OrderedLogistic;
 pub use poisson::Poisson;
 pub use student_t::StudentT;
+pub use transformed::Transformed;
 pub use uniform::Uniform;
+pub use wishart::Wishart;
 pub use wrap::{Expanded, Independent};
+pub use zero_inflated::ZeroInflated;
+pub use zero_sum_normal::ZeroSumNormal;
 
 use crate::support::Support;
 
@@ -50,6 +100,38 @@ use crate::support::Support;
 ///
 /// Shapes are NumPyro's: a draw has the batch shape (one independent draw for each element that the parameters
 /// broadcast to) followed by the event shape; `log_prob` has the batch shape.
+///
+/// A distribution of one's own is a type with this trait; [`Custom`] makes one of closures.
+///
+/// ```
+/// use ppl_autodiff::ops::Law;
+/// use ppl_autodiff::{Shape, Var, value_and_grad};
+/// use ppl_core::{Distribution, Support};
+/// /// The law of a logarithm of an exponential variable.
+/// struct LogExponential {
+///     rate: Var,
+/// }
+/// impl Distribution for LogExponential {
+///     fn name(&self) -> &'static str {
+///         "LogExponential"
+///     }
+///     fn support(&self) -> Support {
+///         Support::Real
+///     }
+///     fn batch_shape(&self) -> Shape {
+///         self.rate.shape()
+///     }
+///     fn log_prob(&self, value: Var) -> Var {
+///         self.rate.ln() + value - self.rate * value.exp()
+///     }
+///     fn draw(&self, batch: &Shape) -> Var {
+///         (Var::random(Law::Exponential, batch, &[]) / self.rate).ln()
+///     }
+/// }
+/// let (log_prob, slope) = value_and_grad(|x| LogExponential { rate: 1.0.into() }.log_prob(x), 0.0)?;
+/// assert_eq!((log_prob, slope.sum()), (-1.0, 0.0));
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 pub trait Distribution {
     /// The name, for errors.
     fn name(&self) -> &'static str;
@@ -172,37 +254,59 @@ fn vector(parts: &[Var]) -> Var {
     numbers.map_or_else(|| stack(parts, -1), Var::from)
 }
 
-/// Square matrices from their elements, row by row; a constant where all elements are.
+/// Matrices from their elements, row by row; a constant where all elements are.
 fn matrix(rows: usize, parts: &[Var]) -> Var {
     let vector = vector(parts);
-    let constant = vector.as_constant().map(|v| Tensor::new([rows, rows], v.data()));
+    let columns = parts.len() / rows.max(1);
+    let constant = vector.as_constant().map(|v| Tensor::new([rows, columns], v.data()));
     match constant.flatten() {
         Some(matrix) => Var::from(matrix),
         None => {
             let shape = vector.shape();
-            vector.reshape(Shape::from(&shape[..shape.rank() - 1]).join(&[rows, rows]))
+            vector.reshape(Shape::from(&shape[..shape.rank() - 1]).join(&[rows, columns]))
         }
     }
 }
 
 /// Every distribution.
 pub const CATALOGUE: &[Entry] = &[
+    auto_regressive::ENTRY,
     bernoulli::ENTRY,
     beta::ENTRY,
+    beta_binomial::ENTRY,
     binomial::ENTRY,
     categorical::ENTRY,
     cauchy::ENTRY,
     dirichlet::ENTRY,
+    dirichlet_multinomial::ENTRY,
+    discrete_uniform::ENTRY,
     exponential::ENTRY,
     gamma::ENTRY,
+    gamma_poisson::ENTRY,
+    gaussian_random_walk::ENTRY,
+    geometric::ENTRY,
     half_cauchy::ENTRY,
     half_normal::ENTRY,
+    hurdle_poisson::ENTRY,
+    hyper_geometric::ENTRY,
     inverse_gamma::ENTRY,
+    inverse_wishart::ENTRY,
+    lkj::ENTRY,
     lkj_cholesky::ENTRY,
     log_normal::ENTRY,
+    low_rank_multivariate_normal::ENTRY,
+    matrix_normal::ENTRY,
+    mixture::ENTRY,
+    multinomial::ENTRY,
     multivariate_normal::ENTRY,
+    multivariate_student_t::ENTRY,
+    negative_binomial::ENTRY,
     normal::ENTRY,
+    ordered_logistic::ENTRY,
     poisson::ENTRY,
     student_t::ENTRY,
     uniform::ENTRY,
+    wishart::ENTRY,
+    zero_inflated::ENTRY,
+    zero_sum_normal::ENTRY,
 ];

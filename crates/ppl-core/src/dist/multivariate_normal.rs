@@ -102,7 +102,7 @@ impl MultivariateNormal {
 }
 
 /// Applies a map of columns to the rows of `v: [.., d]`; as one matrix of columns where the factor has no batch axes.
-fn rows(factor: Var, v: Var, map: impl Fn(Var, Var) -> Var) -> Var {
+pub(super) fn rows(factor: Var, v: Var, map: impl Fn(Var, Var) -> Var) -> Var {
     let shape = v.shape();
     if factor.rank() == 2 && shape.rank() >= 1 {
         let d = shape[shape.rank() - 1];

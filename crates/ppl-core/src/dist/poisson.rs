@@ -9,7 +9,7 @@ use super::{Distribution, Entry, Form, check};
 use crate::support::Support;
 
 /// Counts from which on the terms of the plain formula are so large that the saddle point pays.
-const MANY: f64 = 1e3;
+const MANY: f64 = 1e2;
 
 /// Poisson distribution on {0, 1, 2, ..}: `P(k) = rate^k exp(-rate) / k!`, by the rate or its logarithm.
 ///

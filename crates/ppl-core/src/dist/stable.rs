@@ -3,6 +3,8 @@
 //! They are compositions of operations, so that their derivatives keep their digits too. Where a form has branches the
 //! argument of the branch that does not count is made harmless first: its derivative must not be NaN.
 
+use std::f64::consts::LN_2;
+
 use ppl_autodiff::Var;
 
 use super::normal::LN_SQRT_2PI;
@@ -82,16 +84,28 @@ pub(super) fn ln_1p_square(w: Var) -> Var {
     far.select(2.0 * large.ln(), small.square().ln_1p())
 }
 
-/// `(1 + v) / 2 * ln(1 + z^2 / v)` for v > 0, whose derivative by v keeps its digits when v is large: with
-/// `q = z^2 / v` it is `z^2 (1 + 1/v) / 2` times `ln(1 + q) / q`, a smooth function of q.
+/// `(1 + v) / 2 * ln(1 + z^2 / v)` for v > 0, whose derivative by v keeps its digits when v is large.
 pub(super) fn student_tail(v: Var, z: Var) -> Var {
     let near = (z.square() / v).lt(0.1);
     let (zn, vn) = (near.select(z, 0.0), near.select(v, 1.0));
-    let q = zn.square() / vn;
-    let s = (q / (q + 2.0)).square();
-    let ratio = 2.0 * (1.0 + s * even_series(s, &ATANH[..6])) / (q + 2.0);
-    let series = 0.5 * zn.square() * (1.0 + vn.recip()) * ratio;
+    let series = student_series(vn, 1.0, zn.square());
     near.select(series, 0.5 * (v + 1.0) * ln_1p_square(z / v.sqrt()))
+}
+
+/// As [`student_tail`] for vectors: `(d + v) / 2 * ln(1 + s / v)` with s a sum of d squares.
+pub(super) fn student_tail_vector(v: Var, d: f64, s: Var) -> Var {
+    let near = (s / v).lt(0.1);
+    let series = student_series(near.select(v, 1.0), d, near.select(s, 0.0));
+    near.select(series, 0.5 * (v + d) * (s / v).ln_1p())
+}
+
+/// `(d + v) / 2 * ln(1 + s / v)` for s small beside v: with `q = s / v` it is `s (1 + d/v) / 2` times `ln(1 + q) / q`, a
+/// smooth function of q.
+fn student_series(v: Var, d: f64, s: Var) -> Var {
+    let q = s / v;
+    let w = (q / (q + 2.0)).square();
+    let ratio = 2.0 * (1.0 + w * even_series(w, &ATANH[..6])) / (q + 2.0);
+    0.5 * s * (1.0 + d * v.recip()) * ratio
 }
 
 /// `ln Gamma(q) - ln Gamma(q + p)` for positive arguments, which keeps its digits where p is small beside q. From q on,
@@ -131,4 +145,89 @@ pub(super) fn ln_choose(n: Var, k: Var) -> Var {
     let ends = k.eq(0.0).max(k.eq(n));
     let k = ends.select(0.0, k);
     ends.select(0.0, -(n + 1.0).ln() - ln_beta(k + 1.0, n - k + 1.0))
+}
+
+/// `ln(1 - e^-x)` for x > 0; -inf, without slope, from 0 down.
+pub(super) fn ln_1m_exp(x: Var) -> Var {
+    let (positive, near) = (x.gt(0.0), x.lt(LN_2));
+    let close = near.select(positive.select(x, 1.0), 1.0);
+    let away = near.select(1.0, x);
+    let ln = near.select((-(-close).exp_m1()).ln(), (-(-away).exp()).ln_1p());
+    positive.select(ln, f64::NEG_INFINITY)
+}
+
+/// `ln(e^a + e^b)`.
+pub(super) fn ln_add_exp(a: Var, b: Var) -> Var {
+    // One of the differences is -inf or NaN where both are infinite: the maximum then is the sum.
+    let (high, low) = (a.max(b), a.min(b));
+    let finite = low.gt(f64::NEG_INFINITY);
+    let difference = finite.select(b, 0.0) - finite.select(a, 0.0);
+    finite.select(finite.select(a, 0.0) + difference.softplus(), high)
+}
+
+/// `m - c ln(1 + m / c)` for c > 0 and `m >= 0`, about `m^2 / (2 c)` where m is small beside c.
+pub(super) fn ln_1p_deficit(m: Var, c: Var) -> Var {
+    let v = m / (2.0 * c + m);
+    let near = v.lt(0.1);
+    let s = near.select(v, 0.0).square();
+    let series = m * v - 2.0 * c * v * s * even_series(s, &ATANH);
+    near.select(series, m - c * (m / c).ln_1p())
+}
+
+/// `ln prod_{i=0..k-1} (1 + i / a)` for integers `k >= 0` and a > 0: the rising factorial over `a^k`, which tends to 1 as
+/// a grows. By its factors for small k, else by [`ln_gamma_fall`]'s series.
+pub(super) fn ln_rise(k: Var, a: Var) -> Var {
+    let few = k.lt(LARGE);
+    let factors = {
+        let (k, a) = (few.select(k, 0.0), few.select(a, 1.0));
+        let excess = (1..LARGE as usize).fold(Var::from(0.0), |product, i| {
+            let i = i as f64;
+            let step = k.gt(i).select(i / a, 0.0);
+            product + step * (product + 1.0)
+        });
+        excess.ln_1p()
+    };
+    if is_always(few) {
+        return factors;
+    }
+    let series = {
+        let (k, a) = (few.select(LARGE, k), few.select(1.0, a));
+        let large = a.ge(LARGE);
+        let start = large.select(1.0, a);
+        let excess = (0..LARGE as usize).fold(Var::from(0.0), |product, i| {
+            let step = k / (start + i as f64);
+            product + step * (product + 1.0)
+        });
+        // From a + 10 on where a is small: what the steps between change.
+        let shift = large.select(0.0, k * (LARGE / start).ln_1p() - excess.ln_1p());
+        let a = large.select(a, a + LARGE);
+        let corrections = stirling_correction(a + k) - stirling_correction(a);
+        shift + corrections + (k - 0.5) * (k / a).ln_1p() - ln_1p_deficit(k, a)
+    };
+    few.select(factors, series)
+}
+
+/// `ln (Gamma(a + k) / (Gamma(a) k!))` for integers `k >= 0` and a > 0, the mass of a negative binomial law without its
+/// powers.
+pub(super) fn ln_choose_rising(k: Var, a: Var) -> Var {
+    let few = k.lt(LARGE);
+    let small = few.select(k, 0.0);
+    let factors = ln_rise(small, a) + small * a.ln() - (small + 1.0).lgamma();
+    if is_always(few) {
+        return factors;
+    }
+    let k = few.select(LARGE, k);
+    few.select(factors, -(k + a).ln() - ln_beta(a, k + 1.0))
+}
+
+/// Whether a condition on data holds throughout, so that the other branch need not be computed.
+pub(super) fn is_always(condition: Var) -> bool {
+    condition.as_constant().is_some_and(|c| c.data().iter().all(|&c| c != 0.0))
+}
+
+/// `ln(sinh(h) / h)` for `|h| < 1`, an even function: by the series of `sinh(h) / h - 1`.
+pub(super) fn ln_sinh_ratio(h: Var) -> Var {
+    let s = h.square();
+    let factors = [2.0 * 3.0, 4.0 * 5.0, 6.0 * 7.0, 8.0 * 9.0, 10.0 * 11.0, 12.0 * 13.0, 14.0 * 15.0, 16.0 * 17.0];
+    factors.iter().rev().fold(Var::from(0.0), |rest, &f| (s / f) * (1.0 + rest)).ln_1p()
 }

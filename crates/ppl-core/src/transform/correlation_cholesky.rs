@@ -65,6 +65,12 @@ fn ln_rest(square: Var, rows: usize) -> (Var, Var) {
     (ln, rest)
 }
 
+/// The logarithms of the diagonal, `[.., K]`.
+pub(super) fn ln_diagonal(x: Var) -> Var {
+    let rows = rows(x);
+    0.5 * ln_rest(unpack(x, rows), rows).1.diag()
+}
+
 impl Transform for CorrelationCholesky {
     fn name(&self) -> &'static str {
         "correlation cholesky"

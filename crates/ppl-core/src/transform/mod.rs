@@ -1,18 +1,40 @@
 //! Transforms from unconstrained space onto supports, each with its log-Jacobian in one file.
 
+mod affine;
+mod compose;
 mod correlation_cholesky;
+mod correlation_matrix;
+mod covariance_matrix;
 mod exp;
 mod identity;
 mod interval;
+mod isometric_log_ratio;
+mod lower_cholesky;
+mod ordered;
+mod positive_ordered;
+mod softplus;
 mod stick_breaking;
+mod unit_vector;
+mod zero_sum;
 
 use ppl_autodiff::{Shape, Var};
 
+pub use affine::Affine;
+pub use compose::Compose;
 pub use correlation_cholesky::CorrelationCholesky;
+pub use correlation_matrix::CorrelationMatrix;
+pub use covariance_matrix::CovarianceMatrix;
 pub use exp::Exp;
 pub use identity::Identity;
 pub use interval::Interval;
+pub use isometric_log_ratio::IsometricLogRatio;
+pub use lower_cholesky::LowerCholesky;
+pub use ordered::Ordered;
+pub use positive_ordered::PositiveOrdered;
+pub use softplus::Softplus;
 pub use stick_breaking::StickBreaking;
+pub use unit_vector::UnitVector;
+pub use zero_sum::ZeroSum;
 
 use crate::support::Support;
 
@@ -44,6 +66,27 @@ pub trait Transform {
     fn log_det(&self, x: Var, y: Var) -> Var;
 }
 
+impl<T: Transform + ?Sized> Transform for Box<T> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+    fn event_rank(&self) -> usize {
+        (**self).event_rank()
+    }
+    fn unconstrained_shape(&self, constrained: &Shape) -> Shape {
+        (**self).unconstrained_shape(constrained)
+    }
+    fn forward(&self, x: Var) -> Var {
+        (**self).forward(x)
+    }
+    fn inverse(&self, y: Var) -> Var {
+        (**self).inverse(y)
+    }
+    fn log_det(&self, x: Var, y: Var) -> Var {
+        (**self).log_det(x, y)
+    }
+}
+
 /// What tests know about a transform: its line in the catalogue.
 pub struct Entry {
     /// The name of the type.
@@ -57,5 +100,21 @@ pub struct Entry {
 }
 
 /// Every transform.
-pub const CATALOGUE: &[Entry] =
-    &[correlation_cholesky::ENTRY, exp::ENTRY, identity::ENTRY, interval::ENTRY, stick_breaking::ENTRY];
+pub const CATALOGUE: &[Entry] = &[
+    affine::ENTRY,
+    compose::ENTRY,
+    correlation_cholesky::ENTRY,
+    correlation_matrix::ENTRY,
+    covariance_matrix::ENTRY,
+    exp::ENTRY,
+    identity::ENTRY,
+    interval::ENTRY,
+    isometric_log_ratio::ENTRY,
+    lower_cholesky::ENTRY,
+    ordered::ENTRY,
+    positive_ordered::ENTRY,
+    softplus::ENTRY,
+    stick_breaking::ENTRY,
+    unit_vector::ENTRY,
+    zero_sum::ENTRY,
+];

@@ -1,0 +1,99 @@
+//! The ordered logistic law: a graded answer, cut from a continuous opinion.
+
+use ppl_autodiff::ops::Law;
+use ppl_autodiff::{Mistake, Shape, Var, mistake};
+
+use super::stable::ln_1m_exp;
+use super::{Distribution, Entry, Form, check, vector};
+use crate::support::Support;
+
+/// Ordered logistic distribution on {0, .., K - 1}: the number of the K - 1 increasing cutpoints c that a logistic
+/// variable around the predictor e exceeds, `P(k) = s(c_{k+1} - e) - s(c_k - e)` with `s(x) = 1 / (1 + e^-x)`.
+///
+/// # Shapes
+/// `predictor: [B..]` and `cutpoints: [B.., K - 1]` broadcast to the batch shape; a draw and a `log_prob` have that
+/// shape.
+///
+/// # Errors
+/// A predictor or cutpoints that are not finite, cutpoints that do not increase: at once where they are numbers; a
+/// category between latent cutpoints that do not increase has no mass. Take latent cutpoints from an ordered support:
+/// [`Improper`](super::Improper), [`Support::Ordered`].
+///
+/// # Source
+/// NumPyro `OrderedLogistic(predictor, cutpoints)`, PyMC `OrderedLogistic(eta, cutpoints)`, Stan `ordered_logistic(eta, c)`,
+/// which counts from 1.
+#[derive(Clone, Debug)]
+pub struct OrderedLogistic {
+    predictor: Var,
+    cutpoints: Var,
+}
+
+const NAME: &str = "OrderedLogistic";
+
+impl OrderedLogistic {
+    /// By predictor and increasing cutpoints, along the last axis.
+    #[track_caller]
+    pub fn new(predictor: impl Into<Var>, cutpoints: impl Into<Var>) -> Self {
+        let predictor = check::real(NAME, "predictor", predictor);
+        let cutpoints = check::increasing(NAME, "cutpoints", cutpoints);
+        Self { predictor, cutpoints }
+    }
+
+    fn cuts(&self) -> usize {
+        self.cutpoints.dim(-1)
+    }
+}
+
+impl Distribution for OrderedLogistic {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+    fn support(&self) -> Support {
+        Support::IntegerInterval { low: Var::from(0.0), high: Var::from(self.cuts() as f64) }
+    }
+    fn batch_shape(&self) -> Shape {
+        let (predictor, cutpoints) = (self.predictor.shape(), self.cutpoints.shape());
+        let own = Shape::from(&cutpoints[..cutpoints.rank() - 1]);
+        predictor.broadcast(&own).unwrap_or_else(|| {
+            let rule = "[B..] and [B.., K - 1] with batch axes that broadcast";
+            mistake(Mistake::Shapes { operation: NAME, shapes: vec![predictor.clone(), cutpoints], rule });
+            predictor
+        })
+    }
+    /// With b the distance to the cut above and a to the one below: `ln(1 - e^(a - b)) - softplus(a) - softplus(-b)`,
+    /// where `b - a` comes from the cutpoints alone: nothing cancels, however far off the predictor is.
+    fn log_prob(&self, value: Var) -> Var {
+        let inside = self.support().contains(value);
+        let k = inside.select(value, 0.0).expand_dims(-1);
+        let n = self.cuts();
+        let distance = self.cutpoints - self.predictor.expand_dims(-1);
+        let numbers = |from: usize, to: usize| Var::from((from..to).map(|j| j as f64).collect::<Vec<f64>>());
+        let above = k.eq(numbers(0, n)).select((-distance).softplus(), 0.0);
+        let below = k.eq(numbers(1, n + 1)).select(distance.softplus(), 0.0);
+        let ends = (above + below).sum_axis(-1);
+        let log_prob = if n > 1 {
+            let between = k.eq(numbers(1, n));
+            let gaps = self.cutpoints.slice(-1, 1..n) - self.cutpoints.slice(-1, 0..n - 1);
+            between.select(ln_1m_exp(between.select(gaps, 1.0)), 0.0).sum_axis(-1) - ends
+        } else {
+            -ends
+        };
+        inside.select(log_prob, f64::NEG_INFINITY)
+    }
+    fn draw(&self, batch: &Shape) -> Var {
+        let u = Var::random(Law::Uniform, batch, &[]);
+        let opinion = self.predictor + u.ln() - (-u).ln_1p();
+        opinion.expand_dims(-1).gt(self.cutpoints).sum_axis(-1)
+    }
+}
+
+pub(super) const ENTRY: Entry = Entry {
+    name: NAME,
+    forms: &[Form {
+        constructor: "new",
+        arguments: &["predictor", "cutpoints"],
+        good: &[&[0.4, -1.0, 0.5, 2.0], &[-2.0, 0.0, 0.1, 0.2], &[0.3, 1.0]],
+        bad: &[&[f64::NAN, 0.0, 1.0], &[0.0, 1.0, 0.5], &[0.0, f64::INFINITY, 1.0]],
+        build: |p| Box::new(OrderedLogistic::new(p[0], vector(&p[1..]))),
+    }],
+};

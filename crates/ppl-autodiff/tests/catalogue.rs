@@ -37,6 +37,11 @@ fn unary_domain(op: Unary) -> (f64, f64) {
     match op {
         Unary::Sqrt | Unary::Ln | Unary::Recip => (0.2, 4.0),
         Unary::Ln1p => (-0.8, 3.0),
+        Unary::Log1mExp => (0.2, 4.0),
+        Unary::Ndtri => (0.06, 0.94),
+        // Their derivatives jump in curvature at 0.
+        Unary::I0e | Unary::I1e => (0.3, 12.0),
+        Unary::Erfcx => (-1.5, 6.0),
         Unary::Lgamma | Unary::Digamma | Unary::Trigamma => (0.3, 9.0),
         _ => (-2.3, 2.4),
     }
@@ -57,6 +62,7 @@ fn unary(op: Unary) -> fn(Var) -> Var {
         Unary::ExpM1 => Var::exp_m1,
         Unary::Ln => Var::ln,
         Unary::Ln1p => Var::ln_1p,
+        Unary::Log1mExp => Var::log1mexp,
         Unary::Tanh => Var::tanh,
         Unary::Sigmoid => Var::sigmoid,
         Unary::Softplus => Var::softplus,
@@ -64,9 +70,14 @@ fn unary(op: Unary) -> fn(Var) -> Var {
         Unary::Cos => Var::cos,
         Unary::Erf => Var::erf,
         Unary::Erfc => Var::erfc,
+        Unary::Erfcx => Var::erfcx,
+        Unary::LogNdtr => Var::log_ndtr,
+        Unary::Ndtri => Var::ndtri,
         Unary::Lgamma => Var::lgamma,
         Unary::Digamma => Var::digamma,
         Unary::Trigamma => Var::trigamma,
+        Unary::I0e => Var::i0e,
+        Unary::I1e => Var::i1e,
     }
 }
 
@@ -77,6 +88,7 @@ fn binary(op: Binary) -> fn(Var, Var) -> Var {
         Binary::Mul => |a, b| a * b,
         Binary::Div => |a, b| a / b,
         Binary::Pow => |a, b| a.pow(b),
+        Binary::LogAddExp => |a, b| a.logaddexp(b),
         Binary::Max => |a, b| a.max(b),
         Binary::Min => |a, b| a.min(b),
         Binary::Lt => |a, b| a.lt(b),

@@ -1,47 +1,93 @@
 //! Distributions, one a file: parameters checked, support declared once, log-density and draws as operations.
 
+mod asymmetric_laplace;
 mod bernoulli;
 mod beta;
 mod binomial;
 mod categorical;
 mod cauchy;
 mod check;
+mod chi2;
+mod delta;
 mod dirichlet;
+mod ex_gaussian;
 mod exponential;
+mod flat;
 mod gamma;
+mod gompertz;
+mod gumbel;
 mod half_cauchy;
 mod half_normal;
+mod half_student_t;
 mod inverse_gamma;
+mod inverse_gaussian;
+mod kumaraswamy;
+mod laplace;
+mod levy;
 mod lkj_cholesky;
 mod log_normal;
+mod log_uniform;
+mod logistic;
+mod logit_normal;
+mod moyal;
 mod multivariate_normal;
 mod normal;
+mod pareto;
 mod poisson;
+mod rice;
+mod skew_normal;
 mod stable;
 mod student_t;
+mod triangular;
+mod truncated_normal;
 mod uniform;
+mod von_mises;
+mod weibull;
 mod wrap;
 
 use ppl_autodiff::{Shape, Tensor, Var, stack};
 
+pub use asymmetric_laplace::AsymmetricLaplace;
 pub use bernoulli::Bernoulli;
 pub use beta::Beta;
 pub use binomial::Binomial;
 pub use categorical::Categorical;
 pub use cauchy::Cauchy;
+pub use chi2::Chi2;
+pub use delta::Delta;
 pub use dirichlet::Dirichlet;
+pub use ex_gaussian::ExGaussian;
 pub use exponential::Exponential;
+pub use flat::{Flat, HalfFlat};
 pub use gamma::Gamma;
+pub use gompertz::Gompertz;
+pub use gumbel::Gumbel;
 pub use half_cauchy::HalfCauchy;
 pub use half_normal::HalfNormal;
+pub use half_student_t::HalfStudentT;
 pub use inverse_gamma::InverseGamma;
+pub use inverse_gaussian::InverseGaussian;
+pub use kumaraswamy::Kumaraswamy;
+pub use laplace::Laplace;
+pub use levy::Levy;
 pub use lkj_cholesky::LKJCholesky;
 pub use log_normal::LogNormal;
+pub use log_uniform::LogUniform;
+pub use logistic::Logistic;
+pub use logit_normal::LogitNormal;
+pub use moyal::Moyal;
 pub use multivariate_normal::MultivariateNormal;
 pub use normal::Normal;
+pub use pareto::Pareto;
 pub use poisson::Poisson;
+pub use rice::Rice;
+pub use skew_normal::SkewNormal;
 pub use student_t::StudentT;
+pub use triangular::Triangular;
+pub use truncated_normal::TruncatedNormal;
 pub use uniform::Uniform;
+pub use von_mises::VonMises;
+pub use weibull::Weibull;
 pub use wrap::{Expanded, Independent};
 
 use crate::support::Support;
@@ -78,6 +124,16 @@ pub trait Distribution {
 
     /// The variance, where there is a closed form.
     fn variance(&self) -> Option<Var> {
+        None
+    }
+
+    /// The distribution function, the probability of draws up to `value`, where there is a closed form.
+    fn cdf(&self, _value: Var) -> Option<Var> {
+        None
+    }
+
+    /// The quantile function, the inverse of [`cdf`](Distribution::cdf), where there is a closed form.
+    fn icdf(&self, _probability: Var) -> Option<Var> {
         None
     }
 
@@ -122,6 +178,12 @@ impl<D: Distribution + ?Sized> Distribution for Box<D> {
     }
     fn variance(&self) -> Option<Var> {
         (**self).variance()
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        (**self).cdf(value)
+    }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        (**self).icdf(probability)
     }
 }
 
@@ -183,24 +245,45 @@ fn matrix(rows: usize, parts: &[Var]) -> Var {
     }
 }
 
-/// Every distribution.
+/// Every distribution that has a density, but for the improper ones and the point mass.
 pub const CATALOGUE: &[Entry] = &[
+    asymmetric_laplace::ENTRY,
     bernoulli::ENTRY,
     beta::ENTRY,
     binomial::ENTRY,
     categorical::ENTRY,
     cauchy::ENTRY,
+    chi2::ENTRY,
     dirichlet::ENTRY,
+    ex_gaussian::ENTRY,
     exponential::ENTRY,
     gamma::ENTRY,
+    gompertz::ENTRY,
+    gumbel::ENTRY,
     half_cauchy::ENTRY,
     half_normal::ENTRY,
+    half_student_t::ENTRY,
     inverse_gamma::ENTRY,
+    inverse_gaussian::ENTRY,
+    kumaraswamy::ENTRY,
+    laplace::ENTRY,
+    levy::ENTRY,
     lkj_cholesky::ENTRY,
     log_normal::ENTRY,
+    log_uniform::ENTRY,
+    logistic::ENTRY,
+    logit_normal::ENTRY,
+    moyal::ENTRY,
     multivariate_normal::ENTRY,
     normal::ENTRY,
+    pareto::ENTRY,
     poisson::ENTRY,
+    rice::ENTRY,
+    skew_normal::ENTRY,
     student_t::ENTRY,
+    triangular::ENTRY,
+    truncated_normal::ENTRY,
     uniform::ENTRY,
+    von_mises::ENTRY,
+    weibull::ENTRY,
 ];

@@ -4,7 +4,9 @@ mod correlation_cholesky;
 mod exp;
 mod identity;
 mod interval;
+mod lower;
 mod stick_breaking;
+mod upper;
 
 use ppl_autodiff::{Shape, Var};
 
@@ -12,7 +14,9 @@ pub use correlation_cholesky::CorrelationCholesky;
 pub use exp::Exp;
 pub use identity::Identity;
 pub use interval::Interval;
+pub use lower::Lower;
 pub use stick_breaking::StickBreaking;
+pub use upper::Upper;
 
 use crate::support::Support;
 
@@ -57,5 +61,12 @@ pub struct Entry {
 }
 
 /// Every transform.
-pub const CATALOGUE: &[Entry] =
-    &[correlation_cholesky::ENTRY, exp::ENTRY, identity::ENTRY, interval::ENTRY, stick_breaking::ENTRY];
+pub const CATALOGUE: &[Entry] = &[
+    correlation_cholesky::ENTRY,
+    exp::ENTRY,
+    identity::ENTRY,
+    interval::ENTRY,
+    lower::ENTRY,
+    stick_breaking::ENTRY,
+    upper::ENTRY,
+];

@@ -264,3 +264,51 @@ proptest! {
         }
     }
 }
+
+/// `special_functions.json`: values and derivatives with 60 digits. 64 units of `2^-52 * condition` are allowed, where the
+/// condition of a value stands in the file and that of a derivative is at least its size.
+#[test]
+fn special_functions_and_their_derivatives_have_all_digits() {
+    type F = fn(&[Var]) -> Var;
+    let functions: &[(&str, F)] = &[
+        ("erfcx", |x| x[0].erfcx()),
+        ("log_ndtr", |x| x[0].log_ndtr()),
+        ("ndtri", |x| x[0].ndtri()),
+        ("i0e", |x| x[0].i0e()),
+        ("i1e", |x| x[0].i1e()),
+        ("log1mexp", |x| x[0].log1mexp()),
+        ("logaddexp", |x| x[0].logaddexp(x[1])),
+    ];
+    let file: serde_json::Value = serde_json::from_str(include_str!("reference/special_functions.json")).unwrap();
+    let number = |v: &serde_json::Value| v.as_f64().unwrap_or_else(|| v.as_str().unwrap().parse().unwrap());
+    let numbers = |v: &serde_json::Value| v.as_array().unwrap().iter().map(number).collect::<Vec<f64>>();
+    let mut met = 0;
+    for case in file["cases"].as_array().unwrap() {
+        let Some((name, f)) = functions.iter().find(|(name, _)| case["f"] == *name) else {
+            continue;
+        };
+        let (x, want, slopes) = (numbers(&case["x"]), number(&case["y"]), numbers(&case["dy"]));
+        let (outputs, traced) = trace(|| {
+            let x: Vec<Var> = x.iter().map(|_| Var::input(0, ())).collect();
+            let y = f(&x);
+            let slopes = gradient(y, &x);
+            [&[y], &slopes[..]].concat()
+        })
+        .unwrap();
+        let slots: Vec<&[Var]> = outputs.iter().map(std::slice::from_ref).collect();
+        let program = Program::<f64>::compile(traced.tape(), &slots);
+        let mut got = vec![[0.0]; slots.len()];
+        let mut places: Vec<&mut [f64]> = got.iter_mut().map(|g| &mut g[..]).collect();
+        program.evaluate(&mut program.workspace(), &[&x], &mut places);
+        let unit = f64::EPSILON * number(&case["cond"]).min(1e300) + 1e-310;
+        let units = (got[0][0] - want).abs() / unit;
+        assert!(got[0][0] == want || units <= 64.0, "{name}({x:?}) = {}, not {want}: {units} units", got[0][0]);
+        for ((got, &want), &x_i) in got[1..].iter().zip(&slopes).zip(&x) {
+            let near = want.abs() * (1.0 + x_i * x_i) + f64::MIN_POSITIVE / f64::EPSILON;
+            let units = (got[0] - want).abs() / (f64::EPSILON * near);
+            assert!(got[0] == want || units <= 64.0, "d{name}({x:?}) = {}, not {want}: {units} units", got[0]);
+        }
+        met += 1;
+    }
+    assert_eq!(met, 71);
+}

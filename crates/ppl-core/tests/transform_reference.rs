@@ -34,6 +34,8 @@ fn build(case: &Value) -> Option<Box<dyn Transform>> {
     Some(match case["transform"].as_str().unwrap() {
         "exp" => Box::new(Exp),
         "interval" => Box::new(Interval::new(parameter("lower"), parameter("upper"))),
+        "lower_bound" => Box::new(Lower::new(parameter("lower"))),
+        "upper_bound" => Box::new(Upper::new(parameter("upper"))),
         "simplex_stick_breaking" => Box::new(StickBreaking),
         "cholesky_corr" => Box::new(CorrelationCholesky),
         _ => return None,
@@ -93,5 +95,5 @@ fn values_log_determinants_and_derivatives_have_all_digits() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
-    assert_eq!(checked, 26);
+    assert_eq!(checked, 34);
 }

@@ -62,8 +62,9 @@ impl Distribution for Laplace {
     }
     fn cdf(&self, value: Var) -> Option<Var> {
         let z = (value - self.loc) / self.scale;
-        let half = 0.5 * (-z.abs()).exp();
-        Some(z.lt(0.0).select(half, 1.0 - half))
+        let left = z.lt(0.0);
+        let half = 0.5 * left.select(z, -z).exp();
+        Some(left.select(half, 1.0 - half))
     }
     fn icdf(&self, probability: Var) -> Option<Var> {
         let low = probability.lt(0.5);

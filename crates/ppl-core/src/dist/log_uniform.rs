@@ -80,7 +80,7 @@ pub(super) const ENTRY: Entry = Entry {
     forms: &[Form {
         constructor: "new",
         arguments: &["low", "high"],
-        good: &[&[1e-4, 10.0], &[2.0, 5.0]],
+        good: &[&[0.2, 10.0], &[2.0, 5.0]],
         bad: &[&[1.0, 1.0], &[2.0, 1.0], &[0.0, 1.0], &[f64::NAN, 1.0], &[1.0, f64::INFINITY]],
         build: |p| Box::new(LogUniform::new(p[0], p[1])),
     }],

@@ -78,7 +78,7 @@ pub(super) const ENTRY: Entry = Entry {
     forms: &[Form {
         constructor: "new",
         arguments: &["scale", "alpha"],
-        good: &[&[1.5, 3.5], &[20.0, 6.0], &[0.01, 30.0]],
+        good: &[&[1.5, 3.5], &[20.0, 6.0], &[0.5, 30.0]],
         bad: &[&[0.0, 1.0], &[1.0, -1.0], &[f64::NAN, 1.0], &[1.0, f64::INFINITY]],
         build: |p| Box::new(Pareto::new(p[0], p[1])),
     }],

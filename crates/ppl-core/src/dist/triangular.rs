@@ -32,8 +32,8 @@ impl Triangular {
     #[track_caller]
     pub fn new(low: impl Into<Var>, peak: impl Into<Var>, high: impl Into<Var>) -> Self {
         let low = check::real("Triangular", "low", low);
-        let peak = check::real("Triangular", "peak", peak);
         let high = check::above("Triangular", "high", low, high);
+        let peak = check::within("Triangular", "peak", low, high, peak);
         Self { low, peak, high }
     }
 

@@ -300,7 +300,8 @@ fn special_functions_and_their_derivatives_have_all_digits() {
         let mut got = vec![[0.0]; slots.len()];
         let mut places: Vec<&mut [f64]> = got.iter_mut().map(|g| &mut g[..]).collect();
         program.evaluate(&mut program.workspace(), &[&x], &mut places);
-        let unit = f64::EPSILON * number(&case["cond"]).min(1e300) + 1e-310;
+        // The file has 0 for what 60 digits next to 1 cannot tell from it.
+        let unit = f64::EPSILON * number(&case["cond"]).min(1e300) + 1e-305;
         let units = (got[0][0] - want).abs() / unit;
         assert!(got[0][0] == want || units <= 64.0, "{name}({x:?}) = {}, not {want}: {units} units", got[0][0]);
         for ((got, &want), &x_i) in got[1..].iter().zip(&slopes).zip(&x) {

@@ -81,7 +81,9 @@ impl Elementwise for Ndtri {
     fn value<T: Real>(x: T) -> T {
         x.k_ndtri()
     }
-    fn adjoint(_: Var, y: Var, g: Var) -> Option<Var> {
-        Some(g * (0.5 * y.square()).exp() * SQRT_2PI)
+    /// `1 / phi(y)`, as Mills' ratio at the smaller tail over that tail: the square of y would cost digits.
+    fn adjoint(x: Var, y: Var, g: Var) -> Option<Var> {
+        let ratio = (y.abs() * FRAC_1_SQRT_2).erfcx() * (0.5 * SQRT_2PI);
+        Some(g * ratio / x.min(1.0 - x))
     }
 }

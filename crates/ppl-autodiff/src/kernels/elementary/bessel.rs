@@ -139,12 +139,24 @@ fn forms(a: f64, near: &[f64], far: &[f64]) -> (f64, f64) {
     (horner(q, near), horner(16.0 / b - 1.0, far) / b.sqrt())
 }
 
-/// `e^-|x| I0(x)`.
+/// `I0(x)` in `x^2 / 4`, the power series on `0 <= x <= 1`: `1 / (k!)^2`.
+const I0_SERIES: &[f64] = &{
+    let mut c = [1.0; 10];
+    let mut k = 1;
+    while k < 10 {
+        c[k] = c[k - 1] / (k * k) as f64;
+        k += 1;
+    }
+    c
+};
+
+/// `e^-|x| I0(x)`; below 1 as a product, which is exact at 0.
 #[inline(always)]
 pub fn i0e<T: Real>(x: T) -> T {
     let a = x.to_f64().abs();
     let (near, far) = forms(a, I0_NEAR, I0_FAR);
-    T::from_f64(f64::select(a > 8.0, far, near))
+    let first = f64::k_exp(-a) * horner(0.25 * a * a, I0_SERIES);
+    T::from_f64(f64::select(a > 8.0, far, f64::select(a < 1.0, first, near)))
 }
 
 /// `e^-|x| I1(x)`.

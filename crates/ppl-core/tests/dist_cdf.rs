@@ -29,8 +29,8 @@ fn points(form: &Form, parameters: &[f64]) -> Vec<f64> {
     })
 }
 
-/// The derivative of the distribution function is the density: to 1e-7, since near 1 the function has few digits to offer
-/// but its derivative all, and a difference of two terms (as in an exponentially modified normal) loses some.
+/// The derivative of the distribution function is the density: to 1e-7, since near 1 the function has few digits to
+/// offer but its derivative all, and a difference of two terms (as in an exponentially modified normal) loses some.
 #[test]
 fn distribution_functions_have_the_density_as_slope() {
     let mut checked = 0;
@@ -60,8 +60,8 @@ fn distribution_functions_go_from_0_to_1() {
     });
 }
 
-/// To 1e-9 of the smaller tail, and 64 times what a rounding of the quantile makes of it: near a bound far from 0 that is
-/// more.
+/// To 1e-9 of the smaller tail, and 64 times what a rounding of the quantile makes of it: near a bound far from 0 that
+/// is more.
 #[test]
 fn quantiles_are_the_inverse_of_distribution_functions() {
     let mut checked = 0;
@@ -108,8 +108,8 @@ fn quantiles_enclose_the_mass_of_the_density() {
     assert!(checked >= 45, "{checked}");
 }
 
-/// Far out in a tail quantiles and draws still lie within the bounds and are told apart. Reference: the mean excess of the
-/// normal law beyond a is `1/a - 2/a^3 + ..`, here 0.024_98 at a = 40 (Mills' ratio).
+/// Far out in a tail quantiles and draws still lie within the bounds and are told apart. Reference: the mean excess of
+/// the normal law beyond a is `1/a - 2/a^3 + ..`, here 0.024_98 at a = 40 (Mills' ratio).
 #[test]
 fn truncated_tails_are_drawn_exactly() {
     use ppl_core::dist::TruncatedNormal;

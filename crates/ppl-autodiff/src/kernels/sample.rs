@@ -67,8 +67,8 @@ fn log_gamma(a: f64, key: &Key, node: u32, element: usize) -> f64 {
     rand_distr::Gamma::new(shape, 1.0).map_or(f64::NAN, |law| law.sample(&mut stream).ln() + boost)
 }
 
-/// Rejection from a wrapped Cauchy law: Best and Fisher (1979), Applied Statistics 28(2). The normal law where its difference
-/// is below 1e-6.
+/// Rejection from a wrapped Cauchy law: Best and Fisher (1979), Applied Statistics 28(2). The normal law where its
+/// difference is below 1e-6.
 fn von_mises(concentration: f64, stream: &mut Philox) -> f64 {
     let k = concentration;
     if !(k >= 0.0 && k.is_finite()) {

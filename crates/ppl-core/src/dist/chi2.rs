@@ -13,8 +13,8 @@ use crate::support::Support;
 /// `df`: `[B..]`; a draw and a `log_prob` have that shape.
 ///
 /// # Errors
-/// Degrees of freedom that are not positive and finite: at once where they are a number; as a point without density where
-/// they are latent. The value 0 has no density here.
+/// Degrees of freedom that are not positive and finite: at once where they are a number; as a point without density
+/// where they are latent. The value 0 has no density here.
 ///
 /// # Source
 /// NumPyro `Chi2(df)`, PyMC `ChiSquared(nu)`, Stan `chi_square(nu)`.

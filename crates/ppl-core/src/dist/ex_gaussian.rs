@@ -84,7 +84,7 @@ impl Distribution for ExGaussian {
         self.loc + self.scale * normal + self.nu * Var::random(Law::Exponential, batch, &[])
     }
     fn mean(&self) -> Option<Var> {
-        Some(self.loc + self.nu + 0.0 * self.scale)
+        Some((self.loc + self.nu).broadcast_to(self.batch_shape()))
     }
     fn variance(&self) -> Option<Var> {
         Some((self.scale.square() + self.nu.square()).broadcast_to(self.batch_shape()))

@@ -13,7 +13,8 @@ use crate::support::Support;
 /// `concentration`, `rate` broadcast to the batch shape `[B..]`; a draw and a `log_prob` have that shape.
 ///
 /// # Errors
-/// A parameter that is not positive and finite: at once where it is a number; as a point without density where it is latent.
+/// A parameter that is not positive and finite: at once where it is a number; as a point without density where it is
+/// latent.
 ///
 /// # Source
 /// NumPyro `Gompertz(concentration, rate)`.

@@ -17,7 +17,8 @@ use crate::support::Support;
 /// `df`, `scale` broadcast to the batch shape `[B..]`; a draw and a `log_prob` have that shape.
 ///
 /// # Errors
-/// A parameter that is not positive and finite: at once where it is a number; as a point without density where it is latent.
+/// A parameter that is not positive and finite: at once where it is a number; as a point without density where it is
+/// latent.
 ///
 /// # Source
 /// PyMC `HalfStudentT(nu, sigma)`; Gelman (2006), Bayesian Analysis 1(3), as a prior of scales.

@@ -14,11 +14,11 @@ use crate::support::Support;
 /// `mean`, `concentration` broadcast to the batch shape `[B..]`; a draw and a `log_prob` have that shape.
 ///
 /// # Errors
-/// A parameter that is not positive and finite: at once where it is a number; as a point without density where it is latent.
-/// The value 0 has no density here.
+/// A parameter that is not positive and finite: at once where it is a number; as a point without density where it is
+/// latent. The value 0 has no density here.
 ///
 /// # Source
-/// PyMC `Wald(mu, lam)`, Stan `inv_gaussian` of its users; Michael, Schucany and Haas (1976), The American Statistician
+/// PyMC `Wald(mu, lam)`; Michael, Schucany and Haas (1976), The American Statistician
 /// 30(2), for the draws.
 #[derive(Clone, Debug)]
 pub struct InverseGaussian {

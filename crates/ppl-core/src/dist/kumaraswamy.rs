@@ -13,8 +13,8 @@ use crate::support::Support;
 /// `concentration1`, `concentration0` broadcast to the batch shape `[B..]`; a draw and a `log_prob` have that shape.
 ///
 /// # Errors
-/// A parameter that is not positive and finite: at once where it is a number; as a point without density where it is latent.
-/// The values 0 and 1 have no density here.
+/// A parameter that is not positive and finite: at once where it is a number; as a point without density where it is
+/// latent. The values 0 and 1 have no density here.
 ///
 /// # Source
 /// NumPyro `Kumaraswamy(concentration1, concentration0)`, PyMC `Kumaraswamy(a, b)`; Jones (2009), Statistical

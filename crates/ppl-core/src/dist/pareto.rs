@@ -12,7 +12,8 @@ use crate::support::Support;
 /// `scale`, `alpha` broadcast to the batch shape `[B..]`; a draw and a `log_prob` have that shape.
 ///
 /// # Errors
-/// A parameter that is not positive and finite: at once where it is a number; as a point without density where it is latent.
+/// A parameter that is not positive and finite: at once where it is a number; as a point without density where it is
+/// latent.
 ///
 /// # Source
 /// NumPyro `Pareto(scale, alpha)`; PyMC `Pareto(alpha, m)` has the exponent first; Stan `pareto(y_min, alpha)`.

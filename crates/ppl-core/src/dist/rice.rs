@@ -16,8 +16,8 @@ use crate::support::Support;
 /// `nu`, `scale` broadcast to the batch shape `[B..]`; a draw and a `log_prob` have that shape.
 ///
 /// # Errors
-/// A scale that is not positive and finite, a distance `nu` that is negative or not finite: at once where they are numbers;
-/// as a point without density where they are latent. The value 0 has no density here.
+/// A scale that is not positive and finite, a distance `nu` that is negative or not finite: at once where they are
+/// numbers; as a point without density where they are latent. The value 0 has no density here.
 ///
 /// # Source
 /// PyMC `Rice(nu, sigma)`.

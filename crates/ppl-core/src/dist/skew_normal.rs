@@ -16,8 +16,8 @@ use crate::support::Support;
 /// `loc`, `scale`, `alpha` broadcast to the batch shape `[B..]`; a draw and a `log_prob` have that shape.
 ///
 /// # Errors
-/// A scale that is not positive and finite, a location or `alpha` that is not finite: at once where they are numbers; as
-/// a point without density where they are latent.
+/// A scale that is not positive and finite, a location or `alpha` that is not finite: at once where they are numbers;
+/// as a point without density where they are latent.
 ///
 /// # Source
 /// PyMC `SkewNormal(mu, sigma, alpha)`, Stan `skew_normal(xi, omega, alpha)`; Azzalini (1985), Scandinavian Journal of

@@ -187,8 +187,8 @@ const LEGENDRE: [(f64, f64); 4] = [
     (0.960_289_856_497_536_3, 0.101_228_536_290_376_26),
 ];
 
-/// A standard normal law between a and b, cut to what keeps its digits: where the interval is narrow (`b - a <= 1` and the
-/// logarithm of the density changes by at most 2), or not.
+/// A standard normal law between a and b, cut to what keeps its digits: where the interval is narrow (`b - a <= 1` and
+/// the logarithm of the density changes by at most 2), or not.
 pub(super) struct NormalInterval {
     a: Var,
     b: Var,

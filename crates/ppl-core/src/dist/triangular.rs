@@ -8,15 +8,15 @@ use ppl_autodiff::{Shape, Var};
 use super::{Distribution, Entry, Form, batch_of, check};
 use crate::support::Support;
 
-/// Triangular distribution on an interval: the density rises from 0 at `low` to `2 / (high - low)` at `peak` and falls to 0
-/// at `high`.
+/// Triangular distribution on an interval: the density rises from 0 at `low` to `2 / (high - low)` at `peak` and falls
+/// to 0 at `high`.
 ///
 /// # Shapes
 /// `low`, `peak`, `high` broadcast to the batch shape `[B..]`; a draw and a `log_prob` have that shape.
 ///
 /// # Errors
-/// Numbers that are not finite or not in order: at once where they are numbers; as a point without density where they are
-/// latent.
+/// Numbers that are not finite or not in order: at once where they are numbers; as a point without density where they
+/// are latent.
 ///
 /// # Source
 /// PyMC `Triangular(lower, c, upper)`.

@@ -151,8 +151,8 @@ impl Distribution for TruncatedNormal {
         let (left, right) = self.edges(|_| Var::from(1.0));
         Some(self.loc + self.scale * (left - right))
     }
-    /// From differences: a bound that is the n-th standard deviation from `loc`, with all mass beyond, leaves a relative
-    /// error of about `n^6 2^-52`.
+    /// From differences: a bound that is the n-th standard deviation from `loc`, with all mass beyond, leaves a
+    /// relative error of about `n^6 2^-52`.
     fn variance(&self) -> Option<Var> {
         let (left, right) = self.edges(|_| Var::from(1.0));
         let (left_slope, right_slope) = self.edges(|z| z);

@@ -29,7 +29,8 @@ pub struct VonMises {
 }
 
 impl VonMises {
-    /// Around the direction `loc`; `1 / sqrt(concentration)` is about the standard deviation where it is small.
+    /// Around the direction `loc`; where `concentration` is large the standard deviation is about `1 /
+    /// sqrt(concentration)`.
     #[track_caller]
     pub fn new(loc: impl Into<Var>, concentration: impl Into<Var>) -> Self {
         let loc = check::real("VonMises", "loc", loc);

@@ -13,8 +13,8 @@ use crate::support::Support;
 /// `scale`, `concentration` broadcast to the batch shape `[B..]`; a draw and a `log_prob` have that shape.
 ///
 /// # Errors
-/// A parameter that is not positive and finite: at once where it is a number; as a point without density where it is latent.
-/// The value 0 has no density here.
+/// A parameter that is not positive and finite: at once where it is a number; as a point without density where it is
+/// latent. The value 0 has no density here.
 ///
 /// # Source
 /// NumPyro `Weibull(scale, concentration)`; PyMC `Weibull(alpha, beta)` and Stan `weibull(alpha, sigma)` have the

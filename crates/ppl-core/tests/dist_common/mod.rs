@@ -1,5 +1,7 @@
 //! What the tests of distributions share: evaluation, the walk over the catalogue, draws.
 
+#![allow(dead_code)] // each test file uses a part
+
 use ppl_autodiff::random::{Key, Purpose};
 use ppl_autodiff::{Program, Shape, Var, trace};
 use ppl_core::dist::{CATALOGUE, Distribution, Form};

@@ -10,7 +10,7 @@ use crate::numbers::Number;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::trace;
-use crate::var::{Var, concat, indices_within, stack};
+use crate::var::{Var, concat, indices_within};
 
 impl Var {
     /// The identity matrix `[n, n]`.
@@ -75,22 +75,6 @@ impl Var {
         zero.select(0.0, zero.select(1.0, self).sqrt())
     }
 
-    /// `ln(e^self + e^other)` without overflow.
-    #[track_caller]
-    pub fn logaddexp(self, other: impl Into<Var>) -> Var {
-        let other = other.into();
-        let Some(shape) = self.shape().broadcast(&other.shape()) else {
-            let mistake = Mistake::Shapes {
-                operation: "logaddexp",
-                shapes: vec![self.shape(), other.shape()],
-                rule: "axes align from the right and must be equal or 1",
-            };
-            return trace::poisoned(mistake, self.shape(), Location::caller());
-        };
-        let both = [self.broadcast_to(&shape), other.broadcast_to(&shape)];
-        stack(&both, 0).logsumexp_axis(0)
-    }
-
     /// The product of all elements, 1 of none. The derivative is right where elements are 0.
     #[track_caller]
     pub fn prod(self) -> Var {
@@ -131,7 +115,7 @@ impl Var {
     /// Running `logsumexp` along an axis.
     #[track_caller]
     pub fn cumlogsumexp(self, axis: isize) -> Var {
-        self.scan("cumlogsumexp", axis, Var::logaddexp)
+        self.scan("cumlogsumexp", axis, |a, b| a.logaddexp(b))
     }
 
     /// Running combinations by doubling: after step k each element has taken in the `2^k - 1` before it.

@@ -4,7 +4,7 @@ use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
-use crate::kernels::elementary::{erf, exp, gamma, hyperbolic, log, pow, trig};
+use crate::kernels::elementary::{bessel, erf, exp, gamma, hyperbolic, log, normal, pow, trig};
 
 /// A floating-point number that kernels are generic over.
 ///
@@ -136,6 +136,16 @@ pub trait Real:
     fn k_digamma(self) -> Self;
     /// Second derivative of `ln Gamma`; `+inf` at 0 and the negative integers.
     fn k_trigamma(self) -> Self;
+    /// `e^(x^2) erfc(x)`.
+    fn k_erfcx(self) -> Self;
+    /// `ln Phi(x)`, the logarithm of the standard normal distribution function.
+    fn k_log_ndtr(self) -> Self;
+    /// The standard normal quantile: infinite at 0 and 1, NaN outside.
+    fn k_ndtri(self) -> Self;
+    /// `e^-|x| I0(x)`, the modified Bessel function of order 0.
+    fn k_i0e(self) -> Self;
+    /// `e^-|x| I1(x)`, the modified Bessel function of order 1.
+    fn k_i1e(self) -> Self;
     /// `self` to the power `exponent`, with the special values of IEEE 754 `pow`.
     fn k_powf(self, exponent: Self) -> Self;
 }
@@ -198,7 +208,9 @@ macro_rules! impl_real {
                 k_exp = exp::exp, k_expm1 = exp::expm1, k_ln = log::ln, k_ln_1p = log::ln_1p,
                 k_tanh = hyperbolic::tanh, k_sigmoid = hyperbolic::sigmoid, k_softplus = hyperbolic::softplus,
                 k_sin = trig::sin, k_cos = trig::cos, k_sin_near = trig::sin_near, k_cos_near = trig::cos_near, k_erf = erf::erf, k_erfc = erf::erfc,
-                k_lgamma = gamma::lgamma, k_digamma = gamma::digamma, k_trigamma = gamma::trigamma);
+                k_lgamma = gamma::lgamma, k_digamma = gamma::digamma, k_trigamma = gamma::trigamma,
+                k_erfcx = erf::erfcx, k_log_ndtr = normal::log_ndtr, k_ndtri = normal::ndtri,
+                k_i0e = bessel::i0e, k_i1e = bessel::i1e);
             #[inline(always)]
             fn k_is_far(self) -> bool {
                 trig::is_far(self)

@@ -225,6 +225,8 @@ impl Var {
         ln => Ln;
         /// `ln(1 + x)`, exact near 0.
         ln_1p => Ln1p;
+        /// `ln(1 - e^-x)` for x > 0, exact near 0 and far from it.
+        log1mexp => Log1mExp;
         /// The square root.
         sqrt => Sqrt;
         /// `x * x`.
@@ -245,12 +247,22 @@ impl Var {
         erf => Erf;
         /// The complementary error function `1 - erf(x)`.
         erfc => Erfc;
+        /// The scaled complementary error function `e^(x^2) erfc(x)`, which does not underflow.
+        erfcx => Erfcx;
+        /// `ln Phi(x)`, Phi the standard normal distribution function; exact in both tails.
+        log_ndtr => LogNdtr;
+        /// The standard normal quantile function: the inverse of Phi, on (0, 1).
+        ndtri => Ndtri;
         /// `ln |Gamma(x)|`.
         lgamma => Lgamma;
         /// The derivative of `lgamma`.
         digamma => Digamma;
         /// The derivative of `digamma`.
         trigamma => Trigamma;
+        /// `e^-|x| I0(x)`, the modified Bessel function of order 0.
+        i0e => I0e;
+        /// `e^-|x| I1(x)`, the modified Bessel function of order 1.
+        i1e => I1e;
         /// The absolute value; derivative 0 at 0.
         abs => Abs;
         /// -1, 0 or 1; derivative 0.
@@ -264,6 +276,8 @@ impl Var {
     binary_methods! {
         /// `self^other`. The derivative by the exponent is 0 where the base is 0.
         pow => Pow;
+        /// `ln(e^self + e^other)` without overflow; -inf where both are.
+        logaddexp => LogAddExp;
         /// The larger of two; at a tie each side gets half of the derivative. NaN if either is.
         max => Max;
         /// The smaller of two; at a tie each side gets half of the derivative. NaN if either is.

@@ -25,6 +25,11 @@ fn scalar<T: Real>(name: &str) -> fn(T) -> T {
         "lgamma" => T::k_lgamma,
         "digamma" => T::k_digamma,
         "trigamma" => T::k_trigamma,
+        "erfcx" => T::k_erfcx,
+        "log_ndtr" => T::k_log_ndtr,
+        "ndtri" => T::k_ndtri,
+        "i0e" => T::k_i0e,
+        "i1e" => T::k_i1e,
         _ => panic!("{name} has no scalar form in this test"),
     }
 }
@@ -247,6 +252,11 @@ fn check_specials<T: Format>() {
         ),
         ("digamma", &[(0.0, -inf), (-0.0, inf), (-1.0, nan), (-1e30, nan), (inf, inf), (-inf, nan), (nan, nan)]),
         ("trigamma", &[(0.0, inf), (-0.0, inf), (-3.0, inf), (inf, 0.0), (-inf, inf), (nan, nan)]),
+        ("erfcx", &[(0.0, 1.0), (-0.0, 1.0), (inf, 0.0), (-inf, inf), (nan, nan), (-1e30, inf)]),
+        ("log_ndtr", &[(inf, -0.0), (-inf, -inf), (nan, nan), (1e30, -0.0)]),
+        ("ndtri", &[(0.5, 0.0), (0.0, -inf), (1.0, inf), (-0.1, nan), (1.1, nan), (inf, nan), (nan, nan)]),
+        ("i0e", &[(0.0, 1.0), (-0.0, 1.0), (inf, 0.0), (-inf, 0.0), (nan, nan)]),
+        ("i1e", &[(0.0, 0.0), (-0.0, -0.0), (inf, 0.0), (-inf, -0.0), (nan, nan)]),
     ];
     assert_eq!(table.len(), ELEMENTARY.len());
     for (name, rows) in table {
@@ -327,7 +337,7 @@ fn special_function_points_are_met() {
         assert!(close, "{name}({x}) = {got}, wanted {want}");
         met += 1;
     }
-    assert_eq!(met, 92, "points that concern these functions");
+    assert_eq!(met, 149, "points that concern these functions");
 }
 
 /// An instruction set that the machine lacks is refused, and the one in use stays.

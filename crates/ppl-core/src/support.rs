@@ -1,5 +1,7 @@
 //! Supports: where a distribution lives, stated once; the support picks the transform from unconstrained space.
 
+use std::f64::consts::PI;
+
 use ppl_autodiff::Var;
 
 use crate::transform::{self, Transform};
@@ -20,6 +22,23 @@ pub enum Support {
         low: Var,
         /// The upper bound.
         high: Var,
+    },
+    /// The numbers from a bound on.
+    LowerBound {
+        /// The bound.
+        low: Var,
+    },
+    /// The numbers up to a bound.
+    UpperBound {
+        /// The bound.
+        high: Var,
+    },
+    /// Angles from -pi to pi. The transform cuts the circle at pi, as an interval.
+    Circular,
+    /// A single value.
+    Point {
+        /// The value.
+        value: Var,
     },
     /// Real vectors: an event of rank 1.
     RealVector,
@@ -88,6 +107,10 @@ impl Support {
             Support::Positive => "positive numbers",
             Support::UnitInterval => "numbers between 0 and 1",
             Support::Interval { .. } => "numbers between two bounds",
+            Support::LowerBound { .. } => "numbers above a bound",
+            Support::UpperBound { .. } => "numbers below a bound",
+            Support::Circular => "angles between -pi and pi",
+            Support::Point { .. } => "a single value",
             Support::RealVector => "real vectors",
             Support::Simplex => "simplices (non-negative, sum 1)",
             Support::RealMatrix => "real matrices",
@@ -113,6 +136,9 @@ impl Support {
             Support::Positive => Box::new(transform::Exp),
             Support::UnitInterval => Box::new(transform::Interval::unit()),
             Support::Interval { low, high } => Box::new(transform::Interval::new(low, high)),
+            Support::LowerBound { low } => Box::new(transform::Lower::new(low)),
+            Support::UpperBound { high } => Box::new(transform::Upper::new(high)),
+            Support::Circular => Box::new(transform::Interval::new(-PI, PI)),
             Support::Simplex => Box::new(transform::StickBreaking),
             Support::Ordered => Box::new(transform::Ordered),
             Support::PositiveOrdered => Box::new(transform::PositiveOrdered),
@@ -125,7 +151,8 @@ impl Support {
             Support::Boolean
             | Support::NonNegativeInteger
             | Support::IntegerInterval { .. }
-            | Support::Counts { .. } => {
+            | Support::Counts { .. }
+            | Support::Point { .. } => {
                 return None;
             }
         })
@@ -141,6 +168,10 @@ impl Support {
             Support::Positive => value.ge(0.0) * value.lt(f64::INFINITY),
             Support::UnitInterval => value.ge(0.0) * value.le(1.0),
             Support::Interval { low, high } => value.ge(low) * value.le(high),
+            Support::LowerBound { low } => value.ge(low) * value.lt(f64::INFINITY),
+            Support::UpperBound { high } => value.le(high) * value.gt(f64::NEG_INFINITY),
+            Support::Circular => value.abs().le(PI),
+            Support::Point { value: point } => value.eq(point),
             Support::RealVector => value.abs().lt(f64::INFINITY).min_axis(-1),
             Support::Simplex => value.ge(0.0).min_axis(-1) * (value.sum_axis(-1) - 1.0).abs().le(SLACK),
             Support::RealMatrix => value.abs().lt(f64::INFINITY).min_axis(-1).min_axis(-1),

@@ -1,11 +1,11 @@
 //! Random numbers for the random nodes of a program: a pure function of the key, the node and the element.
 
-use std::f64::consts::TAU;
+use std::f64::consts::{PI, TAU};
 
 use rand_distr::Distribution;
 
 use crate::ops::Law;
-use crate::random::Key;
+use crate::random::{Key, Philox};
 use crate::real::Real;
 
 /// Beyond 2^53 not every count is a number.
@@ -33,6 +33,7 @@ pub(crate) fn fill<T: Real>(law: Law, key: &Key, node: u32, out: &mut [T], param
             [radius * angle.k_cos(), radius * angle.k_sin()]
         }),
         Law::LogGamma => each(out, |e| log_gamma(parameter(0, e), key, node, e)),
+        Law::VonMises => each(out, |e| von_mises(parameter(0, e), &mut key.element(node, e as u32))),
         Law::Poisson => each(out, |e| {
             let rate = parameter(0, e);
             if rate == 0.0 {
@@ -75,6 +76,38 @@ fn log_gamma(a: f64, key: &Key, node: u32, element: usize) -> f64 {
     let mut stream = key.element(node, element as u32);
     let (shape, boost) = if a < 1.0 { (a + 1.0, stream.uniform_open().ln() / a) } else { (a, 0.0) };
     rand_distr::Gamma::new(shape, 1.0).map_or(f64::NAN, |law| law.sample(&mut stream).ln() + boost)
+}
+
+/// Rejection from a wrapped Cauchy law: Best and Fisher (1979), Applied Statistics 28(2). The normal law where its
+/// difference is below 1e-6.
+fn von_mises(concentration: f64, stream: &mut Philox) -> f64 {
+    let k = concentration;
+    if !(k >= 0.0 && k.is_finite()) {
+        return f64::NAN;
+    }
+    let mut uniform = || stream.uniform_open();
+    if k > 1e6 {
+        let (radius, angle) = ((-2.0 * uniform().k_ln() / k).sqrt(), TAU * uniform());
+        return radius * angle.k_cos();
+    }
+    // r = (1 + rho^2) / (2 rho) loses its digits where k is small; there it is 1/k + k.
+    let r = if k < 1e-5 {
+        1.0 / k + k
+    } else {
+        let tau = 1.0 + (1.0 + 4.0 * k * k).sqrt();
+        let rho = (tau - (2.0 * tau).sqrt()) / (2.0 * k);
+        (1.0 + rho * rho) / (2.0 * rho)
+    };
+    loop {
+        let z = (PI * uniform()).k_cos();
+        // Infinite r, which is k = 0: f = z.
+        let f = if r.is_finite() { (1.0 + r * z) / (r + z) } else { z };
+        let c = if r.is_finite() { k * (r - f) } else { 1.0 };
+        let (accept, side) = (uniform(), uniform());
+        if c * (2.0 - c) > accept || (c / accept).k_ln() + 1.0 >= c {
+            return f.clamp(-1.0, 1.0).acos().copysign(side - 0.5);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Exponentials, logarithms and powers.
 
+use std::f64::consts::LN_2;
+
 use crate::ops::{Elementwise, Elementwise2};
 use crate::real::Real;
 use crate::var::Var;
@@ -53,6 +55,40 @@ impl Elementwise for Ln1p {
     }
     fn adjoint(x: Var, _: Var, g: Var) -> Option<Var> {
         Some(g / (x + 1.0))
+    }
+}
+
+pub(super) struct Log1mExp;
+
+impl Elementwise for Log1mExp {
+    const NAME: &'static str = "log1mexp";
+    /// Maechler (2012), "Accurately computing log(1 - exp(-|a|))".
+    #[inline(always)]
+    fn value<T: Real>(x: T) -> T {
+        let near = (-(-x).k_expm1()).k_ln();
+        let far = (-(-x).k_exp()).k_ln_1p();
+        T::select(x < T::from_f64(LN_2), near, far)
+    }
+    fn adjoint(x: Var, _: Var, g: Var) -> Option<Var> {
+        Some(g / x.exp_m1())
+    }
+}
+
+pub(super) struct LogAddExp;
+
+impl Elementwise2 for LogAddExp {
+    const NAME: &'static str = "logaddexp";
+    /// Equal arguments may be infinite.
+    #[inline(always)]
+    fn value<T: Real>(a: T, b: T) -> T {
+        let gap = T::select(a == b, T::ZERO, (a - b).abs());
+        a.max(b) + (-gap).k_exp().k_ln_1p()
+    }
+    /// The shares of the two; 0 where both are -inf.
+    fn adjoint(a: Var, b: Var, y: Var, g: Var) -> (Option<Var>, Option<Var>) {
+        let gap = a.eq(b).select(0.0, a - b);
+        let g = y.gt(f64::NEG_INFINITY).select(g, 0.0);
+        (Some(g * gap.sigmoid()), Some(g * (-gap).sigmoid()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The operations of the tape: each has its value, shape rule and adjoint in one file of this folder.
 
 mod arithmetic;
+mod bessel;
 mod comparison;
 mod exponential;
 mod gamma;
@@ -349,6 +350,7 @@ unary_table! {
     ExpM1 => exponential;
     Ln => exponential;
     Ln1p => exponential;
+    Log1mExp => exponential;
     Tanh => hyperbolic;
     Sigmoid => hyperbolic;
     Softplus => hyperbolic;
@@ -356,9 +358,14 @@ unary_table! {
     Cos => trigonometric;
     Erf => gaussian;
     Erfc => gaussian;
+    Erfcx => gaussian;
+    LogNdtr => gaussian;
+    Ndtri => gaussian;
     Lgamma => gamma;
     Digamma => gamma;
     Trigamma => gamma;
+    I0e => bessel;
+    I1e => bessel;
 }
 
 binary_table! {
@@ -367,6 +374,7 @@ binary_table! {
     Mul => arithmetic;
     Div => arithmetic;
     Pow => exponential;
+    LogAddExp => exponential;
     Max => comparison;
     Min => comparison;
     Lt => comparison;

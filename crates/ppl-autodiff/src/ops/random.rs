@@ -16,19 +16,22 @@ pub enum Law {
     LogGamma,
     /// Poisson (one parameter: the rate).
     Poisson,
+    /// Von Mises around 0 (one parameter: the concentration), between -pi and pi.
+    VonMises,
     /// Binomial (two parameters: the number of trials, the probability).
     Binomial,
 }
 
 impl Law {
     /// All of them.
-    pub const ALL: &[Law] = &[Law::Uniform, Law::Normal, Law::Exponential, Law::LogGamma, Law::Poisson, Law::Binomial];
+    pub const ALL: &[Law] =
+        &[Law::Uniform, Law::Normal, Law::Exponential, Law::LogGamma, Law::Poisson, Law::VonMises, Law::Binomial];
 
     /// The number of parameters.
     pub fn parameters(self) -> usize {
         match self {
             Law::Uniform | Law::Normal | Law::Exponential => 0,
-            Law::LogGamma | Law::Poisson => 1,
+            Law::LogGamma | Law::Poisson | Law::VonMises => 1,
             Law::Binomial => 2,
         }
     }

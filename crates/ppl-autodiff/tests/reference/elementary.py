@@ -76,6 +76,33 @@ def lgamma(x):
     return mp.log(abs(mp.gamma(x))) if x < 0 else mp.loggamma(x)
 
 
+def erfcx(x):
+    if x > 1e10:
+        return (1 - 1 / (2 * x * x)) / (x * mp.sqrt(mp.pi))
+    with mp.workdps(80):
+        return mp.exp(x * x) * mp.erfc(x)
+
+
+def log_ndtr(x):
+    if x < 0:
+        return mp.log(erfcx(-x / mp.sqrt(2)) / 2) - x * x / 2
+    return mp.log1p(-mp.erfc(x / mp.sqrt(2)) / 2)
+
+
+def ndtri(p):
+    """Newton's method on the logarithm of the smaller tail."""
+    tail = min(p, 1 - p)
+    if tail == mp.mpf(1) / 2:
+        return mp.mpf(0)
+    x = -mp.sqrt(2 * mp.log(1 / (2 * tail)))
+    for _ in range(200):
+        step = (log_ndtr(x) - mp.log(tail)) * mp.sqrt(mp.pi / 2) * erfcx(-x / mp.sqrt(2))
+        x -= step
+        if abs(step) < mp.mpf(10) ** -45 * abs(x):
+            break
+    return -x if p > tail else x
+
+
 # name: (function, draws for f64, draws for f32, hard points found by sweeps of a million points)
 FUNCTIONS = {
     "exp": (
@@ -162,6 +189,36 @@ FUNCTIONS = {
         [spread(1e-150, 1e300), uniform(0.01, 3), uniform(2, 9)],
         [spread(1e-18, 1e36), uniform(0.01, 3), uniform(2, 9)],
         [3.9999999999999996, 2.8003355423154264, 1.428204874669164, 1e-153],
+    ),
+    "erfcx": (
+        erfcx,
+        [uniform(-26.5, 6), uniform(-1, 30), spread(1e-320, 1e300)],
+        [uniform(-9, 6), uniform(-1, 11), spread(1e-44, 1e30)],
+        [28.0, 99999999.0, 100000001.0, 9999.5, 10001.0],
+    ),
+    "log_ndtr": (
+        log_ndtr,
+        [uniform(-6, 6), uniform(-40, 2), uniform(2, 38), spread(1e-320, 1e150, True)],
+        [uniform(-6, 6), uniform(-14, 2), uniform(2, 13), spread(1e-44, 1e18, True)],
+        [-1.0, 38.4],
+    ),
+    "ndtri": (
+        ndtri,
+        [uniform(0.001, 0.999), spread(1e-320, 0.5), lambda: 1 - spread(1e-15, 0.5)()],
+        [uniform(0.001, 0.999), spread(1e-44, 0.5)],
+        [0.02425, 0.97575, 0.5000001],
+    ),
+    "i0e": (
+        lambda x: mp.exp(-abs(x)) * mp.besseli(0, x),
+        [uniform(-12, 12), uniform(7.5, 9), spread(1e-320, 1e9, True)],
+        [uniform(-12, 12), uniform(7.5, 9), spread(1e-44, 1e9, True)],
+        [8.0, -8.0],
+    ),
+    "i1e": (
+        lambda x: mp.exp(-abs(x)) * mp.besseli(1, x),
+        [uniform(-12, 12), uniform(7.5, 9), spread(1e-300, 1e9, True)],
+        [uniform(-12, 12), uniform(7.5, 9), spread(1e-37, 1e9, True)],
+        [8.0, -8.0],
     ),
 }
 

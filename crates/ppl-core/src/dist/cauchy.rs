@@ -52,6 +52,10 @@ impl Distribution for Cauchy {
         let angle = PI * (Var::random(Law::Uniform, batch, &[]) - 0.5);
         self.loc + self.scale * (angle.sin() / angle.cos())
     }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        let angle = PI * (probability - 0.5);
+        Some(self.loc + self.scale * (angle.sin() / angle.cos()))
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

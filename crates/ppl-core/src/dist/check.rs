@@ -91,6 +91,19 @@ pub(super) fn above(owner: &'static str, argument: &'static str, low: Var, value
     value
 }
 
+/// A number within an interval, ends included; checked at once where all three are scalars.
+#[track_caller]
+pub(super) fn within(owner: &'static str, argument: &'static str, low: Var, high: Var, value: impl Into<Var>) -> Var {
+    let value = real(owner, argument, value);
+    let number = |v: Var| v.as_constant().and_then(|v| v.as_scalar());
+    if let (Some(low), Some(got), Some(high)) = (number(low), number(value), number(high))
+        && !(low..=high).contains(&got)
+    {
+        fail(owner, argument, "between the ends", got);
+    }
+    value
+}
+
 /// The lower factor of a positive definite matrix: square, finite, the diagonal positive. What is above is not read.
 #[track_caller]
 pub(super) fn factor(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {

@@ -60,6 +60,12 @@ impl Distribution for Exponential {
     fn variance(&self) -> Option<Var> {
         Some(self.rate.square().recip())
     }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        Some(-(-self.rate * value.max(0.0)).exp_m1())
+    }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        Some(-(-probability).ln_1p() / self.rate)
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

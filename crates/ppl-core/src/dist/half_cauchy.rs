@@ -55,6 +55,10 @@ impl Distribution for HalfCauchy {
         let angle = FRAC_PI_2 * Var::random(Law::Uniform, batch, &[]);
         self.scale * (angle.sin() / angle.cos())
     }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        let angle = FRAC_PI_2 * probability;
+        Some(self.scale * (angle.sin() / angle.cos()))
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

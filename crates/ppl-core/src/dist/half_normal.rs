@@ -1,6 +1,6 @@
 //! The half-normal law: `|Z| * scale` with Z standard normal.
 
-use std::f64::consts::{LN_2, PI};
+use std::f64::consts::{FRAC_1_SQRT_2, LN_2, PI};
 
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
@@ -58,6 +58,12 @@ impl Distribution for HalfNormal {
     }
     fn variance(&self) -> Option<Var> {
         Some(self.scale.square() * (1.0 - 2.0 / PI))
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        Some((value.max(0.0) / self.scale * FRAC_1_SQRT_2).erf())
+    }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        Some(-self.scale * (0.5 * (1.0 - probability)).ndtri())
     }
 }
 

@@ -1,5 +1,7 @@
 //! The log-normal law: `e^N` with N normal.
 
+use std::f64::consts::FRAC_1_SQRT_2;
+
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
@@ -60,6 +62,14 @@ impl Distribution for LogNormal {
     fn variance(&self) -> Option<Var> {
         let s = self.scale.square();
         Some(s.exp_m1() * (2.0 * self.loc + s).exp())
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        let inside = value.gt(0.0);
+        let z = (inside.select(value, 1.0).ln() - self.loc) / self.scale;
+        Some(inside.select(0.5 * (z * -FRAC_1_SQRT_2).erfc(), 0.0))
+    }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        Some((self.loc + self.scale * probability.ndtri()).exp())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Distributions, one a file: parameters checked, support declared once, log-density and draws as operations.
 
+mod asymmetric_laplace;
 mod auto_regressive;
 mod bernoulli;
 mod beta;
@@ -8,40 +9,62 @@ mod binomial;
 mod categorical;
 mod cauchy;
 mod check;
+mod chi2;
 mod custom;
+mod delta;
 mod dirichlet;
 mod dirichlet_multinomial;
 mod discrete_uniform;
+mod ex_gaussian;
 mod exponential;
+mod flat;
 mod gamma;
 mod gamma_poisson;
 mod gaussian_random_walk;
 mod geometric;
+mod gompertz;
+mod gumbel;
 mod half_cauchy;
 mod half_normal;
+mod half_student_t;
 mod hurdle_poisson;
 mod hyper_geometric;
 mod improper;
 mod inverse_gamma;
+mod inverse_gaussian;
 mod inverse_wishart;
+mod kumaraswamy;
+mod laplace;
+mod levy;
 mod lkj;
 mod lkj_cholesky;
 mod log_normal;
+mod log_uniform;
+mod logistic;
+mod logit_normal;
 mod low_rank_multivariate_normal;
 mod masked;
 mod matrix_normal;
 mod mixture;
+mod moyal;
 mod multinomial;
 mod multivariate_normal;
 mod multivariate_student_t;
 mod negative_binomial;
 mod normal;
 mod ordered_logistic;
+mod pareto;
 mod poisson;
+mod rice;
+mod skew_normal;
 mod stable;
 mod student_t;
 mod transformed;
+mod triangular;
+mod truncated_normal;
 mod uniform;
+mod von_mises;
+mod weibull;
 mod wishart;
 mod wrap;
 mod zero_inflated;
@@ -49,6 +72,7 @@ mod zero_sum_normal;
 
 use ppl_autodiff::{Shape, Tensor, Var, stack};
 
+pub use asymmetric_laplace::AsymmetricLaplace;
 pub use auto_regressive::AutoRegressive;
 pub use bernoulli::Bernoulli;
 pub use beta::Beta;
@@ -56,39 +80,61 @@ pub use beta_binomial::BetaBinomial;
 pub use binomial::Binomial;
 pub use categorical::Categorical;
 pub use cauchy::Cauchy;
+pub use chi2::Chi2;
 pub use custom::Custom;
+pub use delta::Delta;
 pub use dirichlet::Dirichlet;
 pub use dirichlet_multinomial::DirichletMultinomial;
 pub use discrete_uniform::DiscreteUniform;
+pub use ex_gaussian::ExGaussian;
 pub use exponential::Exponential;
+pub use flat::{Flat, HalfFlat};
 pub use gamma::Gamma;
 pub use gamma_poisson::GammaPoisson;
 pub use gaussian_random_walk::GaussianRandomWalk;
 pub use geometric::Geometric;
+pub use gompertz::Gompertz;
+pub use gumbel::Gumbel;
 pub use half_cauchy::HalfCauchy;
 pub use half_normal::HalfNormal;
+pub use half_student_t::HalfStudentT;
 pub use hurdle_poisson::HurdlePoisson;
 pub use hyper_geometric::HyperGeometric;
 pub use improper::Improper;
 pub use inverse_gamma::InverseGamma;
+pub use inverse_gaussian::InverseGaussian;
 pub use inverse_wishart::InverseWishart;
+pub use kumaraswamy::Kumaraswamy;
+pub use laplace::Laplace;
+pub use levy::Levy;
 pub use lkj::LKJ;
 pub use lkj_cholesky::LKJCholesky;
 pub use log_normal::LogNormal;
+pub use log_uniform::LogUniform;
+pub use logistic::Logistic;
+pub use logit_normal::LogitNormal;
 pub use low_rank_multivariate_normal::LowRankMultivariateNormal;
 pub use masked::Masked;
 pub use matrix_normal::MatrixNormal;
 pub use mixture::{Mixture, Stacked};
+pub use moyal::Moyal;
 pub use multinomial::Multinomial;
 pub use multivariate_normal::MultivariateNormal;
 pub use multivariate_student_t::MultivariateStudentT;
 pub use negative_binomial::NegativeBinomial;
 pub use normal::Normal;
 pub use ordered_logistic::OrderedLogistic;
+pub use pareto::Pareto;
 pub use poisson::Poisson;
+pub use rice::Rice;
+pub use skew_normal::SkewNormal;
 pub use student_t::StudentT;
 pub use transformed::Transformed;
+pub use triangular::Triangular;
+pub use truncated_normal::TruncatedNormal;
 pub use uniform::Uniform;
+pub use von_mises::VonMises;
+pub use weibull::Weibull;
 pub use wishart::Wishart;
 pub use wrap::{Expanded, Independent};
 pub use zero_inflated::ZeroInflated;
@@ -163,6 +209,16 @@ pub trait Distribution {
         None
     }
 
+    /// The distribution function, the probability of draws up to `value`, where there is a closed form.
+    fn cdf(&self, _value: Var) -> Option<Var> {
+        None
+    }
+
+    /// The quantile function, the inverse of [`cdf`](Distribution::cdf), where there is a closed form.
+    fn icdf(&self, _probability: Var) -> Option<Var> {
+        None
+    }
+
     /// The same distribution with a larger batch shape: independent copies.
     #[track_caller]
     fn expand(self, batch: impl Into<Shape>) -> Expanded<Self>
@@ -206,6 +262,12 @@ impl<D: Distribution + ?Sized> Distribution for Box<D> {
     }
     fn variance(&self) -> Option<Var> {
         (**self).variance()
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        (**self).cdf(value)
+    }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        (**self).icdf(probability)
     }
 }
 
@@ -268,8 +330,9 @@ fn matrix(rows: usize, parts: &[Var]) -> Var {
     }
 }
 
-/// Every distribution.
+/// Every distribution that has a density, but for the improper ones and the point mass.
 pub const CATALOGUE: &[Entry] = &[
+    asymmetric_laplace::ENTRY,
     auto_regressive::ENTRY,
     bernoulli::ENTRY,
     beta::ENTRY,
@@ -277,35 +340,55 @@ pub const CATALOGUE: &[Entry] = &[
     binomial::ENTRY,
     categorical::ENTRY,
     cauchy::ENTRY,
+    chi2::ENTRY,
     dirichlet::ENTRY,
     dirichlet_multinomial::ENTRY,
     discrete_uniform::ENTRY,
+    ex_gaussian::ENTRY,
     exponential::ENTRY,
     gamma::ENTRY,
     gamma_poisson::ENTRY,
     gaussian_random_walk::ENTRY,
     geometric::ENTRY,
+    gompertz::ENTRY,
+    gumbel::ENTRY,
     half_cauchy::ENTRY,
     half_normal::ENTRY,
+    half_student_t::ENTRY,
     hurdle_poisson::ENTRY,
     hyper_geometric::ENTRY,
     inverse_gamma::ENTRY,
+    inverse_gaussian::ENTRY,
     inverse_wishart::ENTRY,
+    kumaraswamy::ENTRY,
+    laplace::ENTRY,
+    levy::ENTRY,
     lkj::ENTRY,
     lkj_cholesky::ENTRY,
     log_normal::ENTRY,
+    log_uniform::ENTRY,
+    logistic::ENTRY,
+    logit_normal::ENTRY,
     low_rank_multivariate_normal::ENTRY,
     matrix_normal::ENTRY,
     mixture::ENTRY,
+    moyal::ENTRY,
     multinomial::ENTRY,
     multivariate_normal::ENTRY,
     multivariate_student_t::ENTRY,
     negative_binomial::ENTRY,
     normal::ENTRY,
     ordered_logistic::ENTRY,
+    pareto::ENTRY,
     poisson::ENTRY,
+    rice::ENTRY,
+    skew_normal::ENTRY,
     student_t::ENTRY,
+    triangular::ENTRY,
+    truncated_normal::ENTRY,
     uniform::ENTRY,
+    von_mises::ENTRY,
+    weibull::ENTRY,
     wishart::ENTRY,
     zero_inflated::ENTRY,
     zero_sum_normal::ENTRY,

@@ -1,5 +1,7 @@
 //! The normal law.
 
+use std::f64::consts::FRAC_1_SQRT_2;
+
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
@@ -64,6 +66,13 @@ impl Distribution for Normal {
     }
     fn variance(&self) -> Option<Var> {
         Some(self.scale.square().broadcast_to(self.batch_shape()))
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        let z = (value - self.loc) / self.scale;
+        Some(0.5 * (z * -FRAC_1_SQRT_2).erfc())
+    }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        Some(self.loc + self.scale * probability.ndtri())
     }
 }
 

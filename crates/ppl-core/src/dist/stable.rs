@@ -4,6 +4,7 @@
 //! argument of the branch that does not count is made harmless first: its derivative must not be NaN.
 
 use std::f64::consts::LN_2;
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2};
 
 use ppl_autodiff::Var;
 
@@ -230,4 +231,106 @@ pub(super) fn ln_sinh_ratio(h: Var) -> Var {
     let s = h.square();
     let factors = [2.0 * 3.0, 4.0 * 5.0, 6.0 * 7.0, 8.0 * 9.0, 10.0 * 11.0, 12.0 * 13.0, 14.0 * 15.0, 16.0 * 17.0];
     factors.iter().rev().fold(Var::from(0.0), |rest, &f| (s / f) * (1.0 + rest)).ln_1p()
+}
+
+/// The continued fraction `c` of `sqrt(pi) e^(u^2) erfc(u) = 1 / (u + c)`, over u, for `u >= 4`: DLMF 7.9.3.
+pub(super) fn erfcx_remainder(u: Var) -> Var {
+    const LEVELS: u32 = 16;
+    (1..=LEVELS).rev().fold(Var::from(0.0), |c, k| 0.5 * f64::from(k) / (u + c)) / u
+}
+
+/// `ln(e^-k I0(k))` for k >= 0: by Hankel's series where k is large (DLMF 10.40.1), since there the derivative
+/// `I1/I0 - 1` would cancel.
+pub(super) fn ln_i0e(k: Var) -> Var {
+    const FROM: f64 = 25.0;
+    // ((2j - 1)!!)^2 / (j! 8^j)
+    const C: [f64; 21] = {
+        let mut c = [1.0; 21];
+        let mut j = 1;
+        while j < 21 {
+            let odd = (2 * j - 1) as f64;
+            c[j] = c[j - 1] * odd * odd / (8 * j) as f64;
+            j += 1;
+        }
+        c
+    };
+    let large = k.ge(FROM);
+    let far = large.select(k, FROM);
+    let r = far.recip();
+    let series = (r * even_series(r, &C[1..])).ln_1p() - 0.5 * far.ln() - LN_SQRT_2PI;
+    large.select(series, large.select(0.0, k).i0e().ln())
+}
+
+/// The x with `ln Phi(x) = log`, for negative logarithms. Where `e^log` is near underflow by Newton's method from the
+/// leading terms of the tail.
+pub(super) fn log_ndtri(log: Var) -> Var {
+    const DEEP: f64 = -300.0;
+    let deep = log.lt(DEEP);
+    let plain = deep.select(DEEP, log).exp().ndtri();
+    let log = deep.select(log, DEEP);
+    let mut x = -(-2.0 * log - (-2.0 * log).ln() - 2.0 * LN_SQRT_2PI).sqrt();
+    for _ in 0..3 {
+        // Phi / phi at x.
+        let inverse_slope = FRAC_PI_2.sqrt() * (x * -FRAC_1_SQRT_2).erfcx();
+        x -= (x.log_ndtr() - log) * inverse_slope;
+    }
+    deep.select(x, plain)
+}
+
+/// Nodes and weights of Gauss and Legendre's rule with 8 points, the positive half. Abramowitz and Stegun (1964), 25.4.
+const LEGENDRE: [(f64, f64); 4] = [
+    (0.183_434_642_495_649_8, 0.362_683_783_378_362),
+    (0.525_532_409_916_329, 0.313_706_645_877_887_3),
+    (0.796_666_477_413_626_7, 0.222_381_034_453_374_48),
+    (0.960_289_856_497_536_3, 0.101_228_536_290_376_26),
+];
+
+/// A standard normal law between a and b, cut to what keeps its digits: where the interval is narrow (`b - a <= 1` and
+/// the logarithm of the density changes by at most 2), or not.
+pub(super) struct NormalInterval {
+    a: Var,
+    b: Var,
+    /// 1 where the interval is narrow.
+    pub(super) narrow: Var,
+}
+
+impl NormalInterval {
+    pub(super) fn new(a: Var, b: Var) -> Self {
+        let width = b - a;
+        let narrow = width.le(1.0) * (width * (a + b)).abs().le(4.0);
+        Self { a, b, narrow }
+    }
+
+    /// Where narrow: the mean of the density over the interval as a multiple of that in the middle, the logarithm; 0
+    /// elsewhere.
+    pub(super) fn log_shape(&self) -> Var {
+        let half_width = 0.5 * self.narrow.select(self.b - self.a, 0.0);
+        let middle = 0.5 * self.narrow.select(self.a + self.b, 0.0);
+        let terms = LEGENDRE.iter().map(|&(t, weight)| {
+            let (curved, tilted) = (-0.5 * (half_width * t).square(), middle * half_width * t);
+            0.5 * weight * ((curved + tilted).exp_m1() + (curved - tilted).exp_m1())
+        });
+        terms.sum::<Var>().ln_1p()
+    }
+
+    /// The middle where the interval is narrow, else 0.
+    pub(super) fn middle(&self) -> Var {
+        0.5 * self.narrow.select(self.a + self.b, 0.0)
+    }
+
+    /// Where not narrow: `ln(Phi(b) - Phi(a))`, from the side whose tail is the smaller; 0 elsewhere.
+    pub(super) fn log_mass_wide(&self) -> Var {
+        let (a, b) = (self.narrow.select(-1.0, self.a), self.narrow.select(1.0, self.b));
+        let mirror = (a + b).gt(0.0);
+        let (low, high) = (mirror.select(-b, a), mirror.select(-a, b));
+        let (low, high) = (low.log_ndtr(), high.log_ndtr());
+        self.narrow.select(0.0, high + (high - low).log1mexp())
+    }
+
+    /// `ln(Phi(b) - Phi(a))`.
+    pub(super) fn log_mass(&self) -> Var {
+        let width = self.narrow.select(self.b - self.a, 1.0);
+        let narrow = width.ln() - 0.5 * self.middle().square() - LN_SQRT_2PI + self.log_shape();
+        self.narrow.select(narrow, self.log_mass_wide())
+    }
 }

@@ -57,6 +57,13 @@ impl Distribution for Uniform {
     fn variance(&self) -> Option<Var> {
         Some((self.high - self.low).square() / 12.0)
     }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        let x = value.max(self.low).min(self.high);
+        Some((x - self.low) / (self.high - self.low))
+    }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        Some(self.low + (self.high - self.low) * probability)
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

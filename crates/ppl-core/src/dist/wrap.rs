@@ -51,6 +51,12 @@ impl<D: Distribution> Distribution for Expanded<D> {
     fn variance(&self) -> Option<Var> {
         Some(self.base.variance()?.broadcast_to(self.batch.join(&self.event_shape())))
     }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        self.base.cdf(value)
+    }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        self.base.icdf(probability)
+    }
 }
 
 /// A distribution whose last batch axes belong to the event; see [`Distribution::to_event`].

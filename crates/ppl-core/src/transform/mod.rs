@@ -9,12 +9,14 @@ mod exp;
 mod identity;
 mod interval;
 mod isometric_log_ratio;
+mod lower;
 mod lower_cholesky;
 mod ordered;
 mod positive_ordered;
 mod softplus;
 mod stick_breaking;
 mod unit_vector;
+mod upper;
 mod zero_sum;
 
 use ppl_autodiff::{Shape, Var};
@@ -28,12 +30,14 @@ pub use exp::Exp;
 pub use identity::Identity;
 pub use interval::Interval;
 pub use isometric_log_ratio::IsometricLogRatio;
+pub use lower::Lower;
 pub use lower_cholesky::LowerCholesky;
 pub use ordered::Ordered;
 pub use positive_ordered::PositiveOrdered;
 pub use softplus::Softplus;
 pub use stick_breaking::StickBreaking;
 pub use unit_vector::UnitVector;
+pub use upper::Upper;
 pub use zero_sum::ZeroSum;
 
 use crate::support::Support;
@@ -110,11 +114,13 @@ pub const CATALOGUE: &[Entry] = &[
     identity::ENTRY,
     interval::ENTRY,
     isometric_log_ratio::ENTRY,
+    lower::ENTRY,
     lower_cholesky::ENTRY,
     ordered::ENTRY,
     positive_ordered::ENTRY,
     softplus::ENTRY,
     stick_breaking::ENTRY,
     unit_vector::ENTRY,
+    upper::ENTRY,
     zero_sum::ENTRY,
 ];

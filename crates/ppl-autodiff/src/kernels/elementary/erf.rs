@@ -1,4 +1,6 @@
-//! The error function and its complement.
+//! The error function, its complement and the scaled complement.
+
+use std::f64::consts::FRAC_2_SQRT_PI;
 
 use super::exp::{ExpTable, exp_sum};
 use super::lane::{at_least, at_most, horner};
@@ -14,6 +16,8 @@ pub trait ErfTable: ExpTable {
     const SCALED: &'static [Self];
     /// From here on `erfc x` is 0.
     const ERFC_ZERO: Self;
+    /// From here on `sqrt(pi) x e^(x^2) erfc x` is 1.
+    const SCALED_LIMIT: Self;
 }
 
 impl ErfTable for f64 {
@@ -61,6 +65,7 @@ impl ErfTable for f64 {
         -1.431_131_847_092_816_2e-10,
     ];
     const ERFC_ZERO: Self = 28.0;
+    const SCALED_LIMIT: Self = 1e8;
 }
 
 impl ErfTable for f32 {
@@ -81,11 +86,12 @@ impl ErfTable for f32 {
         0.000_165_867_58,
     ];
     const ERFC_ZERO: Self = 11.0;
+    const SCALED_LIMIT: Self = 1e4;
 }
 
-/// `e^(x^2) erfc x` for `0 <= x <= ERFC_ZERO`; both quotients share a division and are corrected by their remainders.
+/// `e^(x^2) erfc x` for `0 <= x <= SCALED_LIMIT`; both quotients share a division and are corrected by their remainders.
 #[inline(always)]
-fn scaled<T: ErfTable>(x: T) -> T {
+pub(super) fn scaled<T: ErfTable>(x: T) -> T {
     let (below, above, d) = (x - T::CENTRE, x + T::CENTRE, T::TWO.mul_add(x, T::ONE));
     let inverse = T::ONE / (above * d);
     let (over_above, over_d) = (inverse * d, inverse * above);
@@ -122,4 +128,17 @@ pub fn erfc<T: ErfTable>(x: T) -> T {
     let tail = upper_tail(a);
     let far = T::select(x < T::ZERO, T::TWO - tail, tail);
     T::select(a < T::HALF, near, far)
+}
+
+/// `e^(x^2) erfc x`; below 0 by `2 e^(x^2)` less the value at `-x`, with the rounding error of the square.
+#[inline(always)]
+pub fn erfcx<T: ErfTable>(x: T) -> T {
+    let a = x.abs();
+    let near = scaled(at_most(a, T::SCALED_LIMIT));
+    let upper = T::select(a < T::SCALED_LIMIT, near, T::from_f64(0.5 * FRAC_2_SQRT_PI) / a);
+    let b = at_most(a, T::ERFC_ZERO);
+    let square = b * b;
+    let low = b.mul_add(b, -square);
+    let lower = exp_sum(at_most(square, T::OVERFLOW), low, T::TWO) - upper;
+    T::select(x < T::ZERO, lower, upper)
 }

@@ -3,12 +3,14 @@
 //! One scalar formula for each function (methods `k_*` of [`Real`]) is compiled for every instruction set; see
 //! [`dispatch`](super::dispatch). The result does not depend on the set, nor on a number's place in its slice.
 
+pub(crate) mod bessel;
 pub(crate) mod erf;
 pub(crate) mod exp;
 pub(crate) mod gamma;
 pub(crate) mod hyperbolic;
 pub(crate) mod lane;
 pub(crate) mod log;
+pub(crate) mod normal;
 pub(crate) mod pow;
 pub(crate) mod trig;
 
@@ -163,4 +165,9 @@ elementary! {
         "d/dx ln |Gamma(x)|", on POSITIVE, ulp 3.0, f32 0.6;
     trigamma, Trigamma, gamma::trigamma_positive, rare: gamma::is_negative => gamma::trigamma_negative;
         "d^2/dx^2 ln |Gamma(x)|", on POSITIVE, ulp 3.0, f32 0.6;
+    erfcx, Erfcx, Real::k_erfcx; "e^(x^2) (1 - erf x)", on LINE, ulp 4.0, f32 4.0;
+    log_ndtr, LogNdtr, Real::k_log_ndtr; "ln Phi(x)", on LINE, ulp 4.0, f32 0.6;
+    ndtri, Ndtri, Real::k_ndtri; "Phi^-1(x)", on (0.0, 1.0), ulp 4.0, f32 0.6;
+    i0e, I0e, Real::k_i0e; "e^-|x| I0(x)", on LINE, ulp 4.0, f32 0.6;
+    i1e, I1e, Real::k_i1e; "e^-|x| I1(x)", on LINE, ulp 4.0, f32 0.6;
 }

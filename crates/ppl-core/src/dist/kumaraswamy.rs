@@ -1,0 +1,92 @@
+//! The Kumaraswamy law: much like the beta law, with a distribution function in closed form.
+
+use ppl_autodiff::ops::Law;
+use ppl_autodiff::{Shape, Var};
+
+use super::stable::ln_beta;
+use super::{Distribution, Entry, Form, batch_of, check};
+use crate::support::Support;
+
+/// Kumaraswamy distribution on (0, 1), with a and b the concentrations: `p(x) = a b x^(a - 1) (1 - x^a)^(b - 1)`.
+///
+/// # Shapes
+/// `concentration1`, `concentration0` broadcast to the batch shape `[B..]`; a draw and a `log_prob` have that shape.
+///
+/// # Errors
+/// A parameter that is not positive and finite: at once where it is a number; as a point without density where it is
+/// latent. The values 0 and 1 have no density here.
+///
+/// # Source
+/// NumPyro `Kumaraswamy(concentration1, concentration0)`, PyMC `Kumaraswamy(a, b)`; Jones (2009), Statistical
+/// Methodology 6(1).
+#[derive(Clone, Debug)]
+pub struct Kumaraswamy {
+    concentration1: Var,
+    concentration0: Var,
+}
+
+impl Kumaraswamy {
+    /// By the power of `x` (`concentration1`) and that of `1 - x^a` (`concentration0`).
+    #[track_caller]
+    pub fn new(concentration1: impl Into<Var>, concentration0: impl Into<Var>) -> Self {
+        let concentration1 = check::positive("Kumaraswamy", "concentration1", concentration1);
+        let concentration0 = check::positive("Kumaraswamy", "concentration0", concentration0);
+        Self { concentration1, concentration0 }
+    }
+
+    /// The mean of `x^n`: `b B(1 + n/a, b)`.
+    fn moment(&self, n: f64) -> Var {
+        let (a, b) = (self.concentration1, self.concentration0);
+        b * ln_beta(1.0 + n / a, b).exp()
+    }
+}
+
+impl Distribution for Kumaraswamy {
+    fn name(&self) -> &'static str {
+        "Kumaraswamy"
+    }
+    fn support(&self) -> Support {
+        Support::UnitInterval
+    }
+    fn batch_shape(&self) -> Shape {
+        batch_of("Kumaraswamy", &[self.concentration1, self.concentration0])
+    }
+    fn log_prob(&self, value: Var) -> Var {
+        let inside = value.gt(0.0) * value.lt(1.0);
+        let (a, b) = (self.concentration1, self.concentration0);
+        let ln = inside.select(value, 0.5).ln();
+        let log_prob = (a * b).ln() + (a - 1.0) * ln + (b - 1.0) * (-a * ln).log1mexp();
+        inside.select(log_prob, f64::NEG_INFINITY)
+    }
+    fn draw(&self, batch: &Shape) -> Var {
+        let hazard = Var::random(Law::Exponential, batch, &[]) / self.concentration0;
+        (hazard.log1mexp() / self.concentration1).exp()
+    }
+    fn mean(&self) -> Option<Var> {
+        Some(self.moment(1.0))
+    }
+    fn variance(&self) -> Option<Var> {
+        Some(self.moment(2.0) - self.moment(1.0).square())
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        let inside = value.gt(0.0) * value.lt(1.0);
+        let ln = inside.select(value, 0.5).ln();
+        let share = -(self.concentration0 * (-self.concentration1 * ln).log1mexp()).exp_m1();
+        Some(inside.select(share, value.ge(1.0)))
+    }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        let hazard = -(-probability).ln_1p() / self.concentration0;
+        Some((hazard.log1mexp() / self.concentration1).exp())
+    }
+}
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "Kumaraswamy",
+    forms: &[Form {
+        constructor: "new",
+        arguments: &["concentration1", "concentration0"],
+        good: &[&[2.0, 5.0], &[0.7, 0.8], &[6.0, 1.5]],
+        bad: &[&[0.0, 1.0], &[1.0, -1.0], &[f64::NAN, 1.0], &[1.0, f64::INFINITY]],
+        build: |p| Box::new(Kumaraswamy::new(p[0], p[1])),
+    }],
+};

@@ -147,11 +147,7 @@ mod tests {
         let program = Program::<f64>::compile(traced.tape(), &[&[a], &[b]]);
         let lengths = program.output_lengths();
         let (mut a, mut b) = (vec![f64::NAN; lengths[0]], vec![f64::NAN; lengths[1]]);
-        program.evaluate(
-            &mut program.workspace(),
-            &[&[0.5, -2.0]],
-            &mut [&mut a, &mut b],
-        );
+        program.evaluate(&mut program.workspace(), &[&[0.5, -2.0]], &mut [&mut a, &mut b]);
         (a, b, program.explain())
     }
 
@@ -160,10 +156,7 @@ mod tests {
         // x^3 y + x/y: the derivatives are 3 x^2 y + 1/y and x^3 - x/y^2.
         let (value, slope, explanation) = run(|x, y| {
             let value = x * x * x * y + x / y;
-            let parts: Vec<Var> = gradient(value, &[x, y])
-                .iter()
-                .map(|g| g.reshape([1]))
-                .collect();
+            let parts: Vec<Var> = gradient(value, &[x, y]).iter().map(|g| g.reshape([1])).collect();
             [value, concat(&parts, 0)]
         });
         assert_eq!(value, [-0.5]);
@@ -173,8 +166,7 @@ mod tests {
 
     #[test]
     fn other_operations_are_by_blocks_of_one() {
-        let (value, other, _) =
-            run(|x, y| [x.exp().ln() + y.abs(), x.gt(y).select(x.max(y), y).pow(3.0)]);
+        let (value, other, _) = run(|x, y| [x.exp().ln() + y.abs(), x.gt(y).select(x.max(y), y).pow(3.0)]);
         // ln exp is exact to two roundings of a number below 3.
         assert!((value[0] - 2.5).abs() < 1e-15);
         assert_eq!(other, [0.125]);

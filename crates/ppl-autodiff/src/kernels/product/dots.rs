@@ -40,8 +40,6 @@ unsafe fn rows<V: Vector, const N: usize>(
     b: *const V::Number,
     c: *mut V::Number,
 ) -> usize {
-    // A large matrix with short rows comes from memory: row after row, as prefetching likes it.
-    let by_row = N == 1 && s.k <= 32 * V::LANES && s.m * s.k > 1 << 17;
     let mut i = 0;
     while i < s.m {
         // SAFETY: each tile stays within the m rows.
@@ -49,7 +47,6 @@ unsafe fn rows<V: Vector, const N: usize>(
             let (a, c) = (a.offset(i as isize * s.a[0]), c.offset(i as isize * s.c[0]));
             i += match s.m - i {
                 1 => tile::<V, 1, N>(s, a, b, c),
-                _ if by_row => tile::<V, 1, N>(s, a, b, c),
                 _ if !V::MANY && N > 1 => tile::<V, 2, N>(s, a, b, c),
                 2 => tile::<V, 2, N>(s, a, b, c),
                 3 => tile::<V, 3, N>(s, a, b, c),

@@ -99,8 +99,6 @@ impl ProductPlan {
     ) -> Self {
         /// Products of at least this many multiplications in each direction are packed and blocked.
         const LARGE: usize = 24;
-        /// Elements that no second-level cache holds.
-        const FAR: usize = 1 << 18;
         let unit = |v: &View, axis: usize| {
             let at = v.shape.rank() - 2 + axis;
             v.strides[at] == 1 || v.shape[at] == 1
@@ -117,10 +115,7 @@ impl ProductPlan {
         };
         let ((a_rows, a_rows_cost), (b_columns, b_columns_cost)) = (copy(a, 0, a_constant), copy(b, 1, b_constant));
         let ((a_inner, a_inner_cost), (b_inner, b_inner_cost)) = (copy(a, 1, a_constant), copy(b, 0, b_constant));
-        // Lanes walk down all k columns of the operand at once; beyond the second-level cache, with each column on
-        // pages of its own, that takes about twice as long as reading rows one after the other.
-        let strided = |rows: usize| if rows * k > FAR && rows > k { 2 } else { 1 };
-        let lanes = |rows: usize, columns: usize| rows.div_ceil(width) * columns * k * strided(rows);
+        let lanes = |rows: usize, columns: usize| rows.div_ceil(width) * columns * k;
         let dots = m * n * (k.div_ceil(width) + 3);
         let candidates = [
             (lanes(m, n) + a_rows_cost, Method::Lanes, false, a_rows, None, true),

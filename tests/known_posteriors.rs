@@ -50,7 +50,7 @@ impl<'p> Check<'p> {
         let z = (got - want) / error;
         self.worst = self.worst.max(z.abs());
         // A NaN is off, too.
-        if !(z.abs() < ERRORS) {
+        if z.is_nan() || z.abs() >= ERRORS {
             self.off.push(format!("{label} {what}: {got:.4}, wanted {want:.4}, {z:.1} errors"));
         }
     }

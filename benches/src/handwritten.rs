@@ -3,6 +3,8 @@
 //! Activations lie feature by feature, 50 rows each, so every loop runs along the rows. Only the elementary functions
 //! are the library's.
 
+#![allow(clippy::needless_range_loop, reason = "the loops run along rows of several arrays at once")]
+
 use ppl::autodiff::kernels::elementary::{sigmoid, softplus, tanh};
 
 const GROUPS: usize = 18;

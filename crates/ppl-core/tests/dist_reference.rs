@@ -132,9 +132,12 @@ fn build(case: &Value, p: impl Fn(&str) -> Var) -> Option<Box<dyn Distribution>>
     })
 }
 
+/// A log-density and its derivatives by name.
+type Evaluated = (f64, Vec<(String, Vec<f64>)>);
+
 /// The log-density and the derivatives by what has any: `("dvalue", ..)` or `(parameter, ..)`. The program gets what is
 /// differentiated as inputs, or, with `constant`, everything as numbers.
-fn evaluate(case: &Value, constant: bool) -> Option<(f64, Vec<(String, Vec<f64>)>)> {
+fn evaluate(case: &Value, constant: bool) -> Option<Evaluated> {
     let inputs: RefCell<Vec<f64>> = RefCell::default();
     let (outputs, traced) = trace(|| {
         let wanted: RefCell<Vec<(String, Var)>> = RefCell::default();
@@ -197,7 +200,7 @@ fn compare(got: &[f64], want: &Value, condition: &Value, worst: &mut f64) -> Opt
         };
         let units = (g - w).abs() / unit;
         *worst = worst.max(units);
-        if !(units <= UNITS) {
+        if units.is_nan() || units > UNITS {
             return Some(format!("[{i}] {g:e} instead of {w:e}, {units:.3e} units"));
         }
     }

@@ -380,7 +380,7 @@ fn a_chain_of_20_000_sites_is_traced_differentiated_and_compiled() {
         fn walk(y: Vec<f64>) {
             let mut x = sample!("x0", Normal::new(0.0, 1.0));
             for (i, &y) in y.iter().enumerate() {
-                x = x + 1.0;
+                x += 1.0;
                 observe!("y{i}", Normal::new(x, 1.0), y);
             }
         }

@@ -10,7 +10,7 @@ use ppl_core::{Kind, Model, ModelError, ModelTrace, Outline, Site};
 
 use crate::density::{DensityError, LogDensity, Target};
 use crate::error::{SiteRow, SiteTable};
-use crate::posterior::Recorded;
+use crate::posterior::{Mapping, Recorded};
 
 /// Programs kept for a function that reads values before the cache starts anew.
 const MAX_PROGRAMS: usize = 256;
@@ -196,7 +196,7 @@ struct Held {
 }
 
 impl Held {
-    fn renew<'h>(held: &'h mut Option<Held>, path: Arc<Path>, program: fn(&Path) -> &Program<f64>) -> &'h mut Held {
+    fn renew(held: &mut Option<Held>, path: Arc<Path>, program: fn(&Path) -> &Program<f64>) -> &mut Held {
         if held.as_ref().is_some_and(|h| !Arc::ptr_eq(&h.path, &path)) {
             *held = None;
         }
@@ -260,7 +260,7 @@ impl Recorded for CompiledModel<'_> {
         &self.columns
     }
 
-    fn map(&self) -> Box<dyn FnMut(&[f64], &mut [f64]) -> Result<(), ModelError> + '_> {
+    fn map(&self) -> Mapping<'_> {
         let mut constrain = self.constrain();
         Box::new(move |point, out| constrain.apply(point, out))
     }

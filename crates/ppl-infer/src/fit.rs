@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use ppl_autodiff::Shape;
-use ppl_core::{Model, ModelError};
+use ppl_core::Model;
 use rayon::prelude::*;
 
 use crate::chain::{ChainDraws, ChainError, Outcome};
@@ -12,7 +12,7 @@ use crate::density::Target;
 use crate::error::InferError;
 use crate::init::InitError;
 use crate::observe::{Ending, Event, Observer, Plan, Silent};
-use crate::posterior::{Posterior, Recorded};
+use crate::posterior::{Mapping, Posterior, Recorded};
 use crate::runner::Nuts;
 
 impl Nuts {
@@ -152,7 +152,7 @@ impl Recorded for Coordinates {
         &self.0
     }
 
-    fn map(&self) -> Box<dyn FnMut(&[f64], &mut [f64]) -> Result<(), ModelError> + '_> {
+    fn map(&self) -> Mapping<'_> {
         Box::new(|point, out| {
             out.copy_from_slice(point);
             Ok(())

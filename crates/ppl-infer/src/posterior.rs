@@ -201,6 +201,9 @@ pub(crate) fn names(draws: &Draws) -> Vec<String> {
     draws.sites().map(|(name, _)| name.to_owned()).collect()
 }
 
+/// A function from coordinates to recorded values.
+pub(crate) type Mapping<'m> = Box<dyn FnMut(&[f64], &mut [f64]) -> Result<(), ModelError> + 'm>;
+
 /// What the draws of a run are draws of.
 pub(crate) trait Recorded {
     /// The name of the model.
@@ -210,7 +213,7 @@ pub(crate) trait Recorded {
     fn columns(&self) -> &[Column];
 
     /// A function from coordinates to the values of the columns, one after the other.
-    fn map(&self) -> Box<dyn FnMut(&[f64], &mut [f64]) -> Result<(), ModelError> + '_>;
+    fn map(&self) -> Mapping<'_>;
 }
 
 /// The length to which chains are cut so that most draws are kept; of equals the shorter, which keeps more chains.

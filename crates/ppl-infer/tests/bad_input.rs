@@ -236,7 +236,7 @@ fn sites_that_change_from_run_to_run() {
     assert_eq!(error_of(&name()), at("name", "x1", line) + text + end);
 
     let line = line!() + 1;
-    model! { fn support() { let law: Box<dyn Distribution> = if RUNS.fetch_add(1, Ordering::Relaxed) % 2 == 0 { Box::new(Normal::new(0.0, 1.0)) } else { Box::new(HalfNormal::new(1.0)) }; sample!("x", law); } }
+    model! { fn support() { let law: Box<dyn Distribution> = if RUNS.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) { Box::new(Normal::new(0.0, 1.0)) } else { Box::new(HalfNormal::new(1.0)) }; sample!("x", law); } }
     let text = "its support was real numbers in an earlier run and is positive numbers now";
     RUNS.store(0, Ordering::Relaxed);
     assert_eq!(error_of(&support()), at("support", "x", line) + text + end);

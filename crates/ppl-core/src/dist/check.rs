@@ -145,7 +145,8 @@ pub(super) fn positive_definite(owner: &'static str, argument: &'static str, val
 fn asymmetry(matrix: &[f64], n: usize) -> Option<f64> {
     let largest = matrix.iter().fold(0.0f64, |m, v| m.max(v.abs()));
     let pairs = (0..n).flat_map(|i| (0..i).map(move |j| (i * n + j, j * n + i)));
-    pairs.filter(|&(low, up)| !((matrix[low] - matrix[up]).abs() <= 1e-8 * largest)).map(|(_, up)| matrix[up]).next()
+    let differs = |difference: f64| difference.is_nan() || difference.abs() > 1e-8 * largest;
+    pairs.filter(|&(low, up)| differs(matrix[low] - matrix[up])).map(|(_, up)| matrix[up]).next()
 }
 
 /// The first pivot of the Cholesky factorisation that is not positive.

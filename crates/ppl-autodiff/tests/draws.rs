@@ -65,7 +65,8 @@ fn continuous_laws_have_their_distribution_functions() {
         assert!(single.iter().zip(&double).all(|(a, &b)| *a == b as f32));
     }
     // ln Gamma(a): closed forms for a = 1/2, 1 and 3.
-    let gamma: [(f64, fn(f64) -> f64); 3] =
+    type Cdf = fn(f64) -> f64;
+    let gamma: [(f64, Cdf); 3] =
         [(0.5, |x| x.sqrt().k_erf()), (1.0, |x| -(-x).exp_m1()), (3.0, |x| 1.0 - (-x).exp() * (1.0 + x + x * x / 2.0))];
     for (a, cdf) in gamma {
         let x = draw(Law::LogGamma, N, &parameters(&[a]), key(1));

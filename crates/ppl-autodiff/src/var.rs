@@ -400,7 +400,8 @@ impl Var {
             2 => self.square(),
             -1 => self.recip(),
             i32::MIN => self.powi(n / 2).square(),
-            _ if n < 0 => self.powi(-n).recip(),
+            // The power of the reciprocal goes to 0 where the power would overflow, and takes no NaN back.
+            _ if n < 0 => self.recip().powi(-n),
             _ if n % 2 == 0 => self.powi(n / 2).square(),
             _ => self.powi(n - 1) * self,
         }

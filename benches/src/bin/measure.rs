@@ -1,2 +1,101 @@
-//! Placeholder until the programs are merged.
-fn main() {}
+//! Prints what the comparison with peers needs, as JSON: microseconds per gradient (median over repeats of a loop), ns
+//! per `tanh`, bytes of workspace, milliseconds of compiling. `measure growth` times how costs grow instead.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::time::Instant;
+
+use ppl::autodiff::kernels::elementary;
+use ppl::autodiff::{Program, Real};
+use ppl::infer::compiled::{CompiledModel, density_program};
+use ppl::prelude::*;
+use ppl_benches::handwritten::Hierarchical;
+use ppl_benches::models::{flat_bnn, flat_data, grouped_data, hierarchical_bnn, logistic, logistic_data, point};
+
+const REPEATS: usize = 15;
+
+/// Median over repeats of the seconds of one call, in loops of about 20 ms.
+fn seconds(mut f: impl FnMut()) -> f64 {
+    let begin = Instant::now();
+    f();
+    let calls = (0.02 / begin.elapsed().as_secs_f64().max(1e-9)).clamp(1.0, 1e5) as usize;
+    let mut times: Vec<f64> = (0..REPEATS)
+        .map(|_| {
+            let begin = Instant::now();
+            (0..calls).for_each(|_| f());
+            begin.elapsed().as_secs_f64() / calls as f64
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[REPEATS / 2]
+}
+
+/// Microseconds of one evaluation.
+fn program_us<T: Real>(program: &Program<T>) -> f64 {
+    let x: Vec<T> = point(program.input_lengths()[0]).into_iter().map(|x| T::from_f64(0.3 * x)).collect();
+    let mut outputs: Vec<Vec<T>> = program.output_lengths().iter().map(|&n| vec![T::ZERO; n]).collect();
+    let mut outputs: Vec<&mut [T]> = outputs.iter_mut().map(|o| &mut o[..]).collect();
+    let mut workspace = program.workspace();
+    1e6 * seconds(|| program.evaluate(&mut workspace, &[black_box(&x)], &mut outputs))
+}
+
+fn gradient_us<T: Real>(model: &dyn Model) -> Result<f64, ModelError> {
+    Ok(program_us(&density_program::<T>(model, true)?))
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut out: BTreeMap<String, f64> = BTreeMap::new();
+    if std::env::args().nth(1).as_deref() == Some("growth") {
+        growth(&mut out)?;
+    } else {
+        peers(&mut out)?;
+    }
+    println!("{}", serde_json::to_string(&out)?);
+    Ok(())
+}
+
+fn peers(out: &mut BTreeMap<String, f64>) -> Result<(), Box<dyn std::error::Error>> {
+    let (x, y) = grouped_data()?;
+    let hierarchical = hierarchical_bnn(x.clone(), y.clone());
+    let flat = |rows| flat_data(rows).map(|(x, y)| flat_bnn(x, y));
+    let (flat_500, flat_50) = (flat(500)?, flat(50)?);
+    let mut put = |name: &str, value: f64| out.insert(name.to_owned(), value);
+    put("gradient/hierarchical_bnn", gradient_us::<f64>(&hierarchical)?);
+    put("gradient/flat_bnn_500", gradient_us::<f64>(&flat_500)?);
+    put("gradient/flat_bnn_50", gradient_us::<f64>(&flat_50)?);
+    put("gradient_f32/hierarchical_bnn", gradient_us::<f32>(&hierarchical)?);
+    put("gradient_f32/flat_bnn_500", gradient_us::<f32>(&flat_500)?);
+    let program = density_program::<f64>(&hierarchical, true)?;
+    put("value/hierarchical_bnn", program_us(&density_program::<f64>(&hierarchical, false)?));
+    put("workspace_bytes/hierarchical_bnn", program.workspace_bytes() as f64);
+    put("compile_ms/hierarchical_bnn", 1e3 * seconds(|| drop(black_box(CompiledModel::new(&hierarchical)))));
+    let numbers = |a: ndarray::ArrayViewD<f64>| a.iter().copied().collect::<Vec<f64>>();
+    let mut by_hand = Hierarchical::new(&numbers(x.view().into_dyn()), &numbers(y.view().into_dyn()));
+    let at: Vec<f64> = point(program.input_lengths()[0]).iter().map(|x| 0.3 * x).collect();
+    let mut g = vec![0.0; at.len()];
+    put("handwritten/hierarchical_bnn", 1e6 * seconds(|| drop(black_box(by_hand.gradient(black_box(&at), &mut g)))));
+    let (x, mut y) = (point(9000), vec![0.0; 9000]);
+    put("tanh_ns/f64", 1e9 / 9000.0 * seconds(|| elementary::tanh(black_box(&x), &mut y)));
+    let (x, mut y) = (x.iter().map(|&x| x as f32).collect::<Vec<_>>(), vec![0.0f32; 9000]);
+    put("tanh_ns/f32", 1e9 / 9000.0 * seconds(|| elementary::tanh(black_box(&x), &mut y)));
+    Ok(())
+}
+
+/// Microseconds per gradient by rows, width and groups.
+fn growth(out: &mut BTreeMap<String, f64>) -> Result<(), Box<dyn std::error::Error>> {
+    for rows in [50, 500, 5_000, 50_000, 1_000_000] {
+        let (x, y) = logistic_data(rows, 5);
+        out.insert(format!("logistic rows {rows:>7} x 5"), gradient_us::<f64>(&logistic(x, y))?);
+    }
+    for width in [5, 32, 128, 512] {
+        let (x, y) = logistic_data(2_000, width);
+        out.insert(format!("logistic rows    2000 x {width}"), gradient_us::<f64>(&logistic(x, y))?);
+    }
+    let (x, y) = grouped_data()?;
+    for groups in [1, 18, 100, 1000] {
+        let pick: Vec<usize> = (0..groups).map(|g| g % x.len_of(Axis(0))).collect();
+        let model = hierarchical_bnn(x.select(Axis(0), &pick), y.select(Axis(0), &pick));
+        out.insert(format!("hierarchical groups {groups:>4} x 50"), gradient_us::<f64>(&model)?);
+    }
+    Ok(())
+}

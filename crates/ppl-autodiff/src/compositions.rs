@@ -8,9 +8,10 @@ use ndarray::{ArrayBase, Data, Dimension};
 use crate::error::Mistake;
 use crate::numbers::Number;
 use crate::shape::Shape;
+use crate::structure::{concat, indices_within};
 use crate::tensor::Tensor;
 use crate::trace;
-use crate::var::{Var, concat, indices_within};
+use crate::var::Var;
 
 impl Var {
     /// The identity matrix `[n, n]`.

@@ -16,6 +16,7 @@
 
 pub mod check;
 mod compositions;
+mod conversions;
 pub mod dynamic;
 pub mod error;
 pub mod function;
@@ -28,6 +29,7 @@ pub mod program;
 pub mod random;
 pub mod real;
 pub mod shape;
+mod structure;
 pub mod tape;
 pub mod tensor;
 mod trace;
@@ -40,6 +42,7 @@ pub use numbers::Number;
 pub use program::{Program, Workspace};
 pub use real::Real;
 pub use shape::Shape;
+pub use structure::{concat, stack};
 pub use tensor::Tensor;
 pub use trace::{Scope, Trace, Traced, attribute_to, mistake, placeholder, scope, trace};
-pub use var::{Var, concat, stack};
+pub use var::Var;

@@ -4,6 +4,7 @@ use std::f64::consts::{PI, TAU};
 
 use rand_distr::Distribution;
 
+use crate::kernels::dispatch::multiversion;
 use crate::ops::Law;
 use crate::random::{Key, Philox};
 use crate::real::Real;
@@ -12,11 +13,13 @@ use crate::real::Real;
 const MAX_TRIALS: f64 = (1u64 << 53) as f64;
 
 /// 52 random bits and a half as a number strictly between 0 and 1.
+#[inline(always)]
 fn open_unit(word: u64) -> f64 {
     ((word >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
 }
 
 /// As [`open_unit`] and still below 1 when rounded to `T`: in single precision the numbers next to 1 would become 1.
+#[inline(always)]
 fn unit<T: Real>(word: u64) -> f64 {
     open_unit(word).min((T::ONE - T::EPSILON * T::HALF).to_f64())
 }
@@ -25,13 +28,9 @@ fn unit<T: Real>(word: u64) -> f64 {
 /// parameters.
 pub(crate) fn fill<T: Real>(law: Law, key: &Key, node: u32, out: &mut [T], parameter: impl Fn(usize, usize) -> f64) {
     match law {
-        Law::Uniform => pairs(key, node, out, |[a, b]| [unit::<T>(a), unit::<T>(b)]),
-        Law::Exponential => pairs(key, node, out, |[a, b]| [-open_unit(a).k_ln(), -open_unit(b).k_ln()]),
-        // Box and Muller (1958): both numbers of a pair are used.
-        Law::Normal => pairs(key, node, out, |[a, b]| {
-            let (radius, angle) = ((-2.0 * open_unit(a).k_ln()).sqrt(), TAU * open_unit(b));
-            [radius * angle.k_cos(), radius * angle.k_sin()]
-        }),
+        Law::Uniform => pairs::<T, UniformPair>(key, node, out),
+        Law::Exponential => pairs::<T, ExponentialPair>(key, node, out),
+        Law::Normal => pairs::<T, NormalPair>(key, node, out),
         Law::LogGamma => each(out, |e| log_gamma(parameter(0, e), key, node, e)),
         Law::VonMises => each(out, |e| von_mises(parameter(0, e), &mut key.element(node, e as u32))),
         Law::Poisson => each(out, |e| {
@@ -53,11 +52,45 @@ pub(crate) fn fill<T: Real>(law: Law, key: &Key, node: u32, out: &mut [T], param
     }
 }
 
-fn pairs<T: Real>(key: &Key, node: u32, out: &mut [T], make: impl Fn([u64; 2]) -> [f64; 2]) {
-    for (block, pair) in out.chunks_mut(2).enumerate() {
-        let numbers = make(key.block(node, block as u32));
-        for (slot, x) in pair.iter_mut().zip(numbers) {
-            *slot = T::from_f64(x);
+/// A law of which two draws are made of two random words.
+trait Pair {
+    fn make<T: Real>(words: [u64; 2]) -> [f64; 2];
+}
+
+struct UniformPair;
+struct ExponentialPair;
+struct NormalPair;
+
+impl Pair for UniformPair {
+    #[inline(always)]
+    fn make<T: Real>([a, b]: [u64; 2]) -> [f64; 2] {
+        [unit::<T>(a), unit::<T>(b)]
+    }
+}
+
+impl Pair for ExponentialPair {
+    #[inline(always)]
+    fn make<T: Real>([a, b]: [u64; 2]) -> [f64; 2] {
+        [-open_unit(a).k_ln(), -open_unit(b).k_ln()]
+    }
+}
+
+/// Box and Muller (1958): both numbers of a pair are used.
+impl Pair for NormalPair {
+    #[inline(always)]
+    fn make<T: Real>([a, b]: [u64; 2]) -> [f64; 2] {
+        let (radius, angle) = ((-2.0 * open_unit(a).k_ln()).sqrt(), TAU * open_unit(b));
+        [radius * angle.k_cos(), radius * angle.k_sin()]
+    }
+}
+
+multiversion! {
+    fn pairs<T: Real, P: Pair>(key: &Key, node: u32, out: &mut [T]) {
+        for (block, pair) in out.chunks_mut(2).enumerate() {
+            let numbers = P::make::<T>(key.block(node, block as u32));
+            for (slot, x) in pair.iter_mut().zip(numbers) {
+                *slot = T::from_f64(x);
+            }
         }
     }
 }

@@ -72,7 +72,7 @@ impl Key {
     }
 
     /// The words of one block of a node's numbers, for laws of which every draw takes a fixed number of words.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn block(&self, node: u32, block: u32) -> [u64; 2] {
         let key = splitmix64(self.seed);
         let counter = [u32::MAX, block, node, self.purpose as u32];

@@ -9,10 +9,12 @@ use ppl::autodiff::kernels::elementary::{sigmoid, softplus, tanh};
 
 const GROUPS: usize = 18;
 const ROWS: usize = 50;
+/// Rows with zeros to whole vectors.
+const PADDED: usize = 56;
 const HIDDEN: usize = 5;
 const HALF_LN_2PI: f64 = 0.918_938_533_204_672_7;
 
-type Column = [f64; ROWS];
+type Column = [f64; PADDED];
 
 /// The data, and room for the activations of one group.
 pub struct Hierarchical {
@@ -53,11 +55,15 @@ impl Hierarchical {
     pub fn new(x: &[f64], y: &[f64]) -> Self {
         let row = |g: usize, r: usize| g * ROWS + r;
         Self {
-            x: (0..GROUPS).map(|g| [0, 1].map(|f| std::array::from_fn(|r| x[2 * row(g, r) + f]))).collect(),
-            sign: (0..GROUPS).map(|g| std::array::from_fn(|r| 1.0 - 2.0 * y[row(g, r)])).collect(),
-            z1: [[0.0; ROWS]; HIDDEN],
-            z2: [[0.0; ROWS]; HIDDEN],
-            adjoint: [[0.0; ROWS]; HIDDEN],
+            x: (0..GROUPS)
+                .map(|g| [0, 1].map(|f| std::array::from_fn(|r| if r < ROWS { x[2 * row(g, r) + f] } else { 0.0 })))
+                .collect(),
+            sign: (0..GROUPS)
+                .map(|g| std::array::from_fn(|r| if r < ROWS { 1.0 - 2.0 * y[row(g, r)] } else { 0.0 }))
+                .collect(),
+            z1: [[0.0; PADDED]; HIDDEN],
+            z2: [[0.0; PADDED]; HIDDEN],
+            adjoint: [[0.0; PADDED]; HIDDEN],
             weights: [[0.0; HIDDEN * HIDDEN]; 3],
         }
     }
@@ -118,37 +124,37 @@ impl Hierarchical {
             tanh(self.adjoint.as_flattened(), self.z1.as_flattened_mut());
             forward::<5>(&self.z1, &self.weights[1], &mut self.adjoint);
             tanh(self.adjoint.as_flattened(), self.z2.as_flattened_mut());
-            let mut t = [0.0; ROWS];
+            let mut t = [0.0; PADDED];
             for (z, &w) in self.z2.iter().zip(&self.weights[2]) {
-                for r in 0..ROWS {
+                for r in 0..PADDED {
                     t[r] = z[r].mul_add(w, t[r]);
                 }
             }
-            for r in 0..ROWS {
+            for r in 0..PADDED {
                 t[r] *= self.sign[group][r];
             }
-            let (mut value, mut slope) = ([0.0; ROWS], [0.0; ROWS]);
+            let (mut value, mut slope) = ([0.0; PADDED], [0.0; PADDED]);
             softplus(&t, &mut value);
             sigmoid(&t, &mut slope);
-            for r in 0..ROWS {
-                loss += value[r];
+            for r in 0..PADDED {
                 slope[r] *= -self.sign[group][r];
             }
+            loss += sum(&value, ROWS);
             // Backwards: the weights' adjoints by dot products, the activations' by rows.
             let mut gw = [[0.0; HIDDEN * HIDDEN]; 3];
             for i in 0..HIDDEN {
                 gw[2][i] = dot(&self.z2[i], &slope);
                 let w = self.weights[2][i];
-                for r in 0..ROWS {
+                for r in 0..PADDED {
                     let z = self.z2[i][r];
                     self.adjoint[i][r] = slope[r] * w * (1.0 - z * z);
                 }
             }
             products::<5>(&self.z1, &self.adjoint, &mut gw[1]);
-            let mut below = [[0.0; ROWS]; HIDDEN];
+            let mut below = [[0.0; PADDED]; HIDDEN];
             for i in 0..HIDDEN {
                 let w = &self.weights[1][i * HIDDEN..];
-                for r in 0..ROWS {
+                for r in 0..PADDED {
                     let mut sum = 0.0;
                     for j in 0..HIDDEN {
                         sum = self.adjoint[j][r].mul_add(w[j], sum);
@@ -177,18 +183,29 @@ impl Hierarchical {
 #[inline(always)]
 fn dot(a: &Column, b: &Column) -> f64 {
     let mut sums = [0.0; 8];
-    for r in 0..48 {
-        sums[r % 8] = a[r].mul_add(b[r], sums[r % 8]);
+    for (a, b) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0) {
+        for l in 0..8 {
+            sums[l] = a[l].mul_add(b[l], sums[l]);
+        }
     }
-    let rest = a[48].mul_add(b[48], a[49] * b[49]);
-    sums.iter().sum::<f64>() + rest
+    sums.iter().sum()
+}
+
+#[inline(always)]
+fn sum(x: &Column, n: usize) -> f64 {
+    let mut sums = [0.0; 8];
+    for (r, x) in x[..n].iter().enumerate() {
+        sums[r % 8] += x;
+    }
+    sums.iter().sum()
 }
 
 /// `out[j] = sum_i x[i] w[i, j]`.
+/// All rows of all columns in vectors of eight, which stay in registers.
 #[inline(always)]
 fn forward<const I: usize>(x: &[Column; I], w: &[f64], out: &mut [Column; HIDDEN]) {
     for (j, out) in out.iter_mut().enumerate() {
-        for r in 0..ROWS {
+        for r in 0..PADDED {
             let mut sum = 0.0;
             for i in 0..I {
                 sum = x[i][r].mul_add(w[i * HIDDEN + j], sum);

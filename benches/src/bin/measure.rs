@@ -73,7 +73,7 @@ fn peers(out: &mut BTreeMap<String, f64>) -> Result<(), Box<dyn std::error::Erro
     let mut by_hand = Hierarchical::new(&numbers(x.view().into_dyn()), &numbers(y.view().into_dyn()));
     let at: Vec<f64> = point(program.input_lengths()[0]).iter().map(|x| 0.3 * x).collect();
     let mut g = vec![0.0; at.len()];
-    put("handwritten/hierarchical_bnn", 1e6 * seconds(|| drop(black_box(by_hand.gradient(black_box(&at), &mut g)))));
+    put("handwritten/hierarchical_bnn", 1e6 * seconds(|| _ = black_box(by_hand.gradient(black_box(&at), &mut g))));
     let (x, mut y) = (point(9000), vec![0.0; 9000]);
     put("tanh_ns/f64", 1e9 / 9000.0 * seconds(|| elementary::tanh(black_box(&x), &mut y)));
     let (x, mut y) = (x.iter().map(|&x| x as f32).collect::<Vec<_>>(), vec![0.0f32; 9000]);

@@ -25,8 +25,8 @@ static NEXT_PROGRAM: AtomicU64 = AtomicU64::new(0);
 
 /// A compiled function: input slots in, output slots out, the same bits every time.
 ///
-/// Programs are `Send + Sync`; each thread evaluates with a [`Workspace`] of its own. An evaluation touches no lock,
-/// and no allocator but for the packing buffers of large matrix products (24 and more in each direction).
+/// Programs are `Send + Sync`; each thread evaluates with a [`Workspace`] of its own. An evaluation touches no
+/// allocator and no lock.
 ///
 /// ```
 /// use ppl_autodiff::{Program, Var, trace};

@@ -1,9 +1,9 @@
-//! Matrix products of the sizes that models have: batched, tiny, tall and narrow; large ones go to `matrixmultiply`.
+//! Matrix products of the sizes that models have: batched, tiny, tall and narrow, up to some hundreds in each direction.
 //!
-//! One strided form `C[i, j] = sum_k A[i, k] B[k, j]` has three methods. *Lanes*: SIMD lanes run along `i`, which has
+//! One strided form `C[i, j] = sum_k A[i, k] B[k, j]` has two methods. *Lanes*: SIMD lanes run along `i`, which has
 //! stride 1 in A and C, while elements of B are broadcast (its mirror image, lanes along `j`, is the transposed
 //! product). *Dots*: lanes run along `k`, several dot products at once, so that loads are shared.
-//! *Blocked*: packed panels, for large matrices. All but the last give the same bits on every instruction set.
+//! Neither packs panels, so nothing is allocated, and all give the same bits on every instruction set.
 
 mod dots;
 mod lanes;
@@ -21,7 +21,6 @@ use crate::real::Real;
 pub(crate) enum Method {
     Lanes,
     Dots,
-    Blocked,
     Plain,
 }
 
@@ -78,7 +77,6 @@ pub(crate) const fn vector_lanes<T>() -> usize {
 pub(crate) fn product_kernel<T: Real>(method: Method) -> ProductKernel<T> {
     let kernels: (ProductKernel<f64>, ProductKernel<f32>) = match (method, Isa::current()) {
         (Method::Plain, _) => return plain::<T>,
-        (Method::Blocked, _) => (blocked_f64, blocked_f32),
         #[cfg(target_arch = "x86_64")]
         (Method::Lanes, Isa::Avx512) => (lanes::avx512::<Avx512F64>, lanes::avx512::<Avx512F32>),
         #[cfg(target_arch = "x86_64")]
@@ -149,24 +147,6 @@ unsafe fn plain<T: Real>(s: &ProductSpec, a: *const T, b: *const T, c: *mut T) {
     }
 }
 
-macro_rules! blocked {
-    ($name:ident, $t:ident, $gemm:ident) => {
-        /// Large matrices: `matrixmultiply`, which packs panels for the caches.
-        unsafe fn $name(s: &ProductSpec, a: *const $t, b: *const $t, c: *mut $t) {
-            // SAFETY: the caller's strides keep all indices inside its arrays.
-            unsafe {
-                for product in 0..s.count {
-                    let (a, b, c) = s.start(product, a, b, c);
-                    let ([am, ak], [bk, bn], [cm, cn]) = (s.a, s.b, s.c);
-                    matrixmultiply::$gemm(s.m, s.k, s.n, 1.0, a, am, ak, b, bk, bn, 0.0, c, cm, cn);
-                }
-            }
-        }
-    };
-}
-blocked!(blocked_f64, f64, dgemm);
-blocked!(blocked_f32, f32, sgemm);
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,7 +162,7 @@ mod tests {
                 let one = |m, n, k| ProductSpec { count: 1, steps: [0; 3], m, n, k, a: [0; 2], b: [0; 2], c: [0; 2] };
                 let lanes = ProductSpec { a: [1, im], b: [jn, 1], c: [1, im], ..one(m, n, k) };
                 let dots = ProductSpec { a: [ik, 1], b: [1, ik], c: [jn, 1], ..one(m, n, k) };
-                for (method, s) in [(Method::Lanes, lanes), (Method::Dots, dots), (Method::Blocked, dots)] {
+                for (method, s) in [(Method::Lanes, lanes), (Method::Dots, dots)] {
                     let mut got = vec![T::NAN; m * n];
                     let mut want = vec![T::NAN; m * n];
                     // SAFETY: the strides above describe dense arrays of these sizes.

@@ -97,16 +97,11 @@ impl ProductPlan {
         a_constant: bool,
         b_constant: bool,
     ) -> Self {
-        /// Products of at least this many multiplications in each direction are packed and blocked.
-        const LARGE: usize = 24;
         let unit = |v: &View, axis: usize| {
             let at = v.shape.rank() - 2 + axis;
             v.strides[at] == 1 || v.shape[at] == 1
         };
         let by_columns = m > n;
-        if m >= LARGE && n >= LARGE && k >= LARGE {
-            return Self { method: Method::Blocked, transposed: false, copy_a: None, copy_b: None, by_columns };
-        }
         // Costs in vector operations; a strided copy moves about one element in the time of one.
         let copy = |v: &View, axis: usize, constant: bool| {
             let missing = !unit(v, axis);

@@ -3,7 +3,7 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Mistake, Shape, Var, mistake};
 
-use super::stable::{ln_1m_exp, ln_sinh_ratio};
+use super::stable::ln_sinh_ratio;
 use super::zero_inflated::Gate;
 use super::{Distribution, Entry, Form, Poisson, check};
 use crate::support::Support;
@@ -73,7 +73,7 @@ impl Distribution for HurdlePoisson {
         };
         let usual = {
             let r = slow.select(SLOW, self.rate);
-            Poisson::new(r).log_prob(k) - ln_1m_exp(r)
+            Poisson::new(r).log_prob(k) - r.log1mexp()
         };
         let base = zero.select(0.0, slow.select(positive, usual));
         inside.select(self.gate.ln(zero) + base, f64::NEG_INFINITY)

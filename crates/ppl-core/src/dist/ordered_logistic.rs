@@ -3,7 +3,6 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Mistake, Shape, Var, mistake};
 
-use super::stable::ln_1m_exp;
 use super::{Distribution, Entry, Form, check, vector};
 use crate::support::Support;
 
@@ -74,7 +73,7 @@ impl Distribution for OrderedLogistic {
         let log_prob = if n > 1 {
             let between = k.eq(numbers(1, n));
             let gaps = self.cutpoints.slice(-1, 1..n) - self.cutpoints.slice(-1, 0..n - 1);
-            between.select(ln_1m_exp(between.select(gaps, 1.0)), 0.0).sum_axis(-1) - ends
+            between.select(between.select(gaps, 1.0).log1mexp(), 0.0).sum_axis(-1) - ends
         } else {
             -ends
         };

@@ -3,7 +3,6 @@
 //! They are compositions of operations, so that their derivatives keep their digits too. Where a form has branches the
 //! argument of the branch that does not count is made harmless first: its derivative must not be NaN.
 
-use std::f64::consts::LN_2;
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_2};
 
 use ppl_autodiff::Var;
@@ -146,24 +145,6 @@ pub(super) fn ln_choose(n: Var, k: Var) -> Var {
     let ends = k.eq(0.0).max(k.eq(n));
     let k = ends.select(0.0, k);
     ends.select(0.0, -(n + 1.0).ln() - ln_beta(k + 1.0, n - k + 1.0))
-}
-
-/// `ln(1 - e^-x)` for x > 0; -inf, without slope, from 0 down.
-pub(super) fn ln_1m_exp(x: Var) -> Var {
-    let (positive, near) = (x.gt(0.0), x.lt(LN_2));
-    let close = near.select(positive.select(x, 1.0), 1.0);
-    let away = near.select(1.0, x);
-    let ln = near.select((-(-close).exp_m1()).ln(), (-(-away).exp()).ln_1p());
-    positive.select(ln, f64::NEG_INFINITY)
-}
-
-/// `ln(e^a + e^b)`.
-pub(super) fn ln_add_exp(a: Var, b: Var) -> Var {
-    // One of the differences is -inf or NaN where both are infinite: the maximum then is the sum.
-    let (high, low) = (a.max(b), a.min(b));
-    let finite = low.gt(f64::NEG_INFINITY);
-    let difference = finite.select(b, 0.0) - finite.select(a, 0.0);
-    finite.select(finite.select(a, 0.0) + difference.softplus(), high)
 }
 
 /// `m - c ln(1 + m / c)` for c > 0 and `m >= 0`, about `m^2 / (2 c)` where m is small beside c.

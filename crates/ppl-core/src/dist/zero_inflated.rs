@@ -3,7 +3,6 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Mistake, Shape, Var, mistake};
 
-use super::stable::ln_add_exp;
 use super::{Distribution, Entry, Form, Poisson, check};
 use crate::support::Support;
 
@@ -124,13 +123,13 @@ impl<D: Distribution> Distribution for ZeroInflated<D> {
         let zero = k.eq(0.0);
         let base = self.base.log_prob(k);
         let log_prob = match self.gate {
-            Gate::LogOdds(t) => zero.select(ln_add_exp(t, base), base) - t.softplus(),
+            Gate::LogOdds(t) => zero.select(t.logaddexp(base), base) - t.softplus(),
             Gate::Probability(g) => {
                 // A gate of exactly 0 adds nothing, one of exactly 1 leaves nothing of the base.
                 let (never, always) = (g.eq(0.0), g.eq(1.0));
                 let ln_gate = never.select(1.0, g).ln();
                 let thinned = base + (-(zero * always).select(0.0, g)).ln_1p();
-                let some = ln_add_exp(never.select(base, ln_gate), thinned);
+                let some = never.select(base, ln_gate).logaddexp(thinned);
                 let inflated = always.select(ln_gate, never.select(thinned, some));
                 zero.select(inflated, thinned)
             }

@@ -5,6 +5,7 @@
 //! [`Nuts::run_target`] does the same for a log-density of one's own.
 
 pub mod adapt;
+pub mod batch;
 pub mod chain;
 pub mod compiled;
 pub mod density;

@@ -1,0 +1,63 @@
+//! What a method that sees a few rows of the data at a time needs of a target.
+//!
+//! The density over a minibatch is another type than the density over all data: a sampler that needs the latter, like
+//! NUTS, cannot be given an estimate by mistake.
+
+use crate::density::DensityError;
+
+/// An estimate of a log-density on R^d from a batch of rows, owned by one thread (it holds that thread's workspace and
+/// its place in the order of the batches).
+///
+/// With N rows in all, n of them in the batch B, the estimate is
+///
+/// log p(x) ~ log prior(x) + log |J(x)| + N/n sum over i in B of log likelihood_i(x),
+///
+/// unbiased over the batches, and so is its gradient.
+pub trait BatchDensity {
+    /// The number of unconstrained coordinates, d.
+    fn dim(&self) -> usize;
+
+    /// The number of rows of the whole data, N.
+    fn total_size(&self) -> usize;
+
+    /// The number of rows of a batch, n.
+    fn batch_size(&self) -> usize;
+
+    /// Binds the batch of an iteration. For data in memory a batch is a function of seed, chain and iteration, so that
+    /// a run that is resumed sees what an uninterrupted one would have; a stream yields whatever comes next.
+    ///
+    /// # Errors
+    /// A stream that ended or failed, or rows that are not finite.
+    fn bind(&mut self, iteration: u64) -> Result<(), DensityError>;
+
+    /// Returns the estimate from the bound batch and writes its gradient.
+    ///
+    /// # Errors
+    /// [`DensityError::NotFinite`] is recoverable; anything else ends the run.
+    fn evaluate(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError>;
+
+    /// The parts of the gradient from the bound batch: of log prior + log |J| (d numbers), and of each row's
+    /// log-likelihood, unscaled (n x d, row-major).
+    ///
+    /// # Errors
+    /// As [`BatchDensity::evaluate`]; a model whose likelihood is not a sum over rows.
+    fn per_row(&mut self, x: &[f64], prior: &mut [f64], rows: &mut [f64]) -> Result<(), DensityError>;
+
+    /// Returns the log-density over all rows and writes its gradient, for control variates. The bound batch stays.
+    ///
+    /// # Errors
+    /// As [`BatchDensity::evaluate`]; a stream, which has no end.
+    fn full(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError>;
+}
+
+/// A target that is seen in batches: shared between threads, each of which asks for its own density.
+pub trait BatchTarget: Sync {
+    /// The number of unconstrained coordinates.
+    fn dim(&self) -> usize;
+
+    /// A density for one chain, whose order of batches is a function of seed and chain.
+    ///
+    /// # Errors
+    /// A stream that has been taken by another chain.
+    fn density(&self, seed: u64, chain: u64) -> Result<Box<dyn BatchDensity + '_>, DensityError>;
+}

@@ -43,6 +43,32 @@ pub trait BatchDensity {
     /// As [`BatchDensity::evaluate`]; a model whose likelihood is not a sum over rows.
     fn per_row(&mut self, x: &[f64], prior: &mut [f64], rows: &mut [f64]) -> Result<(), DensityError>;
 
+    /// As [`BatchDensity::per_row`], with the sum over rows and the sum of squares in place of each (d numbers each):
+    /// for what needs no more, in models of many coordinates.
+    ///
+    /// # Errors
+    /// As [`BatchDensity::per_row`].
+    fn row_moments(
+        &mut self,
+        x: &[f64],
+        prior: &mut [f64],
+        sum: &mut [f64],
+        squares: &mut [f64],
+    ) -> Result<(), DensityError> {
+        let dim = self.dim();
+        let mut rows = vec![0.0; dim * self.batch_size()];
+        self.per_row(x, prior, &mut rows)?;
+        sum.fill(0.0);
+        squares.fill(0.0);
+        for row in rows.chunks_exact(dim.max(1)) {
+            for ((s, q), g) in sum.iter_mut().zip(&mut *squares).zip(row) {
+                *s += g;
+                *q += g * g;
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the log-density over all rows and writes its gradient, for control variates. The bound batch stays.
     ///
     /// # Errors

@@ -262,7 +262,7 @@ impl BatchDensity for Density<'_> {
         Ok(value[0])
     }
 
-    fn per_row(&mut self, x: &[f64], prior: &mut [f64], rows: &mut [f64]) -> Result<(), DensityError> {
+    fn row_gradients(&mut self, x: &[f64], prior: &mut [f64], rows: &mut [f64]) -> Result<(), DensityError> {
         let compiled = self.compiled;
         self.check(x, &[(prior, compiled.dim), (rows, compiled.dim * compiled.batches.batch_size())])?;
         let program = ready(&compiled.rows, || compiled.row_program(&[Over::Each]))?;

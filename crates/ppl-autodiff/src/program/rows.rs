@@ -18,7 +18,7 @@ use crate::var::Var;
 pub enum Over {
     /// Values that do not depend on the row, as they are.
     Once,
-    /// The values of every row: `rows x length`, row-major.
+    /// The values of every row: `length x rows`, row-major, so that the rows of one value are neighbours.
     Each,
     /// The sum over rows.
     Sum,
@@ -43,7 +43,7 @@ impl<T: Real> Program<T> {
     /// let (mut each, mut sum) = ([0.0; 4], [0.0; 2]);
     /// let (w, rows) = ([1.0, -1.0], [3.0, 1.0, 0.0, 1.0]);
     /// program.evaluate(&mut program.workspace(), &[&w, &rows], &mut [&mut each, &mut sum]);
-    /// assert_eq!((each, sum), ([12.0, 4.0, 0.0, -2.0], [12.0, 2.0]));
+    /// assert_eq!((each, sum), ([12.0, 0.0, 4.0, -2.0], [12.0, 2.0]));
     /// # Ok::<(), ppl_autodiff::TraceError>(())
     /// ```
     pub fn over_rows(tape: &Tape, rows: usize, first_data_slot: usize, outputs: &[(Over, &[Var])]) -> Self {
@@ -236,7 +236,9 @@ impl Wide<'_> {
                 Over::Each => {
                     let wide = self.repeat(value, &like);
                     let length = self.graph.shape(wide).size() / self.rows.max(1);
-                    self.reshape(wide, Shape::from([self.rows, length]), &like)
+                    let flat = self.reshape(wide, Shape::from([self.rows, length]), &like);
+                    let order = Op::Transpose(SmallVec::from_slice(&[1, 0]));
+                    self.graph.op(order, &[flat], Shape::from([length, self.rows]), &like)
                 }
                 Over::Sum => self.total(value, &like),
                 Over::SumOfSquares => {
@@ -245,7 +247,6 @@ impl Wide<'_> {
                 }
             });
         }
-        let axis = usize::from(over == Over::Each);
         if let [one] = parts[..] {
             return one;
         }
@@ -253,9 +254,9 @@ impl Wide<'_> {
             return self.graph.constant(crate::Tensor::full([0], 0.0), &nowhere());
         };
         let like = self.graph.node(first).clone();
-        let length = parts.iter().map(|&p| self.graph.shape(p)[axis]).sum();
-        let shape = self.graph.shape(first).with(axis, length);
-        self.graph.op(Op::Concat { axis }, &parts, shape, &like)
+        let length = parts.iter().map(|&p| self.graph.shape(p)[0]).sum();
+        let shape = self.graph.shape(first).with(0, length);
+        self.graph.op(Op::Concat { axis: 0 }, &parts, shape, &like)
     }
 
     /// `x^2`, where a product is the product of squares, so that [`Wide::total`] still sees it.

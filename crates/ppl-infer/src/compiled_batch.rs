@@ -230,10 +230,10 @@ impl Density<'_> {
 }
 
 /// The program, compiled and checked at the first call.
-fn ready<'c>(
-    later: &'c Later,
+fn ready(
+    later: &Later,
     compile: impl FnOnce() -> Result<Program<f64>, ModelError>,
-) -> Result<&'c Program<f64>, DensityError> {
+) -> Result<&Program<f64>, DensityError> {
     later.get_or_init(compile).as_ref().map_err(|error| fatal(error.clone()))
 }
 

@@ -182,7 +182,8 @@ fn what_cannot_be_bound_is_refused() {
 
 #[test]
 fn bad_data_are_refused() {
-    let error = |r: Result<Minibatch<(Array1<f64>, Array1<i64>)>, BatchError>| r.map(|_| ()).unwrap_err().to_string();
+    type Pairs = Minibatch<(Array1<f64>, Array1<i64>)>;
+    let error = |r: Result<Pairs, BatchError>| r.map(|_| ()).unwrap_err().to_string();
     let y = array![1, 2, 3_i64];
     assert_eq!(
         error(Minibatch::new((array![1.0, 2.0], y.clone()), 1)),

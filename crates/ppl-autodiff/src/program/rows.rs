@@ -194,6 +194,10 @@ impl Wide<'_> {
                 ids = x.iter().map(|&p| self.repeat(p, node)).collect();
                 Op::Concat { axis: axis + 1 }
             }
+            Op::Scan { .. } => {
+                ids = x.iter().map(|&p| self.repeat(p, node)).collect();
+                node.op.clone()
+            }
             Op::Gather { axis, index } => Op::Gather { axis: axis + 1, index: index.clone() },
             Op::ScatterAdd { axis, index, length } => {
                 Op::ScatterAdd { axis: axis + 1, index: index.clone(), length: *length }

@@ -53,8 +53,10 @@ struct Recorder {
 /// `Var`s of the enclosing trace that became inputs.
 struct Captures {
     slot: usize,
-    /// Outside and inside.
-    vars: Vec<(Var, Var)>,
+    /// The enclosing trace.
+    outside: u32,
+    /// Nodes outside and inside.
+    nodes: Vec<(NodeId, NodeId)>,
 }
 
 /// How to trace: a name for errors, the point at which values are read, the key of random draws.
@@ -128,7 +130,7 @@ impl Trace {
             dynamic: false,
             streams: HashMap::new(),
             location: None,
-            captures: self.captures.map(|slot| Captures { slot, vars: Vec::new() }),
+            captures: self.captures.map(|slot| Captures { slot, outside: ORPHAN, nodes: Vec::new() }),
         };
         let (result, recorder) = record_with(recorder, f);
         Traced::new(recorder).map(|traced| (result, traced))
@@ -153,7 +155,7 @@ impl Traced {
 
     /// The enclosing trace's `Var`s that the function used, in the order of their inputs.
     pub(crate) fn captured(&self) -> Vec<Var> {
-        self.0.captures.iter().flat_map(|c| c.vars.iter().map(|&(outside, _)| outside)).collect()
+        self.0.captures.iter().flat_map(|c| c.nodes.iter().map(|&(node, _)| Var::new(c.outside, node))).collect()
     }
 
     /// The name of the traced model.
@@ -322,12 +324,16 @@ fn capture(stack: &mut [Recorder], level: usize, var: Var, location: &'static Lo
     let shape = stack[level - 1].tape.nodes[outside.node() as usize].shape.clone();
     let recorder = &mut stack[level];
     let captures = recorder.captures.as_mut()?;
-    if let Some(&(_, inside)) = captures.vars.iter().find(|(known, _)| known.node() == outside.node()) {
-        return Some(inside);
-    }
-    let inside = Var::new(recorder.id, recorder.tape.push_input(captures.slot, shape, location));
-    captures.vars.push((outside, inside));
-    Some(inside)
+    let inside = match captures.nodes.iter().find(|(known, _)| *known == outside.node()) {
+        Some(&(_, inside)) => inside,
+        None => {
+            let inside = recorder.tape.push_input(captures.slot, shape, location);
+            captures.outside = outside.trace();
+            captures.nodes.push((outside.node(), inside));
+            inside
+        }
+    };
+    Some(Var::new(recorder.id, inside))
 }
 
 /// The `Var` itself, or as an input of the innermost trace if it may be captured.

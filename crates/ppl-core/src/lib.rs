@@ -11,6 +11,7 @@ pub mod observed;
 pub mod plate;
 pub mod run;
 pub mod site;
+pub mod special;
 pub mod support;
 pub mod transform;
 

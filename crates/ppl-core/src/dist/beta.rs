@@ -3,9 +3,9 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::stable::{LARGE, deviance, ln_beta, stirling_correction};
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::LN_SQRT_2PI;
+use crate::special::{LARGE, deviance, ln_beta, stirling_correction};
 use crate::support::Support;
 
 /// Beta distribution on (0, 1), with a and b the concentrations at 1 and at 0:

@@ -3,9 +3,9 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::stable::{LARGE, deviance, ln_choose, stirling_correction};
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::LN_SQRT_2PI;
+use crate::special::{LARGE, deviance, ln_choose, stirling_correction};
 use crate::support::Support;
 
 /// Trials from which on the terms of the plain formula are so large that the saddle point pays.

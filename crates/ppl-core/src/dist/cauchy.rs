@@ -5,8 +5,8 @@ use std::f64::consts::PI;
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::stable::ln_1p_square;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::ln_1p_square;
 use crate::support::Support;
 
 /// Cauchy distribution on the real numbers: `p(x) = 1 / (pi scale (1 + ((x - loc) / scale)^2))`.

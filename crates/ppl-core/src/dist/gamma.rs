@@ -3,9 +3,8 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::stable::{LARGE, deviance, stirling_correction};
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::gamma_kernel;
 use crate::support::Support;
 
 /// Gamma distribution on the positive numbers, with a the concentration and b the rate:
@@ -45,21 +44,6 @@ impl Gamma {
     }
 }
 
-/// `a ln t - t - ln Gamma(a)`: the log-density of `ln t` for t from `Gamma(a, 1)`. For large a by the saddle point, where
-/// nothing of the size of a ln a is left to cancel.
-pub(super) fn log_kernel(a: Var, ln_t: Var, t: Var) -> Var {
-    let large = a.ge(LARGE);
-    let saddle = {
-        let (a, t) = (large.select(a, LARGE), large.select(t, LARGE));
-        0.5 * a.ln() - LN_SQRT_2PI - stirling_correction(a) - deviance(a, t)
-    };
-    let plain = {
-        let a = large.select(1.0, a);
-        a * ln_t - t - a.lgamma()
-    };
-    large.select(saddle, plain)
-}
-
 impl Distribution for Gamma {
     fn name(&self) -> &'static str {
         "Gamma"
@@ -74,7 +58,7 @@ impl Distribution for Gamma {
         let inside = value.gt(0.0) * value.lt(f64::INFINITY);
         let x = inside.select(value, 1.0);
         let ln = x.ln();
-        let kernel = log_kernel(self.concentration, self.rate.ln() + ln, self.rate * x);
+        let kernel = gamma_kernel(self.concentration, self.rate.ln() + ln, self.rate * x);
         inside.select(kernel - ln, f64::NEG_INFINITY)
     }
     fn draw(&self, batch: &Shape) -> Var {

@@ -3,8 +3,8 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::stable::ln_choose_rising;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::ln_choose_rising;
 use crate::support::Support;
 
 /// Gamma-Poisson distribution on {0, 1, 2, ..}: Poisson with a rate from `Gamma(a, b)`, with a the concentration and b

@@ -5,8 +5,8 @@ use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::stable::ln_1p_square;
 use super::{Distribution, Entry, Form, check};
+use crate::special::ln_1p_square;
 use crate::support::Support;
 
 /// Half-Cauchy distribution on `[0, inf)`: `p(x) = 2 / (pi scale (1 + (x / scale)^2))`.

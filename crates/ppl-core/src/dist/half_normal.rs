@@ -5,8 +5,8 @@ use std::f64::consts::{FRAC_1_SQRT_2, LN_2, PI};
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
 use super::{Distribution, Entry, Form, check};
+use crate::special::LN_SQRT_2PI;
 use crate::support::Support;
 
 /// Half-normal distribution on `[0, inf)`: `p(x) = sqrt(2/pi) / scale * exp(-x^2 / (2 scale^2))`.

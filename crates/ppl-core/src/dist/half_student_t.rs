@@ -5,9 +5,9 @@ use std::f64::consts::LN_2;
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::stable::{half_step, student_tail};
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::LN_SQRT_2PI;
+use crate::special::{half_step, student_tail};
 use crate::support::Support;
 
 /// Half-t distribution on the positive numbers and 0, with `z = x / scale`: twice the density of Student's t,

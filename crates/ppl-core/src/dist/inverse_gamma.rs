@@ -3,8 +3,8 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::gamma::log_kernel;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::gamma_kernel;
 use crate::support::Support;
 
 /// Inverse-gamma distribution on the positive numbers, with a the concentration and b the rate:
@@ -51,7 +51,7 @@ impl Distribution for InverseGamma {
         let inside = value.gt(0.0) * value.lt(f64::INFINITY);
         let x = inside.select(value, 1.0);
         let ln = x.ln();
-        let kernel = log_kernel(self.concentration, self.rate.ln() - ln, self.rate / x);
+        let kernel = gamma_kernel(self.concentration, self.rate.ln() - ln, self.rate / x);
         inside.select(kernel - ln, f64::NEG_INFINITY)
     }
     fn draw(&self, batch: &Shape) -> Var {

@@ -3,8 +3,8 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::stable::ln_beta;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::ln_beta;
 use crate::support::Support;
 
 /// Kumaraswamy distribution on (0, 1), with a and b the concentrations: `p(x) = a b x^(a - 1) (1 - x^a)^(b - 1)`.

@@ -57,7 +57,6 @@ mod pareto;
 mod poisson;
 mod rice;
 mod skew_normal;
-mod stable;
 mod student_t;
 mod transformed;
 mod triangular;

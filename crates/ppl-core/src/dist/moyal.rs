@@ -6,8 +6,8 @@ use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
 use super::gumbel::EULER;
-use super::normal::LN_SQRT_2PI;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::LN_SQRT_2PI;
 use crate::support::Support;
 
 /// Moyal distribution on the real numbers, with `z = (x - loc) / scale`:

@@ -3,9 +3,9 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::stable::{LARGE, deviance, is_always, ln_1p_deficit, ln_choose_rising, ln_rise, stirling_correction};
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::LN_SQRT_2PI;
+use crate::special::{LARGE, deviance, is_always, ln_1p_deficit, ln_choose_rising, ln_rise, stirling_correction};
 use crate::support::Support;
 
 /// Negative binomial distribution on {0, 1, 2, ..}, with m the mean and c the concentration:

@@ -6,10 +6,8 @@ use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::LN_SQRT_2PI;
 use crate::support::Support;
-
-/// `ln sqrt(2 pi)`.
-pub(super) const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_7;
 
 /// Normal distribution: `p(x) = exp(-(x - loc)^2 / (2 scale^2)) / (scale sqrt(2 pi))` on the real numbers.
 ///

@@ -3,9 +3,9 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::stable::{deviance, stirling_correction};
 use super::{Distribution, Entry, Form, check};
+use crate::special::LN_SQRT_2PI;
+use crate::special::{deviance, stirling_correction};
 use crate::support::Support;
 
 /// Counts from which on the terms of the plain formula are so large that the saddle point pays.

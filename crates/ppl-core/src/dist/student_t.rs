@@ -3,9 +3,9 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::stable::{half_step, student_tail};
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::LN_SQRT_2PI;
+use crate::special::{half_step, student_tail};
 use crate::support::Support;
 
 /// Student's t distribution on the real numbers, with `z = (x - loc) / scale`:

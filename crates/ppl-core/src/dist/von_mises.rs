@@ -5,8 +5,8 @@ use std::f64::consts::{PI, TAU};
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::stable::ln_i0e;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::ln_i0e;
 use crate::support::Support;
 
 /// Von Mises distribution of angles in radians: `p(x) = exp(k cos(x - loc)) / (2 pi I0(k))`, k the concentration.

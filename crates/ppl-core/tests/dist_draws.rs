@@ -119,10 +119,15 @@ fn masses(form: &Form, parameters: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let d = build(form, parameters);
         vec![match d.support() {
             Support::Boolean => Var::from(1.0),
-            Support::IntegerInterval { high, .. } => high,
+            Support::IntegerInterval { high, .. } if high.as_constant().is_some_and(|h| h.data()[0].is_finite()) => {
+                high
+            }
             Support::Counts { total } => total,
             // The masses beyond are below 1e-11: tails are exponential or lighter.
-            _ => d.mean().unwrap() + d.variance().unwrap().sqrt() * 40.0 + 60.0,
+            _ => match d.mean() {
+                Some(mean) => mean + d.variance().unwrap().sqrt() * 40.0 + 60.0,
+                None => d.icdf(Var::from(1.0 - 1e-12)).unwrap() + 1.0,
+            },
         }]
     })[0][0] as usize;
     let outcomes: Vec<f64> = if support {

@@ -14,7 +14,8 @@ use ppl_core::dist::{CATALOGUE, Distribution, Form, Normal};
 #[test]
 fn the_catalogue_has_every_file() {
     // Wrappers, improper laws and the point mass are not in the catalogue; they have tests of their own.
-    let not_distributions = ["mod", "check", "wrap", "custom", "delta", "flat", "improper", "masked", "transformed"];
+    let not_distributions =
+        ["mod", "check", "search", "wrap", "custom", "delta", "flat", "improper", "masked", "transformed"];
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/dist");
     let files: BTreeSet<String> = std::fs::read_dir(folder)
         .unwrap()
@@ -49,7 +50,8 @@ fn bad_parameters_are_errors_that_name_distribution_and_argument() {
 
 /// The number of a parameter that may be differentiated: all but counts.
 fn is_real(what: &str, form: &Form, parameter: usize) -> bool {
-    let whole = ["DiscreteUniform", "HyperGeometric"].iter().any(|name| what.starts_with(name));
+    let whole =
+        ["DiscreteUniform", "HyperGeometric", "Censored", "Truncated::right"].iter().any(|name| what.starts_with(name));
     !whole && form.arguments.get(parameter) != Some(&"total_count")
 }
 
@@ -103,6 +105,7 @@ fn outside(distribution: &dyn Distribution) -> Vec<Tensor> {
     match distribution.support() {
         Support::Real | Support::RealVector | Support::RealMatrix | Support::Circular => vec![],
         Support::LowerBound { .. } => numbers(&[-1e6, f64::NEG_INFINITY, f64::INFINITY, f64::NAN]),
+        Support::Mixed { .. } => numbers(&[-1e6, f64::INFINITY, f64::NAN]),
         Support::UpperBound { .. } => numbers(&[1e6, f64::NEG_INFINITY, f64::INFINITY, f64::NAN]),
         Support::Positive => numbers(&[-1.0, f64::NEG_INFINITY, f64::INFINITY, f64::NAN]),
         Support::UnitInterval => numbers(&[-0.1, 1.1, f64::INFINITY, f64::NAN]),

@@ -87,6 +87,23 @@ impl Distribution for Bernoulli {
         let p = self.probability();
         Some(p * (1.0 - p))
     }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        let miss = match self.0 {
+            Parameter::Probability(p) => 1.0 - p,
+            Parameter::LogOdds(t) => (-t).sigmoid(),
+        };
+        Some(value.lt(0.0).select(0.0, value.ge(1.0).select(1.0, miss)))
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(match self.0 {
+            // softplus(t) - t s(t), from the side where nothing cancels.
+            Parameter::LogOdds(t) => {
+                let a = t.abs();
+                (-a).exp().ln_1p() + a * (-a).sigmoid()
+            }
+            Parameter::Probability(p) => -p.xlogy(p) - (1.0 - p).xlogy(1.0 - p),
+        })
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

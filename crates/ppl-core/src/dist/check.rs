@@ -8,6 +8,12 @@ pub(super) fn real(owner: &'static str, argument: &'static str, value: impl Into
     check(owner, argument, "finite", value, f64::is_finite)
 }
 
+/// A number or an infinity.
+#[track_caller]
+pub(super) fn number(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {
+    check(owner, argument, "a number", value, |v| !v.is_nan())
+}
+
 /// A positive number.
 #[track_caller]
 pub(super) fn positive(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {

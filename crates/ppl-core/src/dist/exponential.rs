@@ -66,6 +66,12 @@ impl Distribution for Exponential {
     fn icdf(&self, probability: Var) -> Option<Var> {
         Some(-(-probability).ln_1p() / self.rate)
     }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        Some(-self.rate * value.max(0.0))
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(1.0 - self.rate.ln())
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

@@ -4,7 +4,9 @@ use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::gamma_entropy;
 use crate::special::gamma_kernel;
+use crate::special::{Tails, gamma_tails};
 use crate::support::Support;
 
 /// Gamma distribution on the positive numbers, with a the concentration and b the rate:
@@ -44,6 +46,13 @@ impl Gamma {
     }
 }
 
+impl Gamma {
+    /// Both tails at a value.
+    fn tails(&self, value: Var) -> Tails {
+        gamma_tails(self.concentration, self.rate * value)
+    }
+}
+
 impl Distribution for Gamma {
     fn name(&self) -> &'static str {
         "Gamma"
@@ -69,6 +78,18 @@ impl Distribution for Gamma {
     }
     fn variance(&self) -> Option<Var> {
         Some(self.concentration / self.rate.square())
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).plain().0)
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().0)
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().1)
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(gamma_entropy(self.concentration) - self.rate.ln())
     }
 }
 

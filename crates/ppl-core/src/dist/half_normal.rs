@@ -65,6 +65,12 @@ impl Distribution for HalfNormal {
     fn icdf(&self, probability: Var) -> Option<Var> {
         Some(-self.scale * (0.5 * (1.0 - probability)).ndtri())
     }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        Some((-value.max(0.0) / self.scale).log_ndtr() + LN_2)
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(self.scale.ln() + (LN_SQRT_2PI + 0.5 - LN_2))
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

@@ -4,7 +4,9 @@ use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::gamma_entropy;
 use crate::special::gamma_kernel;
+use crate::special::{Tails, gamma_tails};
 use crate::support::Support;
 
 /// Inverse-gamma distribution on the positive numbers, with a the concentration and b the rate:
@@ -34,6 +36,15 @@ impl InverseGamma {
             concentration: check::positive("InverseGamma", "concentration", concentration),
             rate: check::positive("InverseGamma", "rate", rate),
         }
+    }
+}
+
+impl InverseGamma {
+    /// Both tails of the reciprocal's gamma law.
+    fn tails(&self, value: Var) -> Tails {
+        let positive = value.gt(0.0);
+        // No value is where the reciprocal is infinite.
+        gamma_tails(self.concentration, positive.select(self.rate / positive.select(value, 1.0), f64::INFINITY))
     }
 }
 
@@ -69,6 +80,18 @@ impl Distribution for InverseGamma {
         let a = finite.select(self.concentration, 3.0);
         let variance = (self.rate / (a - 1.0)).square() / (a - 2.0);
         Some(finite.select(variance, f64::INFINITY))
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).plain().1)
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().1)
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().0)
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(gamma_entropy(self.concentration) + self.rate.ln() - 2.0 * self.concentration.digamma())
     }
 }
 

@@ -71,6 +71,19 @@ impl Distribution for LogNormal {
     fn icdf(&self, probability: Var) -> Option<Var> {
         Some((self.loc + self.scale * probability.ndtri()).exp())
     }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        let inside = value.gt(0.0);
+        let z = (inside.select(value, 1.0).ln() - self.loc) / self.scale;
+        Some(inside.select(z.log_ndtr(), f64::NEG_INFINITY))
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        let inside = value.gt(0.0);
+        let z = (inside.select(value, 1.0).ln() - self.loc) / self.scale;
+        Some(inside.select((-z).log_ndtr(), 0.0))
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(self.loc + self.scale.ln() + (LN_SQRT_2PI + 0.5))
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

@@ -8,6 +8,7 @@ mod beta_binomial;
 mod binomial;
 mod categorical;
 mod cauchy;
+mod censored;
 mod check;
 mod chi2;
 mod custom;
@@ -27,6 +28,7 @@ mod gumbel;
 mod half_cauchy;
 mod half_normal;
 mod half_student_t;
+mod hurdle;
 mod hurdle_poisson;
 mod hyper_geometric;
 mod improper;
@@ -56,10 +58,12 @@ mod ordered_logistic;
 mod pareto;
 mod poisson;
 mod rice;
+mod search;
 mod skew_normal;
 mod student_t;
 mod transformed;
 mod triangular;
+mod truncated;
 mod truncated_normal;
 mod uniform;
 mod von_mises;
@@ -79,6 +83,7 @@ pub use beta_binomial::BetaBinomial;
 pub use binomial::Binomial;
 pub use categorical::Categorical;
 pub use cauchy::Cauchy;
+pub use censored::{Censored, IntervalCensored};
 pub use chi2::Chi2;
 pub use custom::Custom;
 pub use delta::Delta;
@@ -97,6 +102,7 @@ pub use gumbel::Gumbel;
 pub use half_cauchy::HalfCauchy;
 pub use half_normal::HalfNormal;
 pub use half_student_t::HalfStudentT;
+pub use hurdle::Hurdle;
 pub use hurdle_poisson::HurdlePoisson;
 pub use hyper_geometric::HyperGeometric;
 pub use improper::Improper;
@@ -130,6 +136,7 @@ pub use skew_normal::SkewNormal;
 pub use student_t::StudentT;
 pub use transformed::Transformed;
 pub use triangular::Triangular;
+pub use truncated::Truncated;
 pub use truncated_normal::TruncatedNormal;
 pub use uniform::Uniform;
 pub use von_mises::VonMises;
@@ -218,6 +225,46 @@ pub trait Distribution {
         None
     }
 
+    /// The logarithm of [`cdf`](Distribution::cdf): with all digits in the lower tail where there is a form for it.
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        let p = self.cdf(value)?;
+        let some = p.gt(0.0);
+        Some(some.select(some.select(p, 1.0).ln(), f64::NEG_INFINITY))
+    }
+
+    /// The logarithm of the probability of draws above `value`: with all digits in the upper tail where there is a form
+    /// for it.
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        let p = self.cdf(value)?;
+        let some = p.lt(1.0);
+        Some(some.select((-some.select(p, 0.0)).ln_1p(), f64::NEG_INFINITY))
+    }
+
+    /// `ln P(low <= X <= high)`, from the smaller tail; a bound that is `None` is infinite.
+    fn log_mass(&self, low: Option<Var>, high: Option<Var>) -> Option<Var> {
+        // The largest value that is below.
+        let before = |low: Var| if self.support().is_discrete() { -(-low).floor() - 1.0 } else { low };
+        let (low, high) = match (low.map(before), high) {
+            (None, None) => return Some(Var::from(0.0)),
+            (None, Some(high)) => return self.log_cdf(high),
+            (Some(low), None) => return self.log_sf(low),
+            (Some(low), Some(high)) => (low, high),
+        };
+        let below = self.log_cdf(low)?;
+        let right = below.gt(-std::f64::consts::LN_2);
+        let large = right.select(self.log_sf(low)?, self.log_cdf(high)?);
+        let small = right.select(self.log_sf(high)?, below);
+        let (some, differs) = (large.gt(small), small.gt(f64::NEG_INFINITY));
+        let gap = (some * differs).select(large - small, 1.0);
+        let rest = differs.select(gap.log1mexp(), 0.0);
+        Some(some.select(large + rest, f64::NEG_INFINITY))
+    }
+
+    /// The (differential) entropy `-E ln p`, where there is a closed form.
+    fn entropy(&self) -> Option<Var> {
+        None
+    }
+
     /// The same distribution with a larger batch shape: independent copies.
     #[track_caller]
     fn expand(self, batch: impl Into<Shape>) -> Expanded<Self>
@@ -267,6 +314,18 @@ impl<D: Distribution + ?Sized> Distribution for Box<D> {
     }
     fn icdf(&self, probability: Var) -> Option<Var> {
         (**self).icdf(probability)
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        (**self).log_cdf(value)
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        (**self).log_sf(value)
+    }
+    fn log_mass(&self, low: Option<Var>, high: Option<Var>) -> Option<Var> {
+        (**self).log_mass(low, high)
+    }
+    fn entropy(&self) -> Option<Var> {
+        (**self).entropy()
     }
 }
 
@@ -339,6 +398,7 @@ pub const CATALOGUE: &[Entry] = &[
     binomial::ENTRY,
     categorical::ENTRY,
     cauchy::ENTRY,
+    censored::ENTRY,
     chi2::ENTRY,
     dirichlet::ENTRY,
     dirichlet_multinomial::ENTRY,
@@ -354,6 +414,7 @@ pub const CATALOGUE: &[Entry] = &[
     half_cauchy::ENTRY,
     half_normal::ENTRY,
     half_student_t::ENTRY,
+    hurdle::ENTRY,
     hurdle_poisson::ENTRY,
     hyper_geometric::ENTRY,
     inverse_gamma::ENTRY,
@@ -384,6 +445,7 @@ pub const CATALOGUE: &[Entry] = &[
     skew_normal::ENTRY,
     student_t::ENTRY,
     triangular::ENTRY,
+    truncated::ENTRY,
     truncated_normal::ENTRY,
     uniform::ENTRY,
     von_mises::ENTRY,

@@ -64,6 +64,9 @@ impl Distribution for Uniform {
     fn icdf(&self, probability: Var) -> Option<Var> {
         Some(self.low + (self.high - self.low) * probability)
     }
+    fn entropy(&self) -> Option<Var> {
+        Some((self.high - self.low).ln())
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

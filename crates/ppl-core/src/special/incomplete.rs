@@ -122,7 +122,11 @@ pub(crate) fn beta_kernel(a: Var, b: Var, x: Var, rest: Var) -> Var {
     };
     let plain = {
         let (a, b) = (large.select(1.0, a), large.select(1.0, b));
-        a * x.ln() + b * rest.ln() - ln_beta(a, b)
+        // Each logarithm from the smaller of the two: the other has been rounded.
+        let left = x.lt(0.5);
+        let small = left.select(x, rest);
+        let (ln, ln_rest) = (small.ln(), (-small).ln_1p());
+        a * left.select(ln, ln_rest) + b * left.select(ln_rest, ln) - ln_beta(a, b)
     };
     large.select(saddle, plain)
 }

@@ -8,7 +8,7 @@ mod stable;
 
 use ppl_autodiff::Var;
 
-pub(crate) use incomplete::gamma_kernel;
+pub(crate) use incomplete::{Tails, beta_kernel, beta_tails, gamma_kernel, gamma_tails};
 pub use incomplete::{
     beta_inc, beta_inc_c, gamma_inc, gamma_inc_c, ln_beta_inc, ln_beta_inc_c, ln_gamma_inc, ln_gamma_inc_c,
 };

@@ -10,6 +10,9 @@ use ppl_autodiff::Var;
 /// `ln sqrt(2 pi)`.
 pub(crate) const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_7;
 
+/// Euler's constant.
+pub(crate) const EULER: f64 = 0.577_215_664_901_532_9;
+
 /// From here on Stirling's series has all the digits of a double.
 pub(crate) const LARGE: f64 = 10.0;
 
@@ -343,4 +346,29 @@ pub(crate) fn atanh_ratio_m1(v: Var) -> Var {
     let s = small.select(v, 0.0).square();
     let v = small.select(0.5, v);
     small.select(s * even_series(s, &SERIES), 0.5 * ((1.0 + v) / (1.0 - v)).ln() / v - 1.0)
+}
+
+/// The entropy of `Gamma(a, 1)`, `a + ln Gamma(a) + (1 - a) digamma(a)`: for large a by Stirling's series, where nothing of
+/// the size of a is left.
+pub(crate) fn gamma_entropy(a: Var) -> Var {
+    // digamma(a) - ln a + 1/(2a), the derivative of the correction, in even powers of 1/a.
+    const C: [f64; 8] = {
+        let mut c = [0.0; 8];
+        let mut j = 0;
+        while j < 8 {
+            c[j] = -((2 * j + 1) as f64) * STIRLING[j];
+            j += 1;
+        }
+        c
+    };
+    let large = a.ge(LARGE);
+    let far = {
+        let a = large.select(a, LARGE);
+        let r = a.recip();
+        let s = r.square();
+        let less_ln = s * even_series(s, &C) - 0.5 * r;
+        0.5 * a.ln() + LN_SQRT_2PI + stirling_correction(a) + (1.0 - a) * less_ln
+    };
+    let a = large.select(1.0, a);
+    large.select(far, a + a.lgamma() + (1.0 - a) * a.digamma())
 }

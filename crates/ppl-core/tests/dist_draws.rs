@@ -177,7 +177,7 @@ fn weighted(values: &[f64], masses: &[f64]) -> (Vec<f64>, Vec<f64>) {
 
 /// Three coordinates of which some reach far and others are narrow; a test of their own looks at them.
 fn escapes_the_grid(what: &str) -> bool {
-    what.starts_with("Wishart") || what.starts_with("InverseWishart")
+    ["Wishart", "InverseWishart", "LKJCov"].iter().any(|name| what.starts_with(name))
 }
 
 /// Is an error above what is allowed, or not a number?

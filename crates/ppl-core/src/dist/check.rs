@@ -64,6 +64,12 @@ pub(super) fn open_unit(owner: &'static str, argument: &'static str, value: impl
     check(owner, argument, "between 0 and 1, both excluded", value, |v| v > 0.0 && v < 1.0)
 }
 
+/// A correlation that is neither -1 nor 1.
+#[track_caller]
+pub(super) fn signed_unit(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {
+    check(owner, argument, "between -1 and 1, both excluded", value, |v| v > -1.0 && v < 1.0)
+}
+
 /// Probabilities that sum to 1 along the last axis, up to the rounding of numbers typed with a few digits.
 #[track_caller]
 pub(super) fn probabilities(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {

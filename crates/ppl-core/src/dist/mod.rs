@@ -6,6 +6,7 @@ mod bernoulli;
 mod beta;
 mod beta_binomial;
 mod binomial;
+mod car;
 mod categorical;
 mod cauchy;
 mod censored;
@@ -16,6 +17,7 @@ mod delta;
 mod dirichlet;
 mod dirichlet_multinomial;
 mod discrete_uniform;
+mod discrete_weibull;
 mod ex_gaussian;
 mod exponential;
 mod flat;
@@ -24,6 +26,7 @@ mod gamma_poisson;
 mod gaussian_random_walk;
 mod geometric;
 mod gompertz;
+mod graph;
 mod gumbel;
 mod half_cauchy;
 mod half_normal;
@@ -31,6 +34,7 @@ mod half_student_t;
 mod hurdle;
 mod hurdle_poisson;
 mod hyper_geometric;
+mod icar;
 mod improper;
 mod inverse_gamma;
 mod inverse_gaussian;
@@ -40,6 +44,7 @@ mod laplace;
 mod levy;
 mod lkj;
 mod lkj_cholesky;
+mod lkj_cov;
 mod log_normal;
 mod log_uniform;
 mod logistic;
@@ -55,11 +60,14 @@ mod multivariate_student_t;
 mod negative_binomial;
 mod normal;
 mod ordered_logistic;
+mod ordered_probit;
 mod pareto;
 mod poisson;
+mod relaxed_bernoulli;
 mod rice;
 mod search;
 mod skew_normal;
+mod stick_breaking_weights;
 mod student_t;
 mod transformed;
 mod triangular;
@@ -81,6 +89,7 @@ pub use bernoulli::Bernoulli;
 pub use beta::Beta;
 pub use beta_binomial::BetaBinomial;
 pub use binomial::Binomial;
+pub use car::CAR;
 pub use categorical::Categorical;
 pub use cauchy::Cauchy;
 pub use censored::{Censored, IntervalCensored};
@@ -90,6 +99,7 @@ pub use delta::Delta;
 pub use dirichlet::Dirichlet;
 pub use dirichlet_multinomial::DirichletMultinomial;
 pub use discrete_uniform::DiscreteUniform;
+pub use discrete_weibull::DiscreteWeibull;
 pub use ex_gaussian::ExGaussian;
 pub use exponential::Exponential;
 pub use flat::{Flat, HalfFlat};
@@ -105,6 +115,7 @@ pub use half_student_t::HalfStudentT;
 pub use hurdle::Hurdle;
 pub use hurdle_poisson::HurdlePoisson;
 pub use hyper_geometric::HyperGeometric;
+pub use icar::ICAR;
 pub use improper::Improper;
 pub use inverse_gamma::InverseGamma;
 pub use inverse_gaussian::InverseGaussian;
@@ -114,6 +125,7 @@ pub use laplace::Laplace;
 pub use levy::Levy;
 pub use lkj::LKJ;
 pub use lkj_cholesky::LKJCholesky;
+pub use lkj_cov::LKJCov;
 pub use log_normal::LogNormal;
 pub use log_uniform::LogUniform;
 pub use logistic::Logistic;
@@ -129,10 +141,13 @@ pub use multivariate_student_t::MultivariateStudentT;
 pub use negative_binomial::NegativeBinomial;
 pub use normal::Normal;
 pub use ordered_logistic::OrderedLogistic;
+pub use ordered_probit::OrderedProbit;
 pub use pareto::Pareto;
 pub use poisson::Poisson;
+pub use relaxed_bernoulli::RelaxedBernoulli;
 pub use rice::Rice;
 pub use skew_normal::SkewNormal;
+pub use stick_breaking_weights::StickBreakingWeights;
 pub use student_t::StudentT;
 pub use transformed::Transformed;
 pub use triangular::Triangular;
@@ -396,6 +411,7 @@ pub const CATALOGUE: &[Entry] = &[
     beta::ENTRY,
     beta_binomial::ENTRY,
     binomial::ENTRY,
+    car::ENTRY,
     categorical::ENTRY,
     cauchy::ENTRY,
     censored::ENTRY,
@@ -403,6 +419,7 @@ pub const CATALOGUE: &[Entry] = &[
     dirichlet::ENTRY,
     dirichlet_multinomial::ENTRY,
     discrete_uniform::ENTRY,
+    discrete_weibull::ENTRY,
     ex_gaussian::ENTRY,
     exponential::ENTRY,
     gamma::ENTRY,
@@ -417,6 +434,7 @@ pub const CATALOGUE: &[Entry] = &[
     hurdle::ENTRY,
     hurdle_poisson::ENTRY,
     hyper_geometric::ENTRY,
+    icar::ENTRY,
     inverse_gamma::ENTRY,
     inverse_gaussian::ENTRY,
     inverse_wishart::ENTRY,
@@ -425,6 +443,7 @@ pub const CATALOGUE: &[Entry] = &[
     levy::ENTRY,
     lkj::ENTRY,
     lkj_cholesky::ENTRY,
+    lkj_cov::ENTRY,
     log_normal::ENTRY,
     log_uniform::ENTRY,
     logistic::ENTRY,
@@ -439,10 +458,13 @@ pub const CATALOGUE: &[Entry] = &[
     negative_binomial::ENTRY,
     normal::ENTRY,
     ordered_logistic::ENTRY,
+    ordered_probit::ENTRY,
     pareto::ENTRY,
     poisson::ENTRY,
+    relaxed_bernoulli::ENTRY,
     rice::ENTRY,
     skew_normal::ENTRY,
+    stick_breaking_weights::ENTRY,
     student_t::ENTRY,
     triangular::ENTRY,
     truncated::ENTRY,

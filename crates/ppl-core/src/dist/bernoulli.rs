@@ -3,7 +3,7 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::{Distribution, Entry, Form, check};
+use super::{Distribution, Entry, Form, KlDivergence, check};
 use crate::support::Support;
 
 /// Bernoulli distribution on {0, 1}: `P(1) = p`, by probability or, better where it may saturate, by log-odds.
@@ -103,6 +103,13 @@ impl Distribution for Bernoulli {
             }
             Parameter::Probability(p) => -p.xlogy(p) - (1.0 - p).xlogy(1.0 - p),
         })
+    }
+}
+
+impl KlDivergence for Bernoulli {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        let (p, q) = (self.probability(), q.probability());
+        p.xlogy(p / q) + (1.0 - p).xlogy((1.0 - p) / (1.0 - q))
     }
 }
 

@@ -3,7 +3,7 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::{Distribution, Entry, Form, batch_of, check};
+use super::{Distribution, Entry, Form, KlDivergence, batch_of, check};
 use crate::special::{Tails, beta_tails};
 use crate::special::{beta_kernel, ln_beta};
 use crate::support::Support;
@@ -96,6 +96,16 @@ impl Distribution for Beta {
         let (a, b) = (self.concentration1, self.concentration0);
         let digamma = (a + b - 2.0) * (a + b).digamma() - (a - 1.0) * a.digamma() - (b - 1.0) * b.digamma();
         Some(ln_beta(a, b) + digamma)
+    }
+}
+
+impl KlDivergence for Beta {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        let (a, b) = (self.concentration1, self.concentration0);
+        let (c, d) = (q.concentration1, q.concentration0);
+        let sum = a + b;
+        let slopes = (a - c) * a.digamma() + (b - d) * b.digamma() + (c - a + d - b) * sum.digamma();
+        ln_beta(c, d) - ln_beta(a, b) + slopes
     }
 }
 

@@ -3,7 +3,8 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::{Distribution, Entry, Form, check};
+use super::{Distribution, Entry, Form, KlDivergence, check};
+use crate::special::deviance;
 use crate::support::Support;
 
 /// Exponential distribution on `[0, inf)`: `p(x) = rate exp(-rate x)`.
@@ -71,6 +72,12 @@ impl Distribution for Exponential {
     }
     fn entropy(&self) -> Option<Var> {
         Some(1.0 - self.rate.ln())
+    }
+}
+
+impl KlDivergence for Exponential {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        deviance(Var::from(1.0), q.rate / self.rate)
     }
 }
 

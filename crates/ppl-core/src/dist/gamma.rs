@@ -3,7 +3,7 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::{Distribution, Entry, Form, batch_of, check};
+use super::{Distribution, Entry, Form, KlDivergence, batch_of, check};
 use crate::special::gamma_entropy;
 use crate::special::gamma_kernel;
 use crate::special::{Tails, gamma_tails};
@@ -90,6 +90,14 @@ impl Distribution for Gamma {
     }
     fn entropy(&self) -> Option<Var> {
         Some(gamma_entropy(self.concentration) - self.rate.ln())
+    }
+}
+
+impl KlDivergence for Gamma {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        let (a, b) = (self.concentration, q.concentration);
+        let shapes = (a - b) * a.digamma() - a.lgamma() + b.lgamma();
+        shapes + b * (self.rate / q.rate).ln() + a * (q.rate - self.rate) / self.rate
     }
 }
 

@@ -5,7 +5,7 @@ use std::f64::consts::LN_2;
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::{Distribution, Entry, Form, batch_of, check};
+use super::{Distribution, Entry, Form, KlDivergence, batch_of, check};
 use crate::support::Support;
 
 /// Laplace (double exponential) distribution: `p(x) = exp(-|x - loc| / scale) / (2 scale)` on the real numbers.
@@ -87,6 +87,14 @@ impl Distribution for Laplace {
     }
     fn entropy(&self) -> Option<Var> {
         Some(((2.0 * self.scale).ln() + 1.0).broadcast_to(self.batch_shape()))
+    }
+}
+
+impl KlDivergence for Laplace {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        let distance = (self.loc - q.loc).abs();
+        let ratio = self.scale / q.scale;
+        distance / q.scale + ratio * (-distance / self.scale).exp() - 1.0 - ratio.ln()
     }
 }
 

@@ -299,6 +299,20 @@ pub trait Distribution {
     }
 }
 
+/// Laws whose Kullback-Leibler divergence has a closed form: `KL(p || q) = E_p ln(p / q)`.
+///
+/// ```
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::dist::{KlDivergence, Normal};
+/// let (kl, slope) = value_and_grad(|m| Normal::new(m, 1.0).kl_divergence(&Normal::new(0.0, 1.0)), 3.0)?;
+/// assert_eq!((kl, slope.sum()), (4.5, 3.0));
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
+pub trait KlDivergence<Q = Self> {
+    /// `KL(self || q)`: 0 where the two are the same law, else positive.
+    fn kl_divergence(&self, q: &Q) -> Var;
+}
+
 impl<D: Distribution + ?Sized> Distribution for Box<D> {
     fn name(&self) -> &'static str {
         (**self).name()

@@ -5,9 +5,10 @@ use std::f64::consts::FRAC_1_SQRT_2;
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::{Distribution, Entry, Form, batch_of, check};
+use super::{Distribution, Entry, Form, KlDivergence, batch_of, check};
 use crate::special::LN_SQRT_2PI;
 use crate::special::NormalInterval;
+use crate::special::deviance;
 use crate::support::Support;
 
 /// Normal distribution: `p(x) = exp(-(x - loc)^2 / (2 scale^2)) / (scale sqrt(2 pi))` on the real numbers.
@@ -97,6 +98,13 @@ impl Distribution for Normal {
     }
     fn entropy(&self) -> Option<Var> {
         Some((self.scale.ln() + (LN_SQRT_2PI + 0.5)).broadcast_to(self.batch_shape()))
+    }
+}
+
+impl KlDivergence for Normal {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        let ratio = (self.scale / q.scale).square();
+        0.5 * (deviance(Var::from(1.0), ratio) + ((self.loc - q.loc) / q.scale).square())
     }
 }
 

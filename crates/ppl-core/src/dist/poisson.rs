@@ -3,7 +3,7 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::{Distribution, Entry, Form, check};
+use super::{Distribution, Entry, Form, KlDivergence, check};
 use crate::special::LN_SQRT_2PI;
 use crate::special::{Tails, gamma_tails};
 use crate::special::{deviance, stirling_correction};
@@ -106,6 +106,14 @@ impl Distribution for Poisson {
     }
     fn log_sf(&self, value: Var) -> Option<Var> {
         Some(self.tails(value).logarithms().0)
+    }
+}
+
+impl KlDivergence for Poisson {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        let (p, q) = (self.rate(), q.rate());
+        let some = p.gt(0.0);
+        some.select(deviance(some.select(p, 1.0), some.select(q, 1.0)), q)
     }
 }
 

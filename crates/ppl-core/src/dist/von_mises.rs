@@ -63,6 +63,11 @@ impl Distribution for VonMises {
     fn mean(&self) -> Option<Var> {
         Some(self.loc.broadcast_to(self.batch_shape()))
     }
+    fn entropy(&self) -> Option<Var> {
+        let k = self.concentration;
+        let entropy = k * (1.0 - k.i1e() / k.i0e()) + ln_i0e(k) + TAU.ln();
+        Some(entropy.broadcast_to(self.batch_shape()))
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

@@ -9,6 +9,7 @@ mod macros;
 pub mod model;
 pub mod observed;
 pub mod plate;
+pub mod prior;
 pub mod run;
 pub mod site;
 pub mod special;

@@ -22,6 +22,7 @@ pub mod dynamic;
 pub mod error;
 pub mod function;
 mod gradient;
+pub mod incomplete;
 pub mod kernels;
 mod numbers;
 mod operators;

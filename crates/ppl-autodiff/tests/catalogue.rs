@@ -68,6 +68,7 @@ fn unary(op: Unary) -> fn(Var) -> Var {
         Unary::Softplus => Var::softplus,
         Unary::Sin => Var::sin,
         Unary::Cos => Var::cos,
+        Unary::Atan => Var::atan,
         Unary::Erf => Var::erf,
         Unary::Erfc => Var::erfc,
         Unary::Erfcx => Var::erfcx,

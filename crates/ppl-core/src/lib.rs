@@ -10,8 +10,10 @@ pub mod minibatch;
 pub mod model;
 pub mod observed;
 pub mod plate;
+pub mod prior;
 pub mod run;
 pub mod site;
+pub mod special;
 pub mod support;
 pub mod transform;
 

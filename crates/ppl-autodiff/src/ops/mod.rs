@@ -238,8 +238,7 @@ impl Op {
         let one = |v: Var| smallvec::smallvec![Some(v)];
         match self {
             Op::Input { .. } | Op::Constant(_) | Op::Poison => Adjoints::new(),
-            // Draws are reparameterised by distributions; a raw law passes no derivative on.
-            Op::Random { .. } => x.iter().map(|_| None).collect(),
+            Op::Random { law, .. } => random::adjoint(*law, x, y, g),
             Op::Unary(op) => smallvec::smallvec![op.adjoint(x[0], y, g)],
             Op::Binary(op) => {
                 let (a, b) = op.adjoint(x[0], x[1], y, g);
@@ -371,6 +370,7 @@ unary_table! {
     Softplus => hyperbolic;
     Sin => trigonometric;
     Cos => trigonometric;
+    Atan => trigonometric;
     Erf => gaussian;
     Erfc => gaussian;
     Erfcx => gaussian;

@@ -5,10 +5,14 @@
 
 pub mod dist;
 pub mod error;
+pub mod gp;
+pub mod hmm;
 mod macros;
 pub mod model;
 pub mod observed;
+pub mod ode;
 pub mod plate;
+pub mod recurrence;
 pub mod run;
 pub mod site;
 pub mod support;

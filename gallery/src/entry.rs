@@ -15,6 +15,24 @@ pub enum Source {
     InferenceGym,
 }
 
+/// What a posterior asks of a sampler beyond its defaults, and why.
+#[derive(Clone, Copy, Debug)]
+pub struct Needs {
+    /// The acceptance that NUTS should aim at, where its own choice makes steps too long for the posterior's geometry.
+    pub acceptance: Option<f64>,
+    /// How many times the usual number of draws it takes to converge.
+    pub length: usize,
+    /// Whether there are minor modes of no mass, in which chains stay: those are left out.
+    pub minor_modes: bool,
+    /// What there is to know, for the page of results.
+    pub remark: &'static str,
+}
+
+impl Needs {
+    /// Nothing.
+    pub const NOTHING: Needs = Needs { acceptance: None, length: 1, minor_modes: false, remark: "" };
+}
+
 /// A posterior of the gallery: its line in the catalogue.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
@@ -32,6 +50,8 @@ pub struct Entry {
     pub log_density: Option<&'static str>,
     /// Stan's parameters, which are sites here, in the order of their declaration. Empty without `log_density`.
     pub stan_order: &'static [&'static str],
+    /// What samplers should know of it.
+    pub needs: Needs,
     /// The model of its data.
     pub build: fn(&Data) -> Result<Box<dyn Model>, GalleryError>,
 }
@@ -97,6 +117,7 @@ macro_rules! posteriordb {
             reference: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/reference/posteriordb/", $name, ".json")),
             log_density: $density,
             stan_order: $order,
+            needs: $crate::entry::Needs::NOTHING,
             build: $build,
         }
     };
@@ -113,6 +134,7 @@ macro_rules! inference_gym {
             reference: include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/reference/inference_gym/", $name, ".json")),
             log_density: None,
             stan_order: &[],
+            needs: $crate::entry::Needs::NOTHING,
             build: $build,
         }
     };

@@ -19,10 +19,11 @@ pub mod entry;
 pub mod error;
 pub mod models;
 pub mod reference;
+pub mod run;
 
 pub use compare::{Comparison, Figure, compare};
 pub use data::Data;
-pub use entry::{Entry, Source};
+pub use entry::{Entry, Needs, Source};
 pub use error::GalleryError;
 pub use reference::{Law, Reference, StanDensity};
 

@@ -50,14 +50,22 @@ pub fn log_marginal(ln_initial: impl Into<Var>, ln_transition: impl Into<Var>, l
         return first.logsumexp_axis(-1);
     }
     let transition = if transition.rank() == 2 { transition.expand_dims(0) } else { transition };
-    // Row: the state before the step; column: the state after it.
-    let moves = transition + emission.slice(-2, 1..steps).expand_dims(-2);
+    // Steps last, so that work on all of them runs along memory: [.., from, to, T - 1].
+    let later = emission.slice(-2, 1..steps).t();
+    let moves = steps_last(transition) + later.expand_dims(-3);
     let last = if emission.dim(-1) <= PAIRWISE_STATES {
         step(first, pairwise(moves))
     } else {
-        (0..steps - 1).fold(first, |forward, t| step(forward, moves.index(-3, t)))
+        (0..steps - 1).fold(first, |forward, t| step(forward, moves.index(-1, t)))
     };
     last.logsumexp_axis(-1)
+}
+
+/// `[.., T, K, K]` as `[.., K, K, T]`.
+fn steps_last(matrices: Var) -> Var {
+    let rank = matrices.rank();
+    let order: Vec<usize> = (0..rank - 3).chain([rank - 2, rank - 1, rank - 3]).collect();
+    matrices.transpose(&order)
 }
 
 /// The log-weights of the states after a step.
@@ -65,17 +73,18 @@ fn step(forward: Var, moves: Var) -> Var {
     (forward.expand_dims(-1) + moves).logsumexp_axis(-2)
 }
 
-/// The product of all matrices along axis -3, whose elements are logarithms.
+/// The product of all matrices along the last axis, whose elements are logarithms.
 fn pairwise(mut moves: Var) -> Var {
     loop {
-        let count = moves.dim(-3);
+        let count = moves.dim(-1);
         if count <= 1 {
-            return moves.index(-3, 0);
+            return moves.index(-1, 0);
         }
         let even = count - count % 2;
-        let left = moves.slice_step(-3, 0..even, 2).expand_dims(-1);
-        let right = moves.slice_step(-3, 1..even, 2).expand_dims(-3);
-        let merged = (left + right).logsumexp_axis(-2);
-        moves = if even == count { merged } else { concat(&[merged, moves.slice(-3, even..count)], -3) };
+        let left = moves.slice_step(-1, 0..even, 2).expand_dims(-2);
+        let right = moves.slice_step(-1, 1..even, 2).expand_dims(-4);
+        // [.., from, between, to, pairs]
+        let merged = (left + right).logsumexp_axis(-3);
+        moves = if even == count { merged } else { concat(&[merged, moves.slice(-1, even..count)], -1) };
     }
 }

@@ -8,6 +8,7 @@ pub mod error;
 pub mod gp;
 pub mod hmm;
 mod macros;
+pub mod minibatch;
 pub mod model;
 pub mod observed;
 pub mod ode;
@@ -20,6 +21,7 @@ pub mod transform;
 
 pub use dist::Distribution;
 pub use error::{Change, ModelError, SiteError};
+pub use minibatch::{BatchError, BatchModel, Minibatch};
 pub use model::{Model, ModelTrace};
 pub use run::{Kind, Outline, Site, Values};
 pub use site::{deterministic, factor, observe, sample};

@@ -102,12 +102,12 @@ pub fn compare(entry: &Entry, draws: &Draws) -> Result<Comparison, GalleryError>
         };
         comparison.r_hat = comparison.r_hat.max(r_hat(x));
         comparison.ess = comparison.ess.min(ess_bulk(x));
-        comparison.figures.extend(figures(parameter, law, x));
+        comparison.figures.extend(figures(parameter, law, reference.draws, x));
     }
     Ok(comparison)
 }
 
-fn figures(parameter: &str, law: &Law, x: ArrayView2<f64>) -> Vec<Figure> {
+fn figures(parameter: &str, law: &Law, draws: Option<f64>, x: ArrayView2<f64>) -> Vec<Figure> {
     let figure = |statistic, got, wanted, ours: f64, theirs: f64| Figure {
         parameter: parameter.to_owned(),
         statistic,
@@ -123,6 +123,8 @@ fn figures(parameter: &str, law: &Law, x: ArrayView2<f64>) -> Vec<Figure> {
     let quantiles = [(0.05, law.q05, law.ess_tail), (0.5, law.q50, law.ess_bulk), (0.95, law.q95, law.ess_tail)];
     for (p, wanted, size) in quantiles {
         let (Some(wanted), Some(size)) = (wanted, size) else { continue };
+        // Draws that take turns know a mean better than independent ones would, but hardly a quantile.
+        let size = draws.map_or(size, |draws| size.min(draws));
         let ours = mcse_quantile(x, p);
         let theirs = ours * (ess_quantile(x, p) / size).sqrt();
         figures.push(figure(Statistic::Quantile(p), quantile(x, p), wanted, ours, theirs));

@@ -31,7 +31,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1000)]
     warmup: usize,
     /// Draws of a chain.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 2000)]
     draws: usize,
     /// Threads, each with one chain.
     #[arg(long, default_value_t = 1)]

@@ -11,6 +11,8 @@ use crate::error::GalleryError;
 pub struct Reference {
     /// Where the draws come from.
     pub origin: String,
+    /// How many draws there are, where they are draws.
+    pub draws: Option<f64>,
     /// The marginal law of each parameter, by the reference's name of it.
     pub parameters: BTreeMap<String, Law>,
 }

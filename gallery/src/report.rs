@@ -156,14 +156,14 @@ pub fn page(lines: &[Line], length: Length) -> String {
          described in `gallery/data/README.md`.\n\n\
          {seeds} seeds of {chains} chains, {warmup} iterations of warm-up and {draws} draws a chain. Figures are means,\n\
          standard deviations and, where the reference has them, 5, 50 and 95 % quantiles of every parameter: {figures} in\n\
-         all, of which about {:.1} would be off by more than {ERRORS} combined Monte Carlo standard errors by chance; {misses} are.\n\
-         {passed} of {} posteriors have no figure off in any seed, R-hat below {R_HAT} everywhere and no divergence; below the\n\
-         table stands what there is to say of the others.\n\n\
+         all, of which about {:.1} would be off by more than {ERRORS} combined Monte Carlo standard errors by chance;\n\
+         {misses} are. {passed} of {} posteriors have no figure off in any seed, R-hat below {R_HAT} everywhere and no\n\
+         divergence; below the table stands what there is to say of the others.\n\n\
          Gradients, effective draws (the smallest bulk ESS of all parameters) and seconds (of all chains one after the\n\
          other, without compiling) are means over seeds; R-hat and the largest difference are the worst of all seeds,\n\
          divergences and figures their sums.\n\n\
-         | posterior | dim | compile, ms | gradient, us | warm-up gradients | gradients | ESS | ESS / 1000 gradients | s | R-hat | \
-         divergences | largest difference, errors | figures off |\n\
+         | posterior | dim | compile, ms | gradient, us | warm-up gradients | gradients | ESS | ESS / 1000 gradients | s | \
+         R-hat | divergences | largest difference, errors | figures off |\n\
          | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n",
         figures as f64 * BY_CHANCE,
         lines.len(),

@@ -2,7 +2,7 @@
 
 use ppl::prelude::*;
 
-use crate::entry::{Entry, inference_gym};
+use crate::entry::{Entry, Needs, inference_gym};
 
 model! {
     /// `locs_t ~ Normal(locs_{t-1}, innovation_noise_scale)`, seen at some steps with noise.
@@ -19,8 +19,15 @@ model! {
 /// Steps of the path.
 const STEPS: usize = 30;
 
-pub(super) const BROWNIAN_MOTION: Entry =
-    inference_gym!("brownian_motion_unknown_scales_missing_middle_observations", "time series", |data| {
+pub(super) const BROWNIAN_MOTION: Entry = Entry {
+    needs: Needs {
+        acceptance: Some(0.99),
+        length: 4,
+        remark: "The reference is exact. Small scales make narrow necks that steps of one size do not reach, so some bias and some divergences are to be expected; the gym's published ground truth is itself off for this reason.",
+        ..Needs::NOTHING
+    },
+    ..inference_gym!("brownian_motion_unknown_scales_missing_middle_observations", "time series", |data| {
         let (seen, observed) = data.present("observed_locs")?;
         Ok(Box::new(brownian_motion(seen, observed, STEPS)))
-    });
+    })
+};

@@ -4,7 +4,7 @@ use ppl::core::Support;
 use ppl::core::hmm::log_marginal;
 use ppl::prelude::*;
 
-use crate::entry::{Entry, posteriordb};
+use crate::entry::{Entry, Needs, posteriordb};
 
 model! {
     /// A hidden state goes from j to k with probability `theta_jk`; u (1 / speed) and v (distance to the hoop) are
@@ -24,10 +24,18 @@ model! {
     }
 }
 
-pub(super) const HMM_DRIVE_0: Entry = posteriordb!(
-    "bball_drive_event_0-hmm_drive_0",
-    "hidden Markov model",
-    data = "bball_drive_event_0",
-    stan = ["theta1", "theta2", "phi", "lambda"],
-    |data| Ok(Box::new(hmm_drive_0(data.vector("u")?, data.vector("v")?, data.matrix("alpha")?)))
-);
+pub(super) const HMM_DRIVE_0: Entry = Entry {
+    needs: Needs {
+        acceptance: Some(0.9),
+        minor_modes: true,
+        remark: "There is a minor mode with lambda[2] around 4, phi around (2.1, 3.9) and a log-density of at best -1960 where the main mode has -1898: a mass of about e^-60. A chain that starts there may stay; the two posterior draws at which Stan's log-density is recorded lie in it, too.",
+        ..Needs::NOTHING
+    },
+    ..posteriordb!(
+        "bball_drive_event_0-hmm_drive_0",
+        "hidden Markov model",
+        data = "bball_drive_event_0",
+        stan = ["theta1", "theta2", "phi", "lambda"],
+        |data| Ok(Box::new(hmm_drive_0(data.vector("u")?, data.vector("v")?, data.matrix("alpha")?)))
+    )
+};

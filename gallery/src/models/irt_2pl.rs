@@ -2,7 +2,7 @@
 
 use ppl::prelude::*;
 
-use crate::entry::{Entry, posteriordb};
+use crate::entry::{Entry, Needs, posteriordb};
 
 model! {
     /// `correct_ij ~ Bernoulli(logit = a_i (theta_j - b_i))`: ability theta of student j, difficulty b and discrimination a
@@ -22,10 +22,13 @@ model! {
     }
 }
 
-pub(super) const IRT_2PL: Entry = posteriordb!(
-    "irt_2pl-irt_2pl",
-    "hierarchical",
-    data = "irt_2pl",
-    stan = ["sigma_theta", "theta", "sigma_a", "a", "mu_b", "sigma_b", "b"],
-    |data| Ok(Box::new(irt_2pl(data.matrix("y")?)))
-);
+pub(super) const IRT_2PL: Entry = Entry {
+    needs: Needs { acceptance: Some(0.9), length: 2, ..Needs::NOTHING },
+    ..posteriordb!(
+        "irt_2pl-irt_2pl",
+        "hierarchical",
+        data = "irt_2pl",
+        stan = ["sigma_theta", "theta", "sigma_a", "a", "mu_b", "sigma_b", "b"],
+        |data| Ok(Box::new(irt_2pl(data.matrix("y")?)))
+    )
+};

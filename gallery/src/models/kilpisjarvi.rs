@@ -2,7 +2,7 @@
 
 use ppl::prelude::*;
 
-use crate::entry::{Entry, posteriordb};
+use crate::entry::{Entry, Needs, posteriordb};
 
 /// The normal priors of the intercept and of the slope: mean and standard deviation.
 #[derive(Clone, Copy, Debug)]
@@ -25,16 +25,19 @@ model! {
     }
 }
 
-pub(super) const KILPISJARVI: Entry = posteriordb!(
-    "kilpisjarvi_mod-kilpisjarvi",
-    "linear regression",
-    data = "kilpisjarvi_mod",
-    stan = ["alpha", "beta", "sigma"],
-    |data| {
-        let priors = Priors {
-            alpha: (data.number("pmualpha")?, data.number("psalpha")?),
-            beta: (data.number("pmubeta")?, data.number("psbeta")?),
-        };
-        Ok(Box::new(kilpisjarvi(data.vector("x")?, data.vector("y")?, priors)))
-    }
-);
+pub(super) const KILPISJARVI: Entry = Entry {
+    needs: Needs { length: 2, ..Needs::NOTHING },
+    ..posteriordb!(
+        "kilpisjarvi_mod-kilpisjarvi",
+        "linear regression",
+        data = "kilpisjarvi_mod",
+        stan = ["alpha", "beta", "sigma"],
+        |data| {
+            let priors = Priors {
+                alpha: (data.number("pmualpha")?, data.number("psalpha")?),
+                beta: (data.number("pmubeta")?, data.number("psbeta")?),
+            };
+            Ok(Box::new(kilpisjarvi(data.vector("x")?, data.vector("y")?, priors)))
+        }
+    )
+};

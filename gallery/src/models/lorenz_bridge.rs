@@ -3,7 +3,7 @@
 use ppl::core::dist::Distribution;
 use ppl::prelude::*;
 
-use crate::entry::{Entry, inference_gym};
+use crate::entry::{Entry, Needs, inference_gym};
 
 model! {
     /// Euler steps of the Lorenz system, `h` long, with noise of variance `h innovation^2`; x is seen at some steps.
@@ -24,8 +24,16 @@ model! {
 /// Steps of the path.
 const STEPS: usize = 30;
 
-pub(super) const LORENZ_BRIDGE: Entry = inference_gym!("convection_lorenz_bridge", "state space", |data| {
-    let (seen, observed) = data.present("observed_values")?;
-    let (h, innovation) = (data.number("step_size")?, data.number("innovation_scale")?);
-    Ok(Box::new(lorenz_bridge(seen, observed, h, innovation, data.number("observation_scale")?)))
-});
+pub(super) const LORENZ_BRIDGE: Entry = Entry {
+    needs: Needs {
+        length: 4,
+        minor_modes: true,
+        remark: "Far-off minor modes have log-densities lower by 200 and more; a chain that starts there stays.",
+        ..Needs::NOTHING
+    },
+    ..inference_gym!("convection_lorenz_bridge", "state space", |data| {
+        let (seen, observed) = data.present("observed_values")?;
+        let (h, innovation) = (data.number("step_size")?, data.number("innovation_scale")?);
+        Ok(Box::new(lorenz_bridge(seen, observed, h, innovation, data.number("observation_scale")?)))
+    })
+};

@@ -3,7 +3,7 @@
 use crate::entry::inference_gym;
 use ppl::prelude::*;
 
-use crate::entry::{Entry, posteriordb};
+use crate::entry::{Entry, Needs, posteriordb};
 
 model! {
     /// `log_radon ~ Normal(alpha[county], sigma_y)`, non-centred.
@@ -77,10 +77,17 @@ pub(super) const VARIABLE_INTERCEPT: Entry = posteriordb!(
     }
 );
 
-pub(super) const CONTEXTUAL_EFFECTS: Entry =
-    inference_gym!("radon_contextual_effects_minnesota", "hierarchical", |data| {
+pub(super) const CONTEXTUAL_EFFECTS: Entry = Entry {
+    needs: Needs {
+        acceptance: Some(0.95),
+        length: 4,
+        remark: "Centred county effects of a small scale: a mild funnel.",
+        ..Needs::NOTHING
+    },
+    ..inference_gym!("radon_contextual_effects_minnesota", "hierarchical", |data| {
         let columns = [data.vector("log_uranium")?, data.vector("floor")?, data.vector("floor_by_county")?];
         let x = Array2::from_shape_fn((columns[0].len(), 3), |(n, j)| columns[j][n]);
         let (county, counties) = (data.indices("county", 0)?, data.count("num_counties")?);
         Ok(Box::new(radon_contextual_effects(county, x, data.vector("log_radon")?, counties)))
-    });
+    })
+};

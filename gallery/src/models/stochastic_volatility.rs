@@ -4,7 +4,7 @@ use ppl::core::Support;
 use ppl::core::transform::Affine;
 use ppl::prelude::*;
 
-use crate::entry::{Entry, inference_gym};
+use crate::entry::{Entry, Needs, inference_gym};
 
 model! {
     /// `return_t ~ Normal(0, exp(x_t / 2))`, x stationary: `x_t ~ Normal(m + p (x_{t-1} - m), s)`.
@@ -24,7 +24,9 @@ model! {
     }
 }
 
-pub(super) const STOCHASTIC_VOLATILITY: Entry =
-    inference_gym!("stochastic_volatility_log_sp500_small", "time series", |data| {
+pub(super) const STOCHASTIC_VOLATILITY: Entry = Entry {
+    needs: Needs { length: 4, ..Needs::NOTHING },
+    ..inference_gym!("stochastic_volatility_log_sp500_small", "time series", |data| {
         Ok(Box::new(stochastic_volatility(data.vector("centered_returns")?)))
-    });
+    })
+};

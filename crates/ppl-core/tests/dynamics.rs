@@ -114,7 +114,7 @@ fn a_state_that_cannot_be_has_no_slope() {
         let matrix = concat(&[x.slice(0, 0..1), never, x.slice(0, 1..3)], 0).reshape([2, 2]);
         log_marginal([0.0, 0.0], matrix, x.slice(0, 3..11).reshape([4, 2]))
     };
-    let (value, slopes) = value_and_grad(chain, &Array1::from_shape_fn(11, some)).unwrap();
+    let (value, slopes) = value_and_grad(chain, Array1::from_shape_fn(11, some)).unwrap();
     assert!(value.is_finite() && slopes.iter().all(|s| s.is_finite()), "{value}, {slopes}");
 }
 

@@ -17,6 +17,7 @@
 pub mod check;
 mod compositions;
 mod conversions;
+pub mod data_slots;
 pub mod dynamic;
 pub mod error;
 pub mod function;

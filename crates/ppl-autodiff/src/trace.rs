@@ -133,6 +133,22 @@ impl Traced {
         &self.0.tape
     }
 
+    /// The name of the traced model.
+    pub fn model(&self) -> Option<&str> {
+        self.0.model.as_deref()
+    }
+
+    /// The same trace over another tape, node for node.
+    pub(crate) fn replace_tape(self, tape: Tape) -> Self {
+        Self(Recorder { tape, ..self.0 })
+    }
+
+    /// A mistake found after the trace, at a line of it.
+    pub(crate) fn error_at(&self, mistake: Mistake, location: Option<&'static Location<'static>>) -> TraceError {
+        let model = self.0.model.as_deref().map(Into::into);
+        TraceError { mistake, location: location.unwrap_or_else(|| Location::caller()), site: None, model }
+    }
+
     /// Whether the function read a value, so that another point may take another path.
     pub fn is_dynamic(&self) -> bool {
         self.0.dynamic

@@ -6,6 +6,7 @@
 pub mod dist;
 pub mod error;
 mod macros;
+pub mod minibatch;
 pub mod model;
 pub mod observed;
 pub mod plate;
@@ -16,6 +17,7 @@ pub mod transform;
 
 pub use dist::Distribution;
 pub use error::{Change, ModelError, SiteError};
+pub use minibatch::{BatchError, BatchModel, Minibatch};
 pub use model::{Model, ModelTrace};
 pub use run::{Kind, Outline, Site, Values};
 pub use site::{deterministic, factor, observe, sample};

@@ -62,7 +62,7 @@ impl<'m> CompiledModel<'m> {
             return Err(ModelError::NoLatents { model: model.name().to_owned() });
         }
         let other = ModelTrace::unconstrained_with(model, &vec![OTHER_POINT; dim], reader.clone())?;
-        same_sites(model, &trace.outline(), &other.outline())?;
+        same_sites(model.name(), &trace.outline(), &other.outline())?;
         let outline = trace.outline();
         let columns = kept(trace.sites()).map(|s| Column { name: s.name.clone(), shape: s.shape.clone() }).collect();
         let dynamic = trace.is_dynamic();
@@ -124,7 +124,7 @@ impl<'m> CompiledModel<'m> {
             return Ok(path.clone());
         }
         let trace = ModelTrace::unconstrained_with(self.model, point, self.reader.clone())?;
-        same_sites(self.model, &self.outline, &trace.outline())?;
+        same_sites(self.model.name(), &self.outline, &trace.outline())?;
         let tape = trace.traced().tape();
         let mark = signature(tape, tape.nodes().len() as u32);
         if let Some(path) = self.lock().get(&mark) {

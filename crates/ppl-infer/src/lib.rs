@@ -8,6 +8,7 @@ pub mod adapt;
 pub mod batch;
 pub mod chain;
 pub mod compiled;
+pub mod compiled_batch;
 pub mod density;
 pub mod dynamics;
 pub mod error;

@@ -199,7 +199,7 @@ impl<'p> Predictive<'p> {
                         None => {
                             // The function looks at values: it runs for each draw, at the draw's values.
                             let trace = ModelTrace::forward(self.model, self.values(), &lane.given, key)?;
-                            same_sites(self.model, &self.outline, &trace.outline())?;
+                            same_sites(self.model.name(), &self.outline, &trace.outline())?;
                             let program = self.compile(&trace)?;
                             program.run(&mut program.workspace(), &[&lane.given], &mut [&mut lane.row], &key);
                         }
@@ -240,7 +240,7 @@ impl<'p> Predictive<'p> {
 
     /// The columns' program. The run must have met the same sites as the first one.
     fn compile(&self, trace: &ModelTrace) -> Result<Program<f64>, ModelError> {
-        same_sites(self.model, &self.outline, &trace.outline())?;
+        same_sites(self.model.name(), &self.outline, &trace.outline())?;
         let by_name: IndexMap<&str, Var> = predicted(trace.sites()).map(|s| (s.name.as_str(), s.value)).collect();
         let outputs: Vec<Var> = self.columns.iter().filter_map(|c| by_name.get(c.name.as_str()).copied()).collect();
         Ok(Program::compile(trace.traced().tape(), &[&outputs]))

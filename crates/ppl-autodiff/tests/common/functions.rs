@@ -44,7 +44,8 @@ pub fn build_on(choices: &[u32], mode: Mode, x: Var) -> Built {
     })
 }
 
-fn build_with(choices: &[u32], mode: Mode, mut input: impl FnMut(Vec<usize>) -> Var) -> Built {
+/// As [`build`], with inputs that the caller makes.
+pub fn build_with(choices: &[u32], mode: Mode, mut input: impl FnMut(Vec<usize>) -> Var) -> Built {
     let mut b = Builder { choices: choices.iter(), mode, vars: Vec::new() };
     let inputs: Vec<Var> = (0..2 + b.pick(3))
         .map(|_| {

@@ -35,7 +35,7 @@ struct Lowering<'g, T> {
     laid_out: HashMap<(u32, SmallVec<[usize; 4]>), usize>,
     /// How many operands and outputs each node is.
     uses: Vec<usize>,
-    /// Where results are wanted, row-major and dense, so that they need no copy.
+    /// Where results are wanted, so that they need no copy if they lie that way.
     wanted: HashMap<NodeId, View>,
     /// Scalar operations that wait for others to run with.
     open: scalar::Group,
@@ -146,10 +146,18 @@ impl<T: Real> Lowering<'_, T> {
                     start += length;
                 }
             }
+            // Through views, as far as strides can say it.
             Op::Reshape(_) => {
                 let inner = node.operands[0];
-                let shape = graph.shape(inner).clone();
-                self.want(inner, View::dense(to.store, to.offset, shape));
+                if let Some(to) = to.reshape(graph.shape(inner)) {
+                    self.want(inner, to);
+                }
+                return;
+            }
+            Op::Transpose(ref order) => {
+                let mut inverse: Axes = order.clone();
+                order.iter().enumerate().for_each(|(to, &from)| inverse[from] = to);
+                self.want(node.operands[0], to.transpose(&inverse));
                 return;
             }
             _ => {}
@@ -227,7 +235,7 @@ impl<T: Real> Lowering<'_, T> {
                 to
             }
             Op::Concat { axis } => {
-                let to = self.wanted.remove(&id);
+                let to = self.wanted.remove(&id).filter(View::is_row_major);
                 let to = to.unwrap_or_else(|| self.new_dense(&shape));
                 let mut start = 0;
                 for operand in operands {

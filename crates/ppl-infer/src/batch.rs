@@ -71,40 +71,19 @@ pub trait BatchDensity {
     /// As [`BatchDensity::evaluate`]; a stream, which has no end.
     fn full(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError>;
 
-    /// The gradient of log prior + log |J| alone. `scratch` is kept by the caller between calls, for those that need
-    /// it.
+    /// Writes the gradient of log prior + log |J| alone.
     ///
     /// # Errors
-    /// As [`BatchDensity::evaluate`].
-    fn prior(&mut self, x: &[f64], gradient: &mut [f64], scratch: &mut Vec<f64>) -> Result<(), DensityError> {
-        scratch.resize(self.batch_size() * self.dim(), 0.0);
-        self.per_row(x, gradient, scratch)
+    /// As [`BatchDensity::row_gradients`].
+    fn prior_gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<(), DensityError> {
+        let mut rows = vec![0.0; self.dim() * self.batch_size()];
+        self.row_gradients(x, gradient, &mut rows)
     }
 
-    /// As [`BatchDensity::per_row`], but of the rows only the sum of their gradients and the sum of the squares of
-    /// their coordinates: what remains feasible with 10^5 coordinates. `scratch` as in [`BatchDensity::prior`].
-    ///
-    /// # Errors
-    /// As [`BatchDensity::per_row`].
-    fn row_moments(
-        &mut self,
-        x: &[f64],
-        prior: &mut [f64],
-        sum: &mut [f64],
-        squares: &mut [f64],
-        scratch: &mut Vec<f64>,
-    ) -> Result<(), DensityError> {
-        scratch.resize(self.batch_size() * self.dim(), 0.0);
-        self.per_row(x, prior, scratch)?;
-        sum.fill(0.0);
-        squares.fill(0.0);
-        for row in scratch.chunks_exact(self.dim().max(1)) {
-            for ((sum, square), g) in sum.iter_mut().zip(squares.iter_mut()).zip(row) {
-                *sum += g;
-                *square += g * g;
-            }
-        }
-        Ok(())
+    /// Asks that the rows of every batch are drawn independently from now on, as methods want whose theory counts on the
+    /// noise of batches; true if they are.
+    fn draw_independently(&mut self) -> bool {
+        false
     }
 
     /// Whether the rows of a batch are distinct. Then the variance of a gradient over batches is (N - n)/N of what it

@@ -130,15 +130,15 @@ impl BatchDensity for Relative<'_> {
         Ok(here - there + self.log_density)
     }
 
-    fn per_row(&mut self, x: &[f64], prior: &mut [f64], rows: &mut [f64]) -> Result<(), DensityError> {
-        self.density.per_row(x, prior, rows)
+    fn row_gradients(&mut self, x: &[f64], prior: &mut [f64], rows: &mut [f64]) -> Result<(), DensityError> {
+        self.density.row_gradients(x, prior, rows)
     }
 
     fn full(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError> {
         self.density.full(x, gradient)
     }
 
-    fn prior(&mut self, x: &[f64], gradient: &mut [f64], scratch: &mut Vec<f64>) -> Result<(), DensityError> {
-        self.density.prior(x, gradient, scratch)
+    fn prior_gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<(), DensityError> {
+        self.density.prior_gradient(x, gradient)
     }
 }

@@ -4,6 +4,9 @@ use super::symmetric::{Rows, Symmetric};
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
 
+/// Sums are taken in this many lanes.
+const LANES: usize = 8;
+
 /// How much of the Fisher information is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -99,7 +102,8 @@ impl FisherEstimate {
             Form::Blocks(blocks) => {
                 for block in blocks {
                     let center = &batch.mean[block.first..block.first + block.information.dim()];
-                    batch.centered.set_centered(&batch.rows, batch.mean.len(), block.first, center);
+                    let of_block = &batch.rows[block.first * batch.count..][..center.len() * batch.count];
+                    batch.centered.set_centered(of_block, batch.count, center);
                     block.information.add_gram(1.0 - weight, weight / (n - 1.0), &batch.centered);
                 }
             }
@@ -122,7 +126,7 @@ pub struct RowGradients {
     pub mean: Vec<f64>,
     /// n.
     count: usize,
-    /// Row by row, where blocks are wanted.
+    /// Coordinate by coordinate, n numbers each, where blocks are wanted.
     rows: Vec<f64>,
     /// The sums of squares over rows, where the diagonal is wanted.
     squares: Vec<f64>,
@@ -148,22 +152,29 @@ impl RowGradients {
         let total = match estimate.form {
             Form::Blocks(_) => {
                 self.rows.resize(self.count * dim, 0.0);
-                density.per_row(x, &mut self.prior, &mut self.rows)?;
-                self.mean.fill(0.0);
-                let mut squares = 0.0;
-                for row in self.rows.chunks_exact(dim.max(1)) {
-                    let mut square = 0.0;
-                    for (mean, g) in self.mean.iter_mut().zip(row) {
-                        *mean += g;
-                        square += g.abs();
+                density.row_gradients(x, &mut self.prior, &mut self.rows)?;
+                let mut total = 0.0;
+                for (mean, of_rows) in self.mean.iter_mut().zip(self.rows.chunks_exact(self.count.max(1))) {
+                    let (mut lanes, mut sum, mut squares) = ([[0.0; LANES]; 2], 0.0, 0.0);
+                    let (chunks, rest) = of_rows.as_chunks::<LANES>();
+                    for chunk in chunks {
+                        for i in 0..LANES {
+                            lanes[0][i] += chunk[i];
+                            lanes[1][i] += chunk[i] * chunk[i];
+                        }
                     }
-                    squares += square * square;
+                    for g in rest {
+                        sum += g;
+                        squares += g * g;
+                    }
+                    *mean = lanes[0].iter().sum::<f64>() + sum;
+                    total += lanes[1].iter().sum::<f64>() + squares;
                 }
-                squares
+                total
             }
             Form::Diagonal(_) => {
                 self.squares.resize(dim, 0.0);
-                density.row_moments(x, &mut self.prior, &mut self.mean, &mut self.squares, &mut self.rows)?;
+                density.row_moments(x, &mut self.prior, &mut self.mean, &mut self.squares)?;
                 self.squares.iter().sum()
             }
         };

@@ -26,7 +26,6 @@ pub struct PriorCurvature {
 pub(crate) struct Looking {
     moved: [Vec<f64>; 2],
     gradients: [Vec<f64>; 2],
-    scratch: Vec<f64>,
 }
 
 impl PriorCurvature {
@@ -60,14 +59,14 @@ impl PriorCurvature {
         mut positive: impl FnMut() -> bool,
         buffers: &mut Looking,
     ) -> Result<(), DensityError> {
-        let Looking { moved: [up, down], gradients: [g_up, g_down], scratch } = buffers;
+        let Looking { moved: [up, down], gradients: [g_up, g_down] } = buffers;
         [&mut *up, &mut *down, &mut *g_up, &mut *g_down].into_iter().for_each(|b| b.resize(x.len(), 0.0));
         for ((up, down), x) in up.iter_mut().zip(down.iter_mut()).zip(x) {
             let h = if positive() { DISTANCE } else { -DISTANCE } * (1.0 + x.abs());
             (*up, *down) = (x + h, x - h);
         }
-        density.prior(up, g_up, scratch)?;
-        density.prior(down, g_down, scratch)?;
+        density.prior_gradient(up, g_up)?;
+        density.prior_gradient(down, g_down)?;
         // Into g_up, so that the mean changes altogether or not at all.
         for (((g_up, g_down), up), down) in g_up.iter_mut().zip(&*g_down).zip(&*up).zip(&*down) {
             *g_up = -(*g_up - g_down) / (up - down);

@@ -103,6 +103,9 @@ impl<K: StochasticKernel> ChainRun<'_, K> {
 
     fn sample(&self, density: &mut dyn BatchDensity, chain: &mut StochasticChain<K::State>) -> Result<(), Stop> {
         chain.batch_size = density.batch_size();
+        if K::COUNTS_ON_NOISE {
+            density.draw_independently();
+        }
         let mut kernel = self.settings.kernel.clone();
         let mut state = match chain.state.take() {
             Some(state) => state,
@@ -190,7 +193,7 @@ impl<K: StochasticKernel> ChainRun<'_, K> {
         }
         let mut buffers = [(); 3].map(|()| vec![0.0; position.len()]);
         let [prior, sum, squares] = &mut buffers;
-        density.row_moments(position, prior, sum, squares, &mut Vec::new()).ok()?;
+        density.row_moments(position, prior, sum, squares).ok()?;
         let count = n as f64;
         let independent = if density.distinct_rows() { (total - count) / total } else { 1.0 };
         let excesses = sum.iter().zip(&*squares).filter_map(|(sum, squares)| {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
+use ppl_core::BatchModel;
 use rayon::prelude::*;
 
 use super::control_variate::ControlVariates;
@@ -14,6 +15,7 @@ use super::result::{StochasticChain, StochasticRun};
 use super::run::ChainRun;
 use super::schedule::Schedule;
 use crate::batch::BatchTarget;
+use crate::compiled_batch::CompiledBatchModel;
 use crate::error::InferError;
 use crate::fit::Coordinates;
 use crate::observe::{Observer, Plan, Silent};
@@ -136,55 +138,106 @@ impl<K: StochasticKernel> StochasticGradient<K> {
         Ok(())
     }
 
+    /// Draws from the posterior of a model over batches.
+    ///
+    /// ```
+    /// use ndarray::Array1;
+    /// use ppl_core::{Minibatch, dist::Normal, model, observe, sample};
+    /// use ppl_infer::stochastic::Sgfs;
+    ///
+    /// model! {
+    ///     /// A normal mean with known spread.
+    ///     fn location(y: Array1<f64>) {
+    ///         let mean = sample!("mean", Normal::new(0.0, 10.0));
+    ///         observe!("y", Normal::new(mean, 1.0), y);
+    ///     }
+    /// }
+    /// let y = Array1::from_shape_fn(1000, |i| 2.0 + (i as f64 * 2.4).sin());
+    /// let batches = Minibatch::new(y, 50)?.model(location);
+    /// let run = Sgfs::new().draws(1000).chains(2).seed(1).run(&batches)?;
+    /// // Of 2000 draws with a standard deviation of 0.02.
+    /// assert!((run.mean("mean")?.sum() - 2.0).abs() < 0.02);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A mistake in the model, with site and source line; a setting out of range; no chain that made a draw. A chain that
+    /// fails later keeps its draws: see [`Posterior::warnings`](crate::Posterior::warnings).
+    pub fn run(&self, model: &dyn BatchModel) -> Result<StochasticRun<K>, InferError> {
+        self.run_watched(model, &Silent, &AtomicBool::new(false))
+    }
+
+    /// As [`StochasticGradient::run`], telling `observer` of every iteration, until `interrupt` is set: then the draws so
+    /// far make the posterior.
+    ///
+    /// # Errors
+    /// As [`StochasticGradient::run`].
+    pub fn run_watched(
+        &self,
+        model: &dyn BatchModel,
+        observer: &dyn Observer,
+        interrupt: &AtomicBool,
+    ) -> Result<StochasticRun<K>, InferError> {
+        self.go(&CompiledBatchModel::new(model)?, None, observer, interrupt)
+    }
+
+    /// Goes on with a run of [`StochasticGradient::run`] until there are as many draws as these settings ask for. With the
+    /// settings of the first run but for the draws, and data in memory, the result has the bits of an uninterrupted one.
+    ///
+    /// # Errors
+    /// As [`StochasticGradient::run`]; another number of chains or coordinates than before.
+    pub fn resume(&self, run: &StochasticRun<K>, model: &dyn BatchModel) -> Result<StochasticRun<K>, InferError> {
+        self.resume_watched(run, model, &Silent, &AtomicBool::new(false))
+    }
+
+    /// As [`StochasticGradient::resume`], watched as by [`StochasticGradient::run_watched`].
+    ///
+    /// # Errors
+    /// As [`StochasticGradient::resume`].
+    pub fn resume_watched(
+        &self,
+        run: &StochasticRun<K>,
+        model: &dyn BatchModel,
+        observer: &dyn Observer,
+        interrupt: &AtomicBool,
+    ) -> Result<StochasticRun<K>, InferError> {
+        self.go(&CompiledBatchModel::new(model)?, Some(run), observer, interrupt)
+    }
+
     /// Draws from a target of one's own: the posterior has one site, `x`, a vector of the target's coordinates.
     ///
     /// # Errors
     /// A setting out of range; no chain that made a draw.
     pub fn run_target(&self, target: &dyn BatchTarget) -> Result<StochasticRun<K>, InferError> {
-        self.run_target_watched(target, &Silent, &AtomicBool::new(false))
+        self.run_target_watched(target, None, &Silent, &AtomicBool::new(false))
     }
 
-    /// As [`StochasticGradient::run_target`], telling `observer` of every iteration, until `interrupt` is set: then the
-    /// draws so far make the posterior.
+    /// As [`StochasticGradient::run_target`], from where another run ended if one is given, telling `observer` of every
+    /// iteration, until `interrupt` is set.
     ///
     /// # Errors
-    /// As [`StochasticGradient::run_target`].
+    /// As [`StochasticGradient::run_target`]; another number of chains or coordinates than before.
     pub fn run_target_watched(
         &self,
         target: &dyn BatchTarget,
+        from: Option<&StochasticRun<K>>,
         observer: &dyn Observer,
         interrupt: &AtomicBool,
     ) -> Result<StochasticRun<K>, InferError> {
-        let chains = self.sample_chains(target, None, observer, interrupt)?;
-        StochasticRun::gather(&Coordinates::new(target.dim()), self, chains)
+        let sites = Coordinates::new(target.dim());
+        let chains = self.sample_chains(target, from.map(StochasticRun::chains), observer, interrupt)?;
+        StochasticRun::gather(&sites, self, chains)
     }
 
-    /// Goes on with a run of [`StochasticGradient::run_target`] until there are as many draws as these settings ask for.
-    /// With the settings, and data in memory, of the first run the result has the bits of an uninterrupted one.
-    ///
-    /// # Errors
-    /// As [`StochasticGradient::run_target`]; another number of chains than before.
-    pub fn resume_target(
+    fn go(
         &self,
-        run: &StochasticRun<K>,
-        target: &dyn BatchTarget,
-    ) -> Result<StochasticRun<K>, InferError> {
-        self.resume_target_watched(run, target, &Silent, &AtomicBool::new(false))
-    }
-
-    /// As [`StochasticGradient::resume_target`], watched as by [`StochasticGradient::run_target_watched`].
-    ///
-    /// # Errors
-    /// As [`StochasticGradient::resume_target`].
-    pub fn resume_target_watched(
-        &self,
-        run: &StochasticRun<K>,
-        target: &dyn BatchTarget,
+        model: &CompiledBatchModel<'_>,
+        from: Option<&StochasticRun<K>>,
         observer: &dyn Observer,
         interrupt: &AtomicBool,
     ) -> Result<StochasticRun<K>, InferError> {
-        let chains = self.sample_chains(target, Some(run.chains()), observer, interrupt)?;
-        StochasticRun::gather(&Coordinates::new(target.dim()), self, chains)
+        let chains = self.sample_chains(model, from.map(StochasticRun::chains), observer, interrupt)?;
+        StochasticRun::gather(model, self, chains)
     }
 
     /// Runs the chains, from where others ended if there are any.

@@ -132,20 +132,12 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Takes the columns `first..first + dim` of `rows` (`width` numbers each), less `center`. Allocates only when there
-    /// are more numbers than ever before.
-    pub fn set_centered(&mut self, rows: &[f64], width: usize, first: usize, center: &[f64]) {
-        let dim = center.len();
-        self.stride = padded(dim);
-        let count = rows.len().checked_div(width).unwrap_or(0);
+    /// Takes `columns`, `count` numbers each, less the number of each in `center`, and lays them out by rows. Allocates
+    /// only when there are more numbers than ever before.
+    pub fn set_centered(&mut self, columns: &[f64], count: usize, center: &[f64]) {
+        self.stride = padded(center.len());
         self.values.resize(count * self.stride, 0.0);
-        for (out, row) in self.values.chunks_exact_mut(self.stride.max(1)).zip(rows.chunks_exact(width.max(1))) {
-            let (out, pad) = out.split_at_mut(dim);
-            for ((out, x), c) in out.iter_mut().zip(&row[first..first + dim]).zip(center) {
-                *out = x - c;
-            }
-            pad.fill(0.0);
-        }
+        lay_out(self.stride, columns, count, center, &mut self.values);
     }
 }
 
@@ -210,6 +202,38 @@ fn outer_products(sign: f64, rows: &[f64], stride: usize, left: usize, right: us
         }
     }
     *acc = sums;
+}
+
+multiversion! {
+    /// Tile by tile, so that rows are written a vector at a time.
+    fn lay_out(stride: usize, columns: &[f64], count: usize, center: &[f64], rows: &mut [f64]) {
+        for tile in 0..stride / TILE {
+            let whole = (tile + 1) * TILE <= center.len();
+            let of_tile = &columns[tile * TILE * count..];
+            let mut middle = [0.0; TILE];
+            center[tile * TILE..].iter().zip(&mut middle).for_each(|(c, m)| *m = *c);
+            if whole {
+                let mut parts = [&of_tile[..count]; TILE];
+                for (j, part) in parts.iter_mut().enumerate() {
+                    *part = &of_tile[j * count..][..count];
+                }
+                for (r, row) in rows.chunks_exact_mut(stride).enumerate() {
+                    let out = &mut row.as_chunks_mut::<TILE>().0[tile];
+                    for j in 0..TILE {
+                        out[j] = parts[j][r] - middle[j];
+                    }
+                }
+            } else {
+                for (r, row) in rows.chunks_exact_mut(stride).enumerate() {
+                    let out = &mut row.as_chunks_mut::<TILE>().0[tile];
+                    *out = [0.0; TILE];
+                    for j in 0..center.len() - tile * TILE {
+                        out[j] = of_tile[j * count + r] - middle[j];
+                    }
+                }
+            }
+        }
+    }
 }
 
 multiversion! {
@@ -335,19 +359,19 @@ mod tests {
         assert!((got - want).abs() <= tolerance * (1.0 + want.abs()), "{got} against {want}");
     }
 
-    /// The Gram matrix of columns 2..2 + d of wider rows, by its definition; sizes on both sides of a tile.
+    /// By its definition, at sizes on both sides of a tile.
     #[test]
     fn gram_matrix_is_its_definition() {
         for dim in [1, 3, 7, 8, 9, 17, 40] {
-            let (n, width) = (11, dim + 3);
-            let (wide, center) = (numbers(n * width, 1.7), numbers(dim, 0.3));
+            let n = 11;
+            let (columns, center) = (numbers(n * dim, 1.7), numbers(dim, 0.3));
             let mut rows = Rows::default();
-            rows.set_centered(&wide, width, 2, &center);
+            rows.set_centered(&columns, n, &center);
             let mut got = Symmetric::from_fn(dim, |i, j| (i + j) as f64);
             got.add_gram(0.25, 2.0, &rows);
             for i in 0..dim {
                 for j in 0..dim {
-                    let at = |r: usize, k: usize| wide[r * width + 2 + k] - center[k];
+                    let at = |r: usize, k: usize| columns[k * n + r] - center[k];
                     let gram: f64 = (0..n).map(|r| at(r, i) * at(r, j)).sum();
                     close(got.get(i, j), 0.25 * (i + j) as f64 + 2.0 * gram, 1e-13);
                 }
@@ -360,7 +384,7 @@ mod tests {
     fn factor_solves_and_multiplies() {
         for dim in [1, 2, 7, 8, 9, 16, 30, 40] {
             let mut rows = Rows::default();
-            rows.set_centered(&numbers(13 * dim, 2.3), dim, 0, &vec![0.0; dim]);
+            rows.set_centered(&numbers(13 * dim, 2.3), 13, &vec![0.0; dim]);
             let mut a = Symmetric::zeros(dim);
             a.add_gram(0.0, 1.0, &rows);
             a.add_diagonal(std::iter::repeat(1.0));
@@ -404,7 +428,7 @@ mod tests {
     fn all_instruction_sets_give_the_same_bits() {
         let run = || {
             let mut rows = Rows::default();
-            rows.set_centered(&numbers(50 * 20, 2.3), 20, 0, &[0.1; 20]);
+            rows.set_centered(&numbers(50 * 20, 2.3), 50, &[0.1; 20]);
             let mut a = Symmetric::from_fn(20, |i, j| if i == j { 1.0 } else { 0.0 });
             a.add_gram(0.5, 1.5, &rows);
             let mut factor = Factor::new(20);

@@ -36,7 +36,14 @@ impl<M: RowModel> BatchTarget for Batches<M> {
     }
     fn density(&self, seed: u64, chain: u64) -> Result<Box<dyn BatchDensity + '_>, DensityError> {
         let order = (0..self.model.total_size()).collect();
-        Ok(Box::new(Bound { batches: self, seed, chain, order, rows: vec![0; self.batch_size] }))
+        Ok(Box::new(Bound {
+            batches: self,
+            seed,
+            chain,
+            order,
+            rows: vec![0; self.batch_size],
+            gradient: vec![0.0; self.dim()],
+        }))
     }
 }
 
@@ -46,6 +53,7 @@ struct Bound<'b, M> {
     chain: u64,
     order: Vec<usize>,
     rows: Vec<usize>,
+    gradient: Vec<f64>,
 }
 
 impl<M: RowModel> BatchDensity for Bound<'_, M> {
@@ -87,14 +95,21 @@ impl<M: RowModel> BatchDensity for Bound<'_, M> {
         gradient.iter_mut().for_each(|g| *g *= scale);
         Ok(scale * likelihood + model.prior(x, gradient))
     }
-    fn per_row(&mut self, x: &[f64], prior: &mut [f64], rows: &mut [f64]) -> Result<(), DensityError> {
+    fn row_gradients(&mut self, x: &[f64], prior: &mut [f64], rows: &mut [f64]) -> Result<(), DensityError> {
         let model = &self.batches.model;
         prior.fill(0.0);
-        rows.fill(0.0);
         model.prior(x, prior);
-        for (&row, gradient) in self.rows.iter().zip(rows.chunks_exact_mut(model.dim())) {
-            model.row(row, x, gradient);
+        let n = self.rows.len();
+        for (r, &row) in self.rows.iter().enumerate() {
+            self.gradient.fill(0.0);
+            model.row(row, x, &mut self.gradient);
+            self.gradient.iter().enumerate().for_each(|(i, g)| rows[i * n + r] = *g);
         }
+        Ok(())
+    }
+    fn prior_gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<(), DensityError> {
+        gradient.fill(0.0);
+        self.batches.model.prior(x, gradient);
         Ok(())
     }
     fn full(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError> {

@@ -112,6 +112,7 @@ impl CsgKernel {
 impl StochasticKernel for CsgKernel {
     type State = CsgState;
     const NAME: &'static str = "CSG";
+    const COUNTS_ON_NOISE: bool = true;
 
     fn init(&mut self, density: &mut dyn BatchDensity, position: &[f64]) -> Result<CsgState, DensityError> {
         if density.batch_size() < 2 {

@@ -33,6 +33,10 @@ pub trait StochasticKernel: Clone + Send + Sync {
     type State: Clone + Send + Sync;
     /// The name that draws carry.
     const NAME: &'static str;
+    /// Whether the theory of the method counts on noise of batches that is independent from one to the next. Then the
+    /// runner asks for rows that are drawn independently (where data are in memory it gets them): over an epoch in which
+    /// every row occurs once the noise of batches cancels.
+    const COUNTS_ON_NOISE: bool = false;
 
     /// Whether the choices fit a target of `dim` coordinates.
     ///

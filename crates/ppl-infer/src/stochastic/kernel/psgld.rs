@@ -23,7 +23,6 @@ pub struct PsgldKernel {
     prior: Vec<f64>,
     noise: Vec<f64>,
     next: Vec<f64>,
-    scratch: Vec<f64>,
 }
 
 /// The state of [`PsgldKernel`].
@@ -37,8 +36,8 @@ pub struct PsgldState {
 
 impl Default for PsgldKernel {
     fn default() -> Self {
-        let [gradient, prior, noise, next, scratch] = Default::default();
-        Self { decay: 0.99, stabiliser: 1e-5, gradient, prior, noise, next, scratch }
+        let [gradient, prior, noise, next] = Default::default();
+        Self { decay: 0.99, stabiliser: 1e-5, gradient, prior, noise, next }
     }
 }
 
@@ -126,7 +125,7 @@ impl PsgldKernel {
         self.gradient.resize(x.len(), 0.0);
         self.prior.resize(x.len(), 0.0);
         density.evaluate(x, &mut self.gradient)?;
-        density.prior(x, &mut self.prior, &mut self.scratch)
+        density.prior_gradient(x, &mut self.prior)
     }
 
     /// The mean gradient of rows, (G - prior)/N.

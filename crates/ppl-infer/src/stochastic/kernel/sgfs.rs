@@ -285,6 +285,7 @@ impl SgfsKernel {
 impl StochasticKernel for SgfsKernel {
     type State = SgfsState;
     const NAME: &'static str = "SGFS";
+    const COUNTS_ON_NOISE: bool = true;
 
     fn check(&self, dim: usize) -> Result<(), SettingsError> {
         let positive = |b: f64| b > 0.0 && b < f64::INFINITY;

@@ -68,9 +68,10 @@ impl BatchDensity for Given {
         }
         Ok(0.0)
     }
-    fn per_row(&mut self, _: &[f64], prior: &mut [f64], rows: &mut [f64]) -> Result<(), DensityError> {
+    fn row_gradients(&mut self, _: &[f64], prior: &mut [f64], rows: &mut [f64]) -> Result<(), DensityError> {
         prior.copy_from_slice(&self.prior);
-        rows.iter_mut().zip(self.rows.iter().flatten()).for_each(|(out, g)| *out = *g);
+        let n = self.rows.len();
+        rows.iter_mut().enumerate().for_each(|(i, out)| *out = self.rows[i % n][i / n]);
         Ok(())
     }
     fn full(&mut self, _: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError> {

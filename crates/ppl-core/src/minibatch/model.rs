@@ -25,6 +25,17 @@ pub trait Batches: Send {
     /// # Errors
     /// A stream that ended or failed; numbers that are not finite.
     fn fill(&mut self, iteration: u64, arrays: &mut [Vec<f64>]) -> Result<(), BatchError>;
+
+    /// Asks that rows are drawn independently from now on, so that one may occur twice; true if they are. A stream yields
+    /// what it yields.
+    fn draw_independently(&mut self) -> bool {
+        false
+    }
+
+    /// Whether the rows of a batch are distinct.
+    fn distinct_rows(&self) -> bool {
+        false
+    }
 }
 
 /// A model whose rows come in batches. It is another type than [`Model`], so that what needs all data cannot be given
@@ -163,6 +174,15 @@ struct FromMemory<'b> {
 }
 
 impl Batches for FromMemory<'_> {
+    fn draw_independently(&mut self) -> bool {
+        self.order.replace();
+        true
+    }
+
+    fn distinct_rows(&self) -> bool {
+        !self.order.replaces()
+    }
+
     fn fill(&mut self, iteration: u64, arrays: &mut [Vec<f64>]) -> Result<(), BatchError> {
         let rows = self.order.batch(iteration);
         for (column, array) in self.columns.iter().zip(arrays) {

@@ -141,7 +141,7 @@ impl Observer for Part<'_> {
 }
 
 /// The coordinates of a target, as one site.
-struct Coordinates([Column; 1]);
+pub(crate) struct Coordinates(pub(crate) [Column; 1]);
 
 impl Recorded for Coordinates {
     fn name(&self) -> &str {

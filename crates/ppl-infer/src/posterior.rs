@@ -3,7 +3,7 @@
 use std::fmt;
 
 use indexmap::IndexMap;
-use ndarray::{ArrayD, Axis, IxDyn};
+use ndarray::{Array2, ArrayD, Axis, IxDyn};
 use ppl_core::{Model, ModelError};
 use ppl_diagnostics::{Draws, SampleStats, Summary, Warning};
 
@@ -21,6 +21,8 @@ pub struct Posterior {
     stats: SampleStats,
     chains: Vec<ChainReport>,
     max_depth: u32,
+    /// For independent draws of an approximation: what speaks against it. None for the draws of chains.
+    approximation: Option<Vec<Concern>>,
 }
 
 /// How one chain went.
@@ -62,7 +64,7 @@ impl Posterior {
         let mut kept = Vec::new();
         let mut stats = Vec::new();
         for chain in chains.iter().filter(|c| c.stats.len() >= length) {
-            kept.push(values(sites, chain, length)?);
+            kept.push(values(sites, &chain.draws, length)?);
             stats.push(chain.stats[..length].to_vec());
         }
         let (draws, _) = Draws::from_chains(kept)?;
@@ -82,6 +84,29 @@ impl Posterior {
             stats: SampleStats::from_chains(&stats),
             chains: chains.iter().map(report).collect(),
             max_depth,
+            approximation: None,
+        })
+    }
+
+    /// Independent draws from an approximation, `[draw, coordinate]`, with what speaks against it.
+    ///
+    /// # Errors
+    /// What mapping draws to sites gives.
+    pub(crate) fn independent(
+        sites: &dyn Recorded,
+        seed: u64,
+        points: Array2<f64>,
+        concerns: Vec<Concern>,
+    ) -> Result<Self, InferError> {
+        let (draws, _) = Draws::from_chains(vec![values(sites, &points, points.nrows())?])?;
+        Ok(Self {
+            model: sites.name().to_owned(),
+            seed,
+            draws,
+            stats: SampleStats::default(),
+            chains: Vec::new(),
+            max_depth: 0,
+            approximation: Some(concerns),
         })
     }
 
@@ -140,6 +165,9 @@ impl Posterior {
 
     /// What speaks against trusting these draws, most serious first; empty is what one wants.
     pub fn warnings(&self) -> Vec<Concern> {
+        if let Some(concerns) = &self.approximation {
+            return concerns.clone();
+        }
         let ended = self.chains.iter().filter(|c| !matches!(c.outcome, Outcome::Complete));
         let ended = ended.map(|c| Concern::Chain { chain: c.chain, draws: c.draws, outcome: c.outcome.clone() });
         let found = ppl_diagnostics::check(&self.draws, &self.stats, self.max_depth);
@@ -181,6 +209,16 @@ pub enum Concern {
     },
     /// Something about the draws.
     Draws(Warning),
+    /// The optimisation that found an approximation did not arrive.
+    NotConverged {
+        /// What speaks against it.
+        reasons: Vec<String>,
+    },
+    /// The approximation is far from the posterior.
+    FarFromPosterior {
+        /// The shape of the Pareto tail of the importance ratios, above 0.7.
+        k_hat: f64,
+    },
 }
 
 impl fmt::Display for Concern {
@@ -190,6 +228,18 @@ impl fmt::Display for Concern {
             Concern::Chain { chain, draws, outcome: Outcome::Failed(error) } => {
                 write!(f, "Chain {chain} failed after {draws} draws: {error}")
             }
+            Concern::NotConverged { reasons } => {
+                write!(
+                    f,
+                    "The approximation has not converged: {}.\nRefine it, or raise the learning rate.",
+                    reasons.join("; ")
+                )
+            }
+            Concern::FarFromPosterior { k_hat } => write!(
+                f,
+                "k-hat is {k_hat:.2}: the approximation is far from the posterior, and expectations may be biased.\nTry a \
+                 richer family or a reparameterisation, or draw with NUTS."
+            ),
             Concern::Chain { chain, draws, .. } => {
                 write!(f, "Chain {chain} was interrupted after {draws} draws.")
             }
@@ -225,13 +275,13 @@ fn best_length(lengths: &[usize]) -> usize {
 }
 
 /// The values of all sites at the first `n` draws of one chain.
-fn values(sites: &dyn Recorded, chain: &ChainDraws, n: usize) -> Result<IndexMap<String, ArrayD<f64>>, InferError> {
+fn values(sites: &dyn Recorded, points: &Array2<f64>, n: usize) -> Result<IndexMap<String, ArrayD<f64>>, InferError> {
     let specs = sites.columns();
     let mut columns: Vec<Vec<f64>> = specs.iter().map(|c| Vec::with_capacity(n * c.shape.size())).collect();
     let mut map = sites.map();
     let mut row = vec![0.0; specs.iter().map(|c| c.shape.size()).sum()];
-    let mut point = vec![0.0; chain.draws.ncols()];
-    for draw in chain.draws.outer_iter().take(n) {
+    let mut point = vec![0.0; points.ncols()];
+    for draw in points.outer_iter().take(n) {
         point.iter_mut().zip(&draw).for_each(|(p, &x)| *p = x);
         map(&point, &mut row)?;
         let mut rest = &row[..];

@@ -131,8 +131,8 @@ fn fit_funnel(family: Advi) -> (f64, String) {
 fn k_hat_flags_the_funnel() {
     for advi in [Advi::mean_field().seed(1), Advi::mean_field().seed(2), Advi::full_rank().seed(3)] {
         let (k_hat, concerns) = fit_funnel(advi);
-        // From 64,000 draws it is 0.85 to 1.05 over seeds.
-        assert!((0.7..1.2).contains(&k_hat), "{k_hat}");
+        // 0.77 to 1.25 over thirty seeds; from 64,000 draws 0.85 to 1.05.
+        assert!(k_hat > 0.7, "{k_hat}");
         assert!(concerns.contains("far from the posterior"), "{concerns}");
     }
 }

@@ -85,7 +85,7 @@ impl Advi {
             scale: 0.1,
             average: 0.2,
             batch_loss: false,
-            checks: 1000,
+            checks: 2000,
             seed: 0,
         }
     }

@@ -178,9 +178,9 @@ impl Check {
     }
 
     /// Whether more draws would tell more: the noise of the gradient is as large as what may be left of it, or k-hat is so
-    /// near the limit that its own error, 0.15 or so from a thousand draws, could take it across.
+    /// near the limit that its own error, 0.2 or so from a thousand draws, could take it across.
     pub fn is_vague(&self) -> bool {
-        self.gain().error > 0.3 * MOST_GAIN || (0.45..0.95).contains(&self.psis().pareto_k)
+        self.gain().error > 0.3 * MOST_GAIN || (0.3..1.0).contains(&self.psis().pareto_k)
     }
 
     /// The ELBO: the mean of log p - log q.

@@ -43,6 +43,7 @@ pub mod prelude {
     pub use ppl_diagnostics::{Draws, Summary};
     pub use ppl_infer::reduce::{Mean, Quantile, Reducer, Sd};
     pub use ppl_infer::stochastic::{Csg, Fisher, Psgld, Schedule, Sgfs, Sghmc, Sgld, Sgnht, StochasticGradient};
+    pub use ppl_infer::variational::{Adam, Advi, VariationalFit};
     pub use ppl_infer::{InferError, Nuts, Posterior, prior_predictive};
 }
 

@@ -18,6 +18,15 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `Categorical(probs | logits)`, PyMC `Categorical(p | logit_p)` (which normalises p), Stan
 /// `categorical(theta)`, `categorical_logit` (which count from 1).
+///
+/// ```
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Categorical;
+/// let (log_prob, _) = value_and_grad(|x| Categorical::new([0.25, 0.75]).log_prob(x), 1.0)?;
+/// assert!((log_prob - (0.75f64.ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Categorical(Parameter);
 

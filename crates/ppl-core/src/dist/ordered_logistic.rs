@@ -21,6 +21,17 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `OrderedLogistic(predictor, cutpoints)`, PyMC `OrderedLogistic(eta, cutpoints)`, Stan `ordered_logistic(eta, c)`,
 /// which counts from 1.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::OrderedLogistic;
+/// // Half of the opinions lie below a cutpoint at the predictor.
+/// let (log_prob, _) = value_and_grad(|e| OrderedLogistic::new(e, [0.0, 1.0]).log_prob(0.0.into()), 0.0)?;
+/// assert!((log_prob + LN_2).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct OrderedLogistic {
     predictor: Var,

@@ -20,6 +20,18 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `TruncatedNormal(loc, scale, low, high)`, PyMC `TruncatedNormal(mu, sigma, lower, upper)`.
+/// Stan: `normal(mu, sigma) T[low, high]`.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::TruncatedNormal;
+/// // From the mean on it is half-normal: sqrt(2 / pi).
+/// let (log_prob, _) = value_and_grad(|x| TruncatedNormal::left(0.0, 1.0, 0.0).log_prob(x), 0.0)?;
+/// assert!((log_prob - (0.5 * (2.0 / PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TruncatedNormal {
     loc: Var,

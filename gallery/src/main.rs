@@ -4,13 +4,14 @@
 
 mod report;
 
-use std::path::{Path, PathBuf};
-
 use clap::Parser;
 use ppl_gallery::run::Length;
 use ppl_gallery::{Entry, all, run};
 
 use report::Line;
+
+/// Where the table goes.
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/posteriors.md");
 
 /// Runs NUTS on the posteriors of the gallery and compares the draws with the references.
 #[derive(Parser)]
@@ -31,7 +32,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1000)]
     warmup: usize,
     /// Draws of a chain.
-    #[arg(long, default_value_t = 2000)]
+    #[arg(long, default_value_t = 1000)]
     draws: usize,
     /// Threads, each with one chain.
     #[arg(long, default_value_t = 1)]
@@ -58,11 +59,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let line = Line { entry, cost, outcomes: outcomes? };
         println!("{}", line.progress());
         lines.push(line);
-    }
-    if arguments.write {
-        let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/posteriors.md");
-        std::fs::write(&path, report::page(&lines, length))?;
-        println!("wrote {}", path.display());
+        if arguments.write {
+            // After each posterior, so that a run that is stopped leaves what it has.
+            std::fs::write(PAGE, report::page(&lines, length))?;
+        }
     }
     Ok(())
 }

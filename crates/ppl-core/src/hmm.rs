@@ -81,10 +81,22 @@ fn pairwise(mut moves: Var) -> Var {
             return moves.index(-1, 0);
         }
         let even = count - count % 2;
-        let left = moves.slice_step(-1, 0..even, 2).expand_dims(-2);
-        let right = moves.slice_step(-1, 1..even, 2).expand_dims(-4);
-        // [.., from, between, to, pairs]
-        let merged = (left + right).logsumexp_axis(-3);
+        let (left, right) = (moves.slice_step(-1, 0..even, 2), moves.slice_step(-1, 1..even, 2));
+        // [.., from, to, pairs] by way of each state between.
+        let between = |k: usize| left.slice(-2, k..k + 1) + right.slice(-3, k..k + 1);
+        let paths: Vec<Var> = (0..moves.dim(-2)).map(between).collect();
+        let merged = log_sum_exp(&paths);
         moves = if even == count { merged } else { concat(&[merged, moves.slice(-1, even..count)], -1) };
     }
+}
+
+/// `ln sum_k e^(x_k)` of few arrays, element by element: work on whole arrays, where a reduction over a short axis would
+/// begin anew for every few numbers.
+fn log_sum_exp(x: &[Var]) -> Var {
+    let largest = x.iter().copied().reduce(|a, b| a.max(b)).unwrap_or_else(|| Var::from(f64::NEG_INFINITY)).detach();
+    // Where all are -inf, so is the result, without a slope.
+    let finite = largest.abs().lt(f64::INFINITY);
+    let shift = finite.select(largest, 0.0);
+    let sum = x.iter().map(|&x| (x - shift).exp()).sum::<Var>();
+    finite.select(shift + finite.select(sum, 1.0).ln(), largest)
 }

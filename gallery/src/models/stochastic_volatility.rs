@@ -25,7 +25,7 @@ model! {
 }
 
 pub(super) const STOCHASTIC_VOLATILITY: Entry = Entry {
-    needs: Needs { length: 4, ..Needs::NOTHING },
+    needs: Needs { length: 8, ..Needs::NOTHING },
     ..inference_gym!("stochastic_volatility_log_sp500_small", "time series", |data| {
         Ok(Box::new(stochastic_volatility(data.vector("centered_returns")?)))
     })

@@ -5,7 +5,7 @@
 mod report;
 
 use clap::Parser;
-use ppl_gallery::run::Length;
+use ppl_gallery::run::{Cost, Length, Outcome, RunError};
 use ppl_gallery::{Entry, all, run};
 
 use report::Line;
@@ -46,19 +46,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
     let named = |e: &&Entry| arguments.only.as_ref().is_none_or(|part| e.name.contains(part));
     let length = Length { chains: arguments.chains, warmup: arguments.warmup, draws: arguments.draws };
-    let mut lines = Vec::new();
-    for entry in all().iter().filter(named) {
-        let cost = run::cost(entry)?;
-        if arguments.costs {
-            let run::Cost { dim, compile, gradient } = cost;
+    let costs: Result<Vec<(usize, &Entry, Cost)>, RunError> =
+        all().iter().filter(named).enumerate().map(|(place, entry)| Ok((place, entry, run::cost(entry)?))).collect();
+    let mut costs = costs?;
+    if arguments.costs {
+        for (_, entry, Cost { dim, compile, gradient }) in costs {
             println!("{:60} dim {dim:4}  compile {compile:10.2?}  gradient {gradient:10.2?}", entry.name);
-            continue;
         }
-        let outcomes: Result<Vec<run::Outcome>, run::RunError> =
+        return Ok(());
+    }
+    // What takes longest comes last.
+    costs.sort_by_key(|(_, _, cost)| cost.gradient * cost.dim as u32);
+    let mut lines: Vec<Line> = Vec::new();
+    for (place, entry, cost) in costs {
+        let outcomes: Result<Vec<Outcome>, RunError> =
             (1..=arguments.seeds).map(|seed| run::run(entry, length, arguments.threads, seed)).collect();
-        let line = Line { entry, cost, outcomes: outcomes? };
+        let line = Line { place, entry, cost, outcomes: outcomes? };
         println!("{}", line.progress());
-        lines.push(line);
+        let at = lines.partition_point(|l| l.place < place);
+        lines.insert(at, line);
         if arguments.write {
             // After each posterior, so that a run that is stopped leaves what it has.
             std::fs::write(PAGE, report::page(&lines, length))?;

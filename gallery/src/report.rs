@@ -14,6 +14,8 @@ const R_HAT: f64 = 1.01;
 
 /// The runs of one posterior.
 pub struct Line {
+    /// Its place in the catalogue.
+    pub place: usize,
     /// Which.
     pub entry: &'static Entry,
     /// What its program costs.

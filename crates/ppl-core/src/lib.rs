@@ -13,9 +13,11 @@ pub mod model;
 pub mod observed;
 pub mod ode;
 pub mod plate;
+pub mod prior;
 pub mod recurrence;
 pub mod run;
 pub mod site;
+pub mod special;
 pub mod support;
 pub mod transform;
 

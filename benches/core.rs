@@ -8,7 +8,12 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use ppl::autodiff::ops::{Binary, Unary};
 use ppl::autodiff::{Program, Real, Var, trace};
+use ppl::infer::batch::BatchTarget;
 use ppl::infer::compiled::{CompiledModel, density_program};
+use ppl::infer::compiled_batch::CompiledBatchModel;
+use ppl::infer::random::ChainRng;
+use ppl::infer::stochastic::kernel::{SgfsKernel, SgldKernel};
+use ppl::infer::stochastic::{Step, StochasticKernel};
 use ppl::prelude::*;
 use ppl_benches::handwritten::Hierarchical;
 use ppl_benches::models::{
@@ -62,6 +67,52 @@ fn sampling(c: &mut Criterion) {
     let schools = eight_schools();
     let nuts = Nuts::new().warmup(500).draws(500).chains(1).threads(1);
     c.bench_function("nuts/eight_schools", |b| b.iter(|| nuts.run(&schools)));
+}
+
+/// A step of a stochastic gradient sampler on the flat network, 50 of 500 rows: the batch bound, the gradients, the move.
+fn stochastic_step<K: StochasticKernel>(c: &mut Criterion, id: &str, mut kernel: K, size: f64) {
+    let (x, y) = flat_data(500).expect("the data can be read");
+    let batches = Minibatch::new((x, y), 50).expect("the data are right").model(|(x, y)| flat_bnn(x, y));
+    let compiled = CompiledBatchModel::new(&batches).expect("the model is right");
+    let mut density = compiled.density(0, 0).expect("the data are in memory");
+    density.draw_independently();
+    density.bind(0).expect("the data are in memory");
+    let mut state = kernel.init(&mut *density, &point(compiled.dim())).expect("the start is right");
+    let mut iteration = 0;
+    c.bench_function(id, |b| {
+        b.iter(|| {
+            density.bind(iteration).expect("the data are in memory");
+            let random = ChainRng::new(0, 0).at(iteration as u32);
+            let step = Step { iteration, size, exploring: false };
+            iteration += 1;
+            kernel.step(&mut *density, &step, &random, &mut state).expect("the step is small")
+        })
+    });
+    assert!(K::position(&state).iter().all(|x| x.abs() < 100.0), "the chain ran away");
+}
+
+/// What steps are made of: a batch bound, its gradient, the gradients of its rows.
+fn batches(c: &mut Criterion) {
+    stochastic_step(c, "sgfs_step/minibatch_50", SgfsKernel::default(), 0.01);
+    stochastic_step(c, "sgld_step/minibatch_50", SgldKernel::default(), 1e-4);
+    let (x, y) = flat_data(500).expect("the data can be read");
+    let batches = Minibatch::new((x, y), 50).expect("the data are right").model(|(x, y)| flat_bnn(x, y));
+    let compiled = CompiledBatchModel::new(&batches).expect("the model is right");
+    let mut density = compiled.density(0, 0).expect("the data are in memory");
+    density.draw_independently();
+    let mut iteration = 0;
+    c.bench_function("minibatch_50/bind", |b| {
+        b.iter(|| {
+            iteration += 1;
+            density.bind(iteration)
+        })
+    });
+    let x = point(compiled.dim());
+    let (mut gradient, mut rows) = (vec![0.0; x.len()], vec![0.0; 50 * x.len()]);
+    c.bench_function("minibatch_50/gradient", |b| b.iter(|| density.evaluate(black_box(&x), &mut gradient)));
+    c.bench_function("minibatch_50/row_gradients", |b| {
+        b.iter(|| density.row_gradients(black_box(&x), &mut gradient, &mut rows))
+    });
 }
 
 /// The gradient of one function as a program of its own.
@@ -130,6 +181,6 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
         .sample_size(30);
-    targets = models, compiling, sampling, by_hand, kernels
+    targets = models, compiling, sampling, batches, by_hand, kernels
 }
 criterion_main!(core);

@@ -1,11 +1,8 @@
 //! The Fisher information of one row, as a running mean of the covariance of the rows' gradients.
 
-use super::symmetric::{Rows, Symmetric};
+use super::symmetric::{Rows, Symmetric, means};
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
-
-/// Sums are taken in this many lanes.
-const LANES: usize = 8;
 
 /// How much of the Fisher information is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -153,32 +150,15 @@ impl RowGradients {
             Form::Blocks(_) => {
                 self.rows.resize(self.count * dim, 0.0);
                 density.row_gradients(x, &mut self.prior, &mut self.rows)?;
-                let mut total = 0.0;
-                for (mean, of_rows) in self.mean.iter_mut().zip(self.rows.chunks_exact(self.count.max(1))) {
-                    let (mut lanes, mut sum, mut squares) = ([[0.0; LANES]; 2], 0.0, 0.0);
-                    let (chunks, rest) = of_rows.as_chunks::<LANES>();
-                    for chunk in chunks {
-                        for i in 0..LANES {
-                            lanes[0][i] += chunk[i];
-                            lanes[1][i] += chunk[i] * chunk[i];
-                        }
-                    }
-                    for g in rest {
-                        sum += g;
-                        squares += g * g;
-                    }
-                    *mean = lanes[0].iter().sum::<f64>() + sum;
-                    total += lanes[1].iter().sum::<f64>() + squares;
-                }
-                total
+                means(&self.rows, self.count.max(1), &mut self.mean)
             }
             Form::Diagonal(_) => {
                 self.squares.resize(dim, 0.0);
                 density.row_moments(x, &mut self.prior, &mut self.mean, &mut self.squares)?;
+                self.mean.iter_mut().for_each(|mean| *mean /= n);
                 self.squares.iter().sum()
             }
         };
-        self.mean.iter_mut().for_each(|mean| *mean /= n);
         if total.is_finite() { Ok(()) } else { Err(DensityError::NotFinite) }
     }
 }

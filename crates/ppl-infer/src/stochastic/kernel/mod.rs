@@ -16,6 +16,8 @@ pub use sghmc::{SghmcKernel, SghmcState};
 pub use sgld::{SgldKernel, SgldState};
 pub use sgnht::{SgnhtKernel, SgnhtState};
 
+use std::fmt::Debug;
+
 use ppl_autodiff::random::Purpose;
 
 use super::schedule::Step;
@@ -30,7 +32,7 @@ use crate::runner::SettingsError;
 /// kernel holds the user's choices and buffers that mean nothing between steps. Each chain has a kernel of its own.
 pub trait StochasticKernel: Clone + Send + Sync {
     /// What the next step needs.
-    type State: Clone + Send + Sync;
+    type State: Clone + Debug + Send + Sync;
     /// The name that draws carry.
     const NAME: &'static str;
     /// Whether the theory of the method counts on noise of batches that is independent from one to the next. Then the

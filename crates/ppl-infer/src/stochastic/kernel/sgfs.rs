@@ -22,7 +22,7 @@ use ppl_autodiff::random::Purpose;
 /// precision N I + P, the chain leaves it as it is if, and only if, c = (N + n)/n: A must be that precision plus the
 /// variance of all noise, of which (N/n) N I is from the batches. With rows that are distinct within a batch that is
 /// ((N - n)/n) N I, and c = N/n. Large steps e draw from a normal approximation with little correlation, small ones are
-/// Langevin dynamics under B^-1.
+/// Langevin dynamics under B^-1. Until 2 d rows have been seen the diagonal of I_t counts twice.
 ///
 /// # Source
 /// Ahn, Korattikara and Welling (2012), Bayesian posterior sampling via stochastic gradient Fisher scoring. ICML; the
@@ -106,6 +106,8 @@ struct Scales {
     information: f64,
     /// 4/e.
     injected: f64,
+    /// Whether I_t rests on so few rows that it may miss directions.
+    early: bool,
     /// c where B = c I_t.
     fisher_as_b: Option<f64>,
 }
@@ -175,6 +177,7 @@ impl SgfsKernel {
         let scales = Scales {
             information: c * total as f64,
             injected: 4.0 / step.size,
+            early: self.gain != Gain::Pymc3 && state.fisher.batches() as usize * (n - 1) < 2 * state.position.len(),
             fisher_as_b: (late && self.preconditioner == Preconditioner::Fisher).then_some(c),
         };
         // No noise where exploring: z = 0, and the gain as it is.
@@ -274,6 +277,11 @@ impl SgfsKernel {
             }
             if self.prior_precision {
                 a.add_diagonal(state.prior.iter().skip(block.first));
+            }
+            if scales.early {
+                // The diagonal a second time: where I_t is singular steps would otherwise be unstable.
+                let information = &block.information;
+                a.add_diagonal((0..information.dim()).map(|i| scales.information * information.get(i, i)));
             }
             a_factor.factor(a).then_some(()).ok_or(DensityError::NotFinite)?;
             a_factor.solve(right);

@@ -23,8 +23,10 @@ pub mod random;
 pub mod reduce;
 pub mod runner;
 pub mod stochastic;
+pub mod variational;
 
 pub use error::InferError;
 pub use posterior::{Concern, Posterior};
 pub use predictive::{Predictive, prior_predictive};
 pub use runner::Nuts;
+pub use variational::{Advi, VariationalFit};

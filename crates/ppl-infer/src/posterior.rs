@@ -3,7 +3,7 @@
 use std::fmt;
 
 use indexmap::IndexMap;
-use ndarray::{ArrayD, ArrayView2, Axis, IxDyn};
+use ndarray::{Array2, ArrayD, ArrayView2, Axis, IxDyn};
 use ppl_core::{Model, ModelError};
 use ppl_diagnostics::{Draws, SampleStats, Summary, Warning};
 
@@ -22,8 +22,10 @@ pub struct Posterior {
     stats: SampleStats,
     chains: Vec<ChainReport>,
     max_depth: u32,
-    /// What the sampler itself has to say against the draws.
+    /// What the method itself has to say against the draws.
     concerns: Vec<Concern>,
+    /// Whether these are independent draws of an approximation, not of chains.
+    is_approximate: bool,
 }
 
 /// The draws of one chain, unconstrained, `[draw, coordinate]`, and how it went.
@@ -109,6 +111,30 @@ impl Posterior {
             chains: chains.into_iter().map(|c| c.report).collect(),
             max_depth: u32::MAX,
             concerns,
+            is_approximate: false,
+        })
+    }
+
+    /// Independent draws from an approximation, `[draw, coordinate]`, with what speaks against it.
+    ///
+    /// # Errors
+    /// What mapping draws to sites gives.
+    pub(crate) fn independent(
+        sites: &dyn Recorded,
+        seed: u64,
+        points: Array2<f64>,
+        concerns: Vec<Concern>,
+    ) -> Result<Self, InferError> {
+        let (draws, _) = Draws::from_chains(vec![values(sites, points.view(), points.nrows())?])?;
+        Ok(Self {
+            model: sites.name().to_owned(),
+            seed,
+            draws,
+            stats: SampleStats::default(),
+            chains: Vec::new(),
+            max_depth: 0,
+            concerns,
+            is_approximate: true,
         })
     }
 
@@ -167,6 +193,9 @@ impl Posterior {
 
     /// What speaks against trusting these draws, most serious first; empty is what one wants.
     pub fn warnings(&self) -> Vec<Concern> {
+        if self.is_approximate {
+            return self.concerns.clone();
+        }
         let ended = self.chains.iter().filter(|c| !matches!(c.outcome, Outcome::Complete));
         let ended = ended.map(|c| Concern::Chain { chain: c.chain, draws: c.draws, outcome: c.outcome.clone() });
         let found = ppl_diagnostics::check(&self.draws, &self.stats, self.max_depth);
@@ -210,6 +239,16 @@ pub enum Concern {
     Stochastic(Finding),
     /// Something about the draws.
     Draws(Warning),
+    /// The optimisation that found an approximation did not arrive.
+    NotConverged {
+        /// What speaks against it.
+        reasons: Vec<String>,
+    },
+    /// The approximation is far from the posterior.
+    FarFromPosterior {
+        /// The shape of the Pareto tail of the importance ratios, above 0.7.
+        k_hat: f64,
+    },
 }
 
 impl fmt::Display for Concern {
@@ -220,6 +259,18 @@ impl fmt::Display for Concern {
             Concern::Chain { chain, draws, outcome: Outcome::Failed(error) } => {
                 write!(f, "Chain {chain} failed after {draws} draws: {error}")
             }
+            Concern::NotConverged { reasons } => {
+                write!(
+                    f,
+                    "The approximation has not converged: {}.\nRefine it, or raise the learning rate.",
+                    reasons.join("; ")
+                )
+            }
+            Concern::FarFromPosterior { k_hat } => write!(
+                f,
+                "k-hat is {k_hat:.2}: the approximation is far from the posterior, and expectations may be biased.\nTry a \
+                 richer family or a reparameterisation, or draw with NUTS."
+            ),
             Concern::Chain { chain, draws, .. } => {
                 write!(f, "Chain {chain} was interrupted after {draws} draws.")
             }

@@ -19,7 +19,8 @@ pub struct Probe {
 
 /// The batches of one chain.
 pub trait Batches: Send {
-    /// Writes the rows of the batch of an iteration: one slice an array, row-major.
+    /// Writes the rows of the batch of an iteration: one slice an array, rows innermost (element `j` of row `i` of `n` at
+    /// `j n + i`).
     ///
     /// # Errors
     /// A stream that ended or failed; numbers that are not finite.
@@ -186,12 +187,8 @@ impl Batches for FromMemory<'_> {
         let rows = self.order.batch(iteration);
         for (column, array) in self.columns.iter().zip(arrays) {
             let width = column.row_shape.size();
-            if width == 1 {
-                array.iter_mut().zip(rows).for_each(|(to, &row)| *to = column.values[row]);
-                continue;
-            }
-            for (to, &row) in array.chunks_exact_mut(width.max(1)).zip(rows) {
-                to.copy_from_slice(&column.values[row * width..(row + 1) * width]);
+            for (j, to) in array.chunks_exact_mut(rows.len()).enumerate() {
+                to.iter_mut().zip(rows).for_each(|(to, &row)| *to = column.values[row * width + j]);
             }
         }
         Ok(())
@@ -223,7 +220,10 @@ impl<R: Rows> Batches for FromStream<'_, R> {
                 let wanted = ppl_autodiff::Shape::from(array.len() / self.batches.batch_size);
                 return Err(BatchError::RowShape { array: i, got, wanted });
             }
-            array.copy_from_slice(&column.values);
+            let width = column.row_shape.size();
+            for (j, to) in array.chunks_exact_mut(column.rows).enumerate() {
+                to.iter_mut().zip(column.values.iter().skip(j).step_by(width)).for_each(|(to, &x)| *to = x);
+            }
         }
         Ok(())
     }

@@ -13,8 +13,8 @@ model! {
     fn hierarchy(group: Array2<f64>, y: Array1<f64>) {
         let mean = sample!("mean", Normal::new(0.0, 2.0));
         let spread = sample!("spread", LogNormal::new(0.0, 0.5));
-        let offset = sample!("offset", Normal::new(0.0, 1.0).expand([group.ncols()]));
-        observe!("y", Normal::new(Var::from(&group).matmul(mean + spread * offset), 1.0), y);
+        let of_group = sample!("of_group", Normal::new(mean, spread).expand([group.ncols()]));
+        observe!("y", Normal::new(Var::from(&group).matmul(of_group), 1.0), y);
     }
 }
 
@@ -35,22 +35,23 @@ fn moments(posterior: &Posterior, site: &str) -> [f64; 2] {
     [draws.mean().unwrap(), draws.std(0.0)]
 }
 
-/// The joint prior's gradient: without the part that the offsets' scale contributes through the likelihood and the prior
-/// of the parents, mean and spread would have the posteriors of their own priors. SGFS has some 700 effective draws of
-/// `mean`, the slowest: a standard error of 0.04 of its standard deviation, of which four are allowed.
+/// The rows say nothing of the hyperparameters: all that these know comes through the joint prior's gradient. With each
+/// site's term differentiated by that site alone, as in PyMC3, they would have the posteriors of their own priors. SGFS
+/// has some thousands of effective draws: a standard error of 0.02 standard deviations; the rest of the tolerance is for
+/// the bias of its steps where the posterior is not normal.
 #[test]
 fn hyperparameters_have_their_posterior() {
     let (group, y) = data();
     let nuts = Nuts::new().warmup(500).draws(2500).chains(2).seed(1).run(&hierarchy(group.clone(), y.clone())).unwrap();
     let batches = Minibatch::new((group, y), 36).unwrap().model(|(group, y)| hierarchy(group, y));
     for fisher in [Fisher::Full, Fisher::Sites] {
-        let sgfs = Sgfs::new().fisher(fisher).step_size(Schedule::constant(0.02)).warmup(4000).thin(20).draws(4000);
+        let sgfs = Sgfs::new().fisher(fisher).step_size(Schedule::constant(0.02)).warmup(4000).thin(5).draws(8000);
         let run = sgfs.chains(2).seed(2).run(&batches).unwrap();
         for site in ["mean", "spread"] {
             let ([mean, sd], [got, got_sd]) = (moments(&nuts, site), moments(&run, site));
             println!("{fisher:?} {site}: {got:.3} +- {got_sd:.3}, NUTS {mean:.3} +- {sd:.3}");
-            assert!((got - mean).abs() < 0.16 * sd, "{fisher:?} {site}: {got} against {mean} +- {sd}");
-            assert!((got_sd / sd - 1.0).abs() < 0.16, "{fisher:?} {site}: {got_sd} against {sd}");
+            assert!((got - mean).abs() < 0.12 * sd, "{fisher:?} {site}: {got} against {mean} +- {sd}");
+            assert!((got_sd / sd - 1.0).abs() < 0.12, "{fisher:?} {site}: {got_sd} against {sd}");
         }
         // The prior of the parents is wider by far than their posterior.
         assert!(moments(&run, "mean")[1] < 0.5 && moments(&run, "spread")[1] < 0.4);

@@ -55,9 +55,11 @@ pub struct Symmetric {
     values: Vec<f64>,
 }
 
-/// The padded length of a row.
+/// The padded length of a row: whole tiles, an odd number of them where there are many, so that the rows of a column of
+/// tiles do not fall into a few sets of the cache.
 fn padded(dim: usize) -> usize {
-    dim.next_multiple_of(TILE)
+    let tiles = dim.div_ceil(TILE);
+    TILE * if tiles > TILE { tiles | 1 } else { tiles }
 }
 
 impl Symmetric {
@@ -164,8 +166,23 @@ impl Factor {
     /// Factors a matrix of the same size; false, and a factor of no use, if it is not positive definite.
     #[must_use]
     pub fn factor(&mut self, matrix: &Symmetric) -> bool {
+        self.right.fill(0.0);
+        self.factor_prepared(1.0, matrix)
+    }
+
+    /// Factors `scale matrix + diagonal`, where the diagonal has a number for each row.
+    #[must_use]
+    pub fn factor_sum(&mut self, scale: f64, matrix: &Symmetric, diagonal: impl Iterator<Item = f64>) -> bool {
+        self.right.fill(0.0);
+        self.right[..self.dim].iter_mut().zip(diagonal).for_each(|(to, d)| *to = d);
+        self.factor_prepared(scale, matrix)
+    }
+
+    /// The diagonal to add is in `right`.
+    fn factor_prepared(&mut self, scale: f64, matrix: &Symmetric) -> bool {
         debug_assert_eq!(matrix.dim, self.dim);
-        factor(self.dim, padded(self.dim), &matrix.values, &mut self.upper, &mut self.inverse)
+        let Self { dim, upper, inverse, right } = self;
+        factor(*dim, scale, &matrix.values, right, upper, inverse)
     }
 
     /// Solves A x = b in place.
@@ -270,9 +287,11 @@ multiversion! {
     fn lay_out(stride: usize, columns: &[f64], count: usize, center: &[f64], rows: &mut [f64]) {
         for tile in 0..stride / TILE {
             let whole = (tile + 1) * TILE <= center.len();
-            let of_tile = &columns[tile * TILE * count..];
+            // The last tile may be of padding only.
+            let first = (tile * TILE).min(center.len());
+            let of_tile = &columns[first * count..];
             let mut middle = [0.0; TILE];
-            center[tile * TILE..].iter().zip(&mut middle).for_each(|(c, m)| *m = *c);
+            center[first..].iter().zip(&mut middle).for_each(|(c, m)| *m = *c);
             if whole {
                 let mut parts = [&of_tile[..count]; TILE];
                 for (j, part) in parts.iter_mut().enumerate() {
@@ -303,7 +322,7 @@ multiversion! {
                 for (r, row) in rows.chunks_exact_mut(stride).enumerate() {
                     let out = &mut row.as_chunks_mut::<TILE>().0[tile];
                     *out = [0.0; TILE];
-                    for j in 0..center.len() - tile * TILE {
+                    for j in 0..center.len() - first {
                         out[j] = of_tile[j * count + r] - middle[j];
                     }
                 }
@@ -359,7 +378,15 @@ macro_rules! each_row {
 multiversion! {
     /// Right of the diagonal tile of each row of tiles, everything is one vector a row. What is beyond `dim` is the
     /// unit matrix.
-    fn factor(dim: usize, stride: usize, matrix: &[f64], upper: &mut [f64], inverse: &mut [f64]) -> bool {
+    fn factor(
+        dim: usize,
+        scale: f64,
+        matrix: &[f64],
+        diagonal: &[f64],
+        upper: &mut [f64],
+        inverse: &mut [f64],
+    ) -> bool {
+        let (stride, added) = (padded(dim), diagonal.as_chunks::<TILE>().0);
         let tiles = stride / TILE;
         for left in 0..tiles {
             let (done, rest) = upper.split_at_mut(left * TILE * stride);
@@ -370,12 +397,12 @@ multiversion! {
                 for (i, acc) in acc.iter_mut().enumerate() {
                     let row = part(&matrix[(left * TILE + i) * stride..][..stride], right);
                     for j in 0..TILE {
-                        acc[j] = row[j] - acc[j];
+                        acc[j] = scale.mul_add(row[j], -acc[j]);
                     }
                 }
                 if right == left {
-                    for i in dim.saturating_sub(left * TILE).min(TILE)..TILE {
-                        acc[i][i] = 1.0;
+                    for i in 0..TILE {
+                        acc[i][i] = if left * TILE + i < dim { acc[i][i] + added[left][i] } else { 1.0 };
                     }
                     let mut positive = true;
                     each_row!(I, {
@@ -483,7 +510,7 @@ mod tests {
     /// By its definition, at sizes on both sides of a tile.
     #[test]
     fn gram_matrix_is_its_definition() {
-        for dim in [1, 3, 7, 8, 9, 17, 40] {
+        for dim in [1, 3, 7, 8, 9, 17, 40, 70] {
             let n = 11;
             let (columns, center) = (numbers(n * dim, 1.7), numbers(dim, 0.3));
             let mut rows = Rows::default();
@@ -503,7 +530,7 @@ mod tests {
     /// A = G'G + I: the solution solves, and L L' z is A z.
     #[test]
     fn factor_solves_and_multiplies() {
-        for dim in [1, 2, 7, 8, 9, 16, 30, 40] {
+        for dim in [1, 2, 7, 8, 9, 16, 30, 40, 70] {
             let mut rows = Rows::default();
             rows.set_centered(&numbers(13 * dim, 2.3), 13, &vec![0.0; dim]);
             let mut a = Symmetric::zeros(dim);

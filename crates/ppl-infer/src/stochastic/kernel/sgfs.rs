@@ -245,45 +245,46 @@ impl SgfsKernel {
             }
         }
         for (block, [(a, a_factor), (b, b_factor)]) in blocks.iter().zip(matrices) {
-            let range = block.first..block.first + block.information.dim();
-            a.set_scaled(scales.information, &block.information);
+            let information = &block.information;
+            let range = block.first..block.first + information.dim();
             let (z, right) = (&mut noise[range.clone()], &mut move_[range.clone()]);
             let root = scales.injected.sqrt();
-            match (&self.preconditioner, scales.fisher_as_b) {
-                (_, Some(c)) => {
-                    b.set_scaled(c, &block.information);
-                    b_factor.factor(b).then_some(()).ok_or(DensityError::NotFinite)?;
-                    a.add(scales.injected, b);
+            // What is added to the diagonal but for B.
+            let p = |i: usize| if self.prior_precision { state.prior.get(block.first + i) } else { 0.0 };
+            // The information's diagonal a second time: where it is singular steps would otherwise be unstable.
+            let again = if scales.early { scales.information } else { 0.0 };
+            let fixed = |i: usize| p(i) + again * information.get(i, i);
+            let dim = information.dim();
+            let whole = match (&self.preconditioner, scales.fisher_as_b) {
+                (Preconditioner::Dense(_), _) | (_, Some(_)) => {
+                    if let Some(c) = scales.fisher_as_b {
+                        b.set_scaled(c, information);
+                        b_factor.factor(b).then_some(()).ok_or(DensityError::NotFinite)?;
+                    }
                     b_factor.add_lower(root, z, right);
-                }
-                (Preconditioner::Dense(_), _) => {
+                    a.set_scaled(scales.information, information);
                     a.add(scales.injected, b);
-                    b_factor.add_lower(root, z, right);
+                    a_factor.factor_sum(1.0, a, (0..dim).map(fixed))
                 }
                 (Preconditioner::Diagonal(values), _) => {
                     let values = &values[range];
-                    a.add_diagonal(values.iter().map(|b| scales.injected * b));
                     for ((right, z), b) in right.iter_mut().zip(z).zip(values) {
                         *right += root * b.sqrt() * *z;
                     }
+                    let sum = (0..dim).map(|i| scales.injected * values[i] + fixed(i));
+                    a_factor.factor_sum(scales.information, information, sum)
                 }
                 (Preconditioner::Scaled(_) | Preconditioner::Fisher, _) => {
                     let b = if let Preconditioner::Scaled(b) = self.preconditioner { b } else { 1.0 };
-                    a.add_diagonal(std::iter::repeat(scales.injected * b));
+                    let size = root * b.sqrt();
                     for (right, z) in right.iter_mut().zip(z) {
-                        *right += root * b.sqrt() * *z;
+                        *right += size * *z;
                     }
+                    let sum = (0..dim).map(|i| scales.injected * b + fixed(i));
+                    a_factor.factor_sum(scales.information, information, sum)
                 }
-            }
-            if self.prior_precision {
-                a.add_diagonal(state.prior.iter().skip(block.first));
-            }
-            if scales.early {
-                // The diagonal a second time: where I_t is singular steps would otherwise be unstable.
-                let information = &block.information;
-                a.add_diagonal((0..information.dim()).map(|i| scales.information * information.get(i, i)));
-            }
-            a_factor.factor(a).then_some(()).ok_or(DensityError::NotFinite)?;
+            };
+            whole.then_some(()).ok_or(DensityError::NotFinite)?;
             a_factor.solve(right);
         }
         Ok(())

@@ -11,14 +11,13 @@ use ppl::autodiff::{Program, Real, Var, trace};
 use ppl::infer::batch::BatchTarget;
 use ppl::infer::compiled::{CompiledModel, density_program};
 use ppl::infer::compiled_batch::CompiledBatchModel;
-use ppl::infer::random::ChainRng;
 use ppl::infer::stochastic::kernel::{SgfsKernel, SgldKernel};
-use ppl::infer::stochastic::{Step, StochasticKernel};
 use ppl::prelude::*;
 use ppl_benches::handwritten::Hierarchical;
 use ppl_benches::models::{
     eight_schools, flat_bnn, flat_data, grouped_data, hierarchical_bnn, logistic, logistic_data, point, scalar_walk,
 };
+use ppl_benches::stochastic::{BATCH, with_steps};
 
 /// Elements of the elementwise kernels: the activations of the hierarchical network.
 const ELEMENTS: usize = 9000;
@@ -69,34 +68,18 @@ fn sampling(c: &mut Criterion) {
     c.bench_function("nuts/eight_schools", |b| b.iter(|| nuts.run(&schools)));
 }
 
-/// A step of a stochastic gradient sampler on the flat network, 50 of 500 rows: the batch bound, the gradients, the move.
-fn stochastic_step<K: StochasticKernel>(c: &mut Criterion, id: &str, mut kernel: K, size: f64) {
-    let (x, y) = flat_data(500).expect("the data can be read");
-    let batches = Minibatch::new((x, y), 50).expect("the data are right").model(|(x, y)| flat_bnn(x, y));
-    let compiled = CompiledBatchModel::new(&batches).expect("the model is right");
-    let mut density = compiled.density(0, 0).expect("the data are in memory");
-    density.draw_independently();
-    density.bind(0).expect("the data are in memory");
-    let mut state = kernel.init(&mut *density, &point(compiled.dim())).expect("the start is right");
-    let mut iteration = 0;
-    c.bench_function(id, |b| {
-        b.iter(|| {
-            density.bind(iteration).expect("the data are in memory");
-            let random = ChainRng::new(0, 0).at(iteration as u32);
-            let step = Step { iteration, size, exploring: false };
-            iteration += 1;
-            kernel.step(&mut *density, &step, &random, &mut state).expect("the step is small")
-        })
-    });
-    assert!(K::position(&state).iter().all(|x| x.abs() < 100.0), "the chain ran away");
-}
-
 /// What steps are made of: a batch bound, its gradient, the gradients of its rows.
 fn batches(c: &mut Criterion) {
-    stochastic_step(c, "sgfs_step/minibatch_50", SgfsKernel::default(), 0.01);
-    stochastic_step(c, "sgld_step/minibatch_50", SgldKernel::default(), 1e-4);
+    let sgfs = with_steps(SgfsKernel::default(), 0.01, |step| {
+        c.bench_function("sgfs_step/minibatch_50", |b| b.iter(&mut *step));
+    });
+    sgfs.expect("the chain is well");
+    let sgld = with_steps(SgldKernel::default(), 1e-4, |step| {
+        c.bench_function("sgld_step/minibatch_50", |b| b.iter(&mut *step));
+    });
+    sgld.expect("the chain is well");
     let (x, y) = flat_data(500).expect("the data can be read");
-    let batches = Minibatch::new((x, y), 50).expect("the data are right").model(|(x, y)| flat_bnn(x, y));
+    let batches = Minibatch::new((x, y), BATCH).expect("the data are right").model(|(x, y)| flat_bnn(x, y));
     let compiled = CompiledBatchModel::new(&batches).expect("the model is right");
     let mut density = compiled.density(0, 0).expect("the data are in memory");
     density.draw_independently();
@@ -108,7 +91,7 @@ fn batches(c: &mut Criterion) {
         })
     });
     let x = point(compiled.dim());
-    let (mut gradient, mut rows) = (vec![0.0; x.len()], vec![0.0; 50 * x.len()]);
+    let (mut gradient, mut rows) = (vec![0.0; x.len()], vec![0.0; BATCH * x.len()]);
     c.bench_function("minibatch_50/gradient", |b| b.iter(|| density.evaluate(black_box(&x), &mut gradient)));
     c.bench_function("minibatch_50/row_gradients", |b| {
         b.iter(|| density.row_gradients(black_box(&x), &mut gradient, &mut rows))

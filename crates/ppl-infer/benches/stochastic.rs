@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use ndarray::{Array1, Array2};
 use ppl_autodiff::Var;
-use ppl_autodiff::random::{Philox, Purpose};
+use ppl_autodiff::random::{Key, Philox, Purpose};
 use ppl_core::dist::{Bernoulli, Normal};
 use ppl_core::{Distribution, Minibatch, model, observe, sample};
 use ppl_infer::batch::{BatchDensity, BatchTarget};
@@ -138,6 +138,77 @@ fn whole() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
+model! {
+    /// A network of 130,000 weights: 784 => 161 => 23 => 1.
+    fn large_network(x: Array2<f64>, y: Array1<f64>) {
+        let w0 = sample!("w0", Normal::new(0.0, 0.05).expand([784, 161]));
+        let w1 = sample!("w1", Normal::new(0.0, 0.1).expand([161, 23]));
+        let w2 = sample!("w2", Normal::new(0.0, 0.3).expand([23, 1]));
+        let z = Var::from(&x).matmul(w0).tanh().matmul(w1).tanh().matmul(w2);
+        observe!("y", Bernoulli::logits(z.squeeze(-1)), y);
+    }
+}
+
+/// The diagonal variant on the large network, 100 of 1000 rows, against its gradient.
+fn large() -> Result<(), Box<dyn std::error::Error>> {
+    let mut random = Philox::new(1, Purpose::PriorPredictive, 0, 0);
+    let x = Array2::from_shape_simple_fn((1000, 784), || random.standard_normal());
+    let y = x.outer_iter().map(|x| f64::from(u8::from(x[0] * x[1] > 0.0))).collect::<Array1<f64>>();
+    let batches = Minibatch::new((x, y), 100)?.model(|(x, y)| large_network(x, y));
+    let compiled = CompiledBatchModel::new(&batches)?;
+    let mut density = compiled.density(0, 0)?;
+    density.draw_independently();
+    density.bind(0)?;
+    let start: Vec<f64> = (0..compiled.dim()).map(|i| 0.05 * (i as f64).sin()).collect();
+    let mut gradient = start.clone();
+    let least = |f: &mut dyn FnMut()| {
+        (0..30).map(|_| (Instant::now(), f()).0.elapsed().as_secs_f64()).fold(f64::INFINITY, f64::min) * 1e3
+    };
+    let evaluated = least(&mut || {
+        black_box(density.evaluate(black_box(&start), &mut gradient).is_ok());
+    });
+    let mut iteration = 0;
+    let bound = least(&mut || {
+        iteration += 1;
+        black_box(density.bind(iteration).is_ok());
+    });
+    let [mut prior, mut sum, mut squares] = [(); 3].map(|()| start.clone());
+    let moments = least(&mut || {
+        black_box(density.row_moments(black_box(&start), &mut prior, &mut sum, &mut squares).is_ok());
+    });
+    let prior = least(&mut || {
+        black_box(density.prior_gradient(black_box(&start), &mut prior).is_ok());
+    });
+    println!(
+        "{} weights: bind {bound:.2} ms, gradient {evaluated:.2} ms, moments of rows {moments:.2} ms, prior {prior:.2} ms",
+        start.len()
+    );
+    for every in [1, 20] {
+        let mut kernel = SgfsKernel::default().fisher(Fisher::Diagonal).fisher_every(every);
+        let mut state = kernel.init(&mut *density, &start)?;
+        let mut iteration = 0;
+        let mut steps = |count: u64| {
+            for _ in 0..count {
+                let random = ChainRng::new(0, 0).at(iteration as u32);
+                let step = Step { iteration, size: 1e-5, exploring: false };
+                black_box(density.bind(iteration).is_ok());
+                iteration += 1;
+                black_box(kernel.step(&mut *density, &step, &random, &mut state).is_ok());
+            }
+        };
+        steps(20);
+        let ms = (0..10)
+            .map(|_| {
+                let begin = Instant::now();
+                steps(every);
+                begin.elapsed().as_secs_f64() * 1e3 / every as f64
+            })
+            .fold(f64::INFINITY, f64::min);
+        println!("SGFS, diagonal, information every {every}: {ms:.2} ms a step, {:.2} of the gradient", ms / evaluated);
+    }
+    Ok(())
+}
+
 fn whole_step<K: StochasticKernel>(name: &str, mut kernel: K, size: f64, density: &mut dyn BatchDensity) {
     let start = vec![0.1; density.dim()];
     let Ok(mut state) = kernel.init(density, &start) else { return };
@@ -154,6 +225,7 @@ fn whole_step<K: StochasticKernel>(name: &str, mut kernel: K, size: f64, density
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     whole()?;
+    large()?;
     for dim in [40, 130_000] {
         step("SGLD", SgldKernel::default(), dim);
         step("SGHMC", SghmcKernel::default(), dim);
@@ -165,9 +237,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for dim in [40, 763] {
         let given = Given::new(dim);
         let (mut rows, mut gram, mut factor) = (Rows::default(), Symmetric::zeros(dim), Factor::new(dim));
-        let center = vec![0.1; dim];
+        let mut mean = vec![0.0; dim];
         let calls = 40_000 / (dim * dim) + 1;
-        let laid_out = least(calls, || rows.set_centered(black_box(&given.rows), BATCH, &center));
+        let laid_out = least(calls, || rows.set_columns(black_box(&given.rows), BATCH, &mut mean));
         let grown = least(calls, || gram.add_gram(0.9, 0.1, black_box(&rows)));
         gram.add_diagonal(std::iter::repeat(1.0));
         let factored = least(calls, || {
@@ -177,7 +249,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let solved = least(calls, || factor.solve(black_box(&mut b)));
         let mut noise = vec![0.0; dim];
         let drawn = least(calls, || {
-            Philox::new(0, Purpose::StochasticGradient, 0, 1).fill_standard_normal(black_box(&mut noise));
+            Key::new(0, Purpose::StochasticGradient, 0, 1).standard_normals(black_box(&mut noise));
         });
         println!(
             "{dim} coordinates: rows {laid_out:.2} us, Gram {grown:.2} us, factor {factored:.2} us, solve {solved:.2} us, \

@@ -123,6 +123,8 @@ fn smaller_forms_of_the_information() {
     let target = Batches::new(Normal::new(&scales(6, 10.0, 1000.0), 0.0, prior, TOTAL), BATCH);
     let sgfs = Sgfs::new().step_size(Schedule::constant(1e-2)).draws(40_000);
     all_within("diagonal", &ratios(sgfs.clone().fisher(Fisher::Diagonal), &target), |_| 1.0, 0.05);
+    let seldom = sgfs.clone().fisher(Fisher::Diagonal).fisher_every(20);
+    all_within("diagonal, every 20 iterations", &ratios(seldom, &target), |_| 1.0, 0.05);
     let sites = Batches { model: Sites(target.model), batch_size: BATCH, distinct: false };
     let run = sgfs.fisher(Fisher::Sites).chains(2).warmup(2000).seed(3).run_target(&sites).unwrap();
     let state = run.chains()[0].state.as_ref().unwrap();

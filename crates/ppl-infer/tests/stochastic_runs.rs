@@ -89,7 +89,7 @@ fn resumes<K: StochasticKernel>(settings: StochasticGradient<K>) {
 #[test]
 fn fisher_scoring_resumes() {
     resumes(Sgfs::new());
-    resumes(Sgfs::new().fisher(Fisher::Diagonal));
+    resumes(Sgfs::new().fisher(Fisher::Diagonal).fisher_every(7));
     resumes(Sgfs::new().fisher(Fisher::Sites).step_size(Schedule::polynomial(0.1, 1.0, 0.6).with_floor(1e-3)));
     resumes(Sgfs::new().pymc3_compatible().warmup(10));
 }
@@ -271,6 +271,7 @@ fn senseless_settings_are_refused() {
         sgfs.clone().preconditioner(Preconditioner::Diagonal(vec![1.0])).run_target(&target),
         "preconditioner is 1",
     );
+    refused(sgfs.clone().fisher_every(0).run_target(&target), "fisher_every is 0");
     let indefinite = Array2::from_shape_vec((2, 2), vec![1.0, 2.0, 2.0, 1.0]).unwrap();
     let dense = Preconditioner::Dense(indefinite);
     refused(sgfs.clone().preconditioner(dense).run_target(&target), "positive definite");

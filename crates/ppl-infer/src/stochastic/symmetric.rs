@@ -100,10 +100,10 @@ impl Symmetric {
         (0..self.dim).map(|i| self.get(i, i)).sum()
     }
 
-    /// `self = keep self + scale G'G`, where G has rows padded as by [`Rows`].
+    /// `self = keep self + scale G'G`, where G are the rows less their mean.
     pub fn add_gram(&mut self, keep: f64, scale: f64, rows: &Rows) {
         debug_assert_eq!(rows.stride, padded(self.dim));
-        add_gram(padded(self.dim), keep, scale, &rows.values, &mut self.values);
+        add_gram(rows.stride, keep, scale, &rows.values, &rows.mean, &mut self.values);
     }
 
     /// `self += scale other`.
@@ -127,20 +127,26 @@ impl Symmetric {
     }
 }
 
-/// Rows of numbers, each padded with zeros to whole tiles.
+/// Rows of numbers, each padded with zeros to whole tiles, relative to the first row.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rows {
     stride: usize,
     values: Vec<f64>,
+    /// The mean of the rows, relative to the first, padded.
+    mean: Vec<f64>,
 }
 
 impl Rows {
-    /// Takes `columns`, `count` numbers each, less the number of each in `center`, and lays them out by rows. Allocates
-    /// only when there are more numbers than ever before.
-    pub fn set_centered(&mut self, columns: &[f64], count: usize, center: &[f64]) {
-        self.stride = padded(center.len());
+    /// Takes as many columns as `mean` has numbers, `count` numbers each, lays them out by rows, and writes the mean of
+    /// each column. Allocates only when there are more numbers than ever before.
+    pub fn set_columns(&mut self, columns: &[f64], count: usize, mean: &mut [f64]) {
+        self.stride = padded(mean.len());
         self.values.resize(count * self.stride, 0.0);
-        lay_out(self.stride, columns, count, center, &mut self.values);
+        self.mean.resize(self.stride, 0.0);
+        let columns = &columns[..count * mean.len()];
+        lay_out(self.stride, columns, count, &mut self.values, &mut self.mean);
+        let first = columns.iter().step_by(count.max(1));
+        mean.iter_mut().zip(&self.mean).zip(first).for_each(|((to, mean), first)| *to = first + mean);
     }
 }
 
@@ -260,45 +266,23 @@ multiversion! {
 }
 
 multiversion! {
-    /// The mean of each column of `count` numbers; returns the sum of squares of all numbers.
-    pub(super) fn means(columns: &[f64], count: usize, out: &mut [f64]) -> f64 {
-        let mut total = [0.0; TILE];
-        for (mean, column) in out.iter_mut().zip(columns.chunks_exact(count)) {
-            let (chunks, rest) = column.as_chunks::<TILE>();
-            let mut sums = [0.0; TILE];
-            for chunk in chunks {
-                for j in 0..TILE {
-                    sums[j] += chunk[j];
-                    total[j] = chunk[j].mul_add(chunk[j], total[j]);
-                }
-            }
-            for ((sum, total), x) in sums.iter_mut().zip(&mut total).zip(rest) {
-                *sum += x;
-                *total = x.mul_add(*x, *total);
-            }
-            *mean = add_up(&sums) / count as f64;
-        }
-        add_up(&total)
-    }
-}
-
-multiversion! {
     /// Tile by tile, so that rows are written a vector at a time.
-    fn lay_out(stride: usize, columns: &[f64], count: usize, center: &[f64], rows: &mut [f64]) {
-        for tile in 0..stride / TILE {
-            let whole = (tile + 1) * TILE <= center.len();
+    fn lay_out(stride: usize, columns: &[f64], count: usize, rows: &mut [f64], mean: &mut [f64]) {
+        for (tile, mean) in mean.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
             // The last tile may be of padding only.
-            let first = (tile * TILE).min(center.len());
-            let of_tile = &columns[first * count..];
-            let mut middle = [0.0; TILE];
-            center[first..].iter().zip(&mut middle).for_each(|(c, m)| *m = *c);
-            if whole {
+            let start = (tile * TILE * count).min(columns.len());
+            let end = (start + TILE * count).min(columns.len());
+            let of_tile = &columns[start..end];
+            let mut first = [0.0; TILE];
+            of_tile.iter().step_by(count).zip(&mut first).for_each(|(x, first)| *first = *x);
+            let mut sums = [0.0; TILE];
+            let whole = if of_tile.len() == TILE * count { count / TILE } else { 0 };
+            let (blocks, rest) = rows.split_at_mut(whole * TILE * stride);
+            if whole > 0 {
                 let mut parts = [&of_tile[..count]; TILE];
                 for (j, part) in parts.iter_mut().enumerate() {
                     *part = &of_tile[j * count..][..count];
                 }
-                let whole = count / TILE;
-                let (blocks, rest) = rows.split_at_mut(whole * TILE * stride);
                 for (block, rows) in blocks.chunks_exact_mut(TILE * stride).enumerate() {
                     let mut square = Tile::default();
                     for j in 0..TILE {
@@ -308,40 +292,42 @@ multiversion! {
                     for (row, values) in rows.chunks_exact_mut(stride).zip(&square) {
                         let out = &mut row.as_chunks_mut::<TILE>().0[tile];
                         for j in 0..TILE {
-                            out[j] = values[j] - middle[j];
+                            out[j] = values[j] - first[j];
+                            sums[j] += out[j];
                         }
                     }
                 }
-                for (r, row) in rest.chunks_exact_mut(stride).enumerate() {
-                    let out = &mut row.as_chunks_mut::<TILE>().0[tile];
-                    for j in 0..TILE {
-                        out[j] = parts[j][whole * TILE + r] - middle[j];
-                    }
+            }
+            for (r, row) in rest.chunks_exact_mut(stride).enumerate() {
+                let mut values = [0.0; TILE];
+                for (value, column) in values.iter_mut().zip(of_tile.chunks_exact(count)) {
+                    *value = column[whole * TILE + r];
                 }
-            } else {
-                for (r, row) in rows.chunks_exact_mut(stride).enumerate() {
-                    let out = &mut row.as_chunks_mut::<TILE>().0[tile];
-                    *out = [0.0; TILE];
-                    for j in 0..center.len() - first {
-                        out[j] = of_tile[j * count + r] - middle[j];
-                    }
+                let out = &mut row.as_chunks_mut::<TILE>().0[tile];
+                for j in 0..TILE {
+                    out[j] = values[j] - first[j];
+                    sums[j] += out[j];
                 }
             }
+            *mean = sums.map(|sum| sum / count as f64);
         }
     }
 }
 
 multiversion! {
-    fn add_gram(stride: usize, keep: f64, scale: f64, rows: &[f64], out: &mut [f64]) {
-        let tiles = stride / TILE;
+    /// The mean is taken off by `G'G - n m m'`: relative to the first row nothing is lost.
+    fn add_gram(stride: usize, keep: f64, scale: f64, rows: &[f64], mean: &[f64], out: &mut [f64]) {
+        let (tiles, mean) = (stride / TILE, mean.as_chunks::<TILE>().0);
+        let count = (rows.len() / stride) as f64;
         for left in 0..tiles {
             for right in left..tiles {
                 let acc = outer_products(rows, stride, left, right);
                 for (i, acc) in acc.iter().enumerate() {
                     let row = &mut out[(left * TILE + i) * stride..][..stride];
                     let out = &mut row.as_chunks_mut::<TILE>().0[right];
+                    let m = -count * mean[left][i];
                     for j in 0..TILE {
-                        out[j] = keep.mul_add(out[j], scale * acc[j]);
+                        out[j] = keep.mul_add(out[j], scale * m.mul_add(mean[right][j], acc[j]));
                     }
                 }
             }
@@ -512,14 +498,15 @@ mod tests {
     fn gram_matrix_is_its_definition() {
         for dim in [1, 3, 7, 8, 9, 17, 40, 70] {
             let n = 11;
-            let (columns, center) = (numbers(n * dim, 1.7), numbers(dim, 0.3));
-            let mut rows = Rows::default();
-            rows.set_centered(&columns, n, &center);
+            let columns = numbers(n * dim, 1.7);
+            let (mut rows, mut mean) = (Rows::default(), vec![0.0; dim]);
+            rows.set_columns(&columns, n, &mut mean);
             let mut got = Symmetric::from_fn(dim, |i, j| (i + j) as f64);
             got.add_gram(0.25, 2.0, &rows);
             for i in 0..dim {
                 for j in 0..dim {
-                    let at = |r: usize, k: usize| columns[k * n + r] - center[k];
+                    let at = |r: usize, k: usize| columns[k * n + r] - mean[k];
+                    close(mean[i], columns[i * n..][..n].iter().sum::<f64>() / n as f64, 1e-13);
                     let gram: f64 = (0..n).map(|r| at(r, i) * at(r, j)).sum();
                     close(got.get(i, j), 0.25 * (i + j) as f64 + 2.0 * gram, 1e-13);
                 }
@@ -532,7 +519,7 @@ mod tests {
     fn factor_solves_and_multiplies() {
         for dim in [1, 2, 7, 8, 9, 16, 30, 40, 70] {
             let mut rows = Rows::default();
-            rows.set_centered(&numbers(13 * dim, 2.3), 13, &vec![0.0; dim]);
+            rows.set_columns(&numbers(13 * dim, 2.3), 13, &mut vec![0.0; dim]);
             let mut a = Symmetric::zeros(dim);
             a.add_gram(0.0, 1.0, &rows);
             a.add_diagonal(std::iter::repeat(1.0));
@@ -576,7 +563,7 @@ mod tests {
     fn all_instruction_sets_give_the_same_bits() {
         let run = || {
             let mut rows = Rows::default();
-            rows.set_centered(&numbers(50 * 20, 2.3), 50, &[0.1; 20]);
+            rows.set_columns(&numbers(50 * 20, 2.3), 50, &mut [0.0; 20]);
             let mut a = Symmetric::from_fn(20, |i, j| if i == j { 1.0 } else { 0.0 });
             a.add_gram(0.5, 1.5, &rows);
             let mut factor = Factor::new(20);

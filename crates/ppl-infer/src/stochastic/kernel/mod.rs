@@ -1,6 +1,7 @@
 //! Transitions of stochastic gradient samplers: the contract, and one file for each algorithm.
 
 mod csg;
+mod gain;
 mod psgld;
 mod sgfs;
 mod sghmc;
@@ -10,8 +11,9 @@ mod sgnht;
 mod worked;
 
 pub use csg::{CsgKernel, CsgPreconditioner, CsgState};
+pub use gain::{Gain, Preconditioner};
 pub use psgld::{PsgldKernel, PsgldState};
-pub use sgfs::{Gain, Preconditioner, SgfsKernel, SgfsState};
+pub use sgfs::{SgfsKernel, SgfsState};
 pub use sghmc::{SghmcKernel, SghmcState};
 pub use sgld::{SgldKernel, SgldState};
 pub use sgnht::{SgnhtKernel, SgnhtState};
@@ -100,7 +102,7 @@ pub trait GradientKernel: StochasticKernel {}
 /// Draws the noise of one iteration.
 pub(crate) fn draw_noise(random: &ChainRng, noise: &mut Vec<f64>, dim: usize) {
     noise.resize(dim, 0.0);
-    random.stream(Purpose::StochasticGradient).fill_standard_normal(noise);
+    random.key(Purpose::StochasticGradient).standard_normals(noise);
 }
 
 /// The length of a vector; an error if it is not finite, as it is whenever a coordinate is not.

@@ -42,20 +42,23 @@ pub struct DataSlot {
 }
 
 impl DataSlot {
-    /// Whether constants of the two traces are this array, in whatever shape.
+    /// Whether constants of the two traces are this array.
     fn is(&self, first: &Tensor, other: &Tensor) -> bool {
         same(&self.first, first) && same(&self.other, other)
     }
 }
 
-/// The same numbers in the same order, to the bit.
+/// The same numbers in the same shape, to the bit.
 fn same(a: &Tensor, b: &Tensor) -> bool {
-    a.data().len() == b.data().len() && a.data().iter().zip(b.data()).all(|(a, b)| a.to_bits() == b.to_bits())
+    a.shape() == b.shape() && a.data().iter().zip(b.data()).all(|(a, b)| a.to_bits() == b.to_bits())
 }
 
 impl Traced {
-    /// The same trace with arrays of data as input slots, array `i` as slot `first_slot + i`, row-major. `other` is a
-    /// trace of the same function over other rows.
+    /// The same trace with arrays of data as input slots, array `i` as slot `first_slot + i`. `other` is a trace of the
+    /// same function over other rows.
+    ///
+    /// The rows of an array, its first axis, lie innermost in its slot: element `[row, j]` of `n x m` at `j n + row`,
+    /// as products and elementwise functions want them.
     ///
     /// # Errors
     /// The first operation that depends on the data in another way than through these arrays.
@@ -114,6 +117,7 @@ impl Tape {
         let mut new = Tape::default();
         new.constants.clone_from(&self.constants);
         new.slots.clone_from(&self.slots);
+        new.first_data_slot = Some(first_slot);
         new.slots.resize(first_slot, 0);
         new.slots.extend(lengths);
         for (id, (node, place)) in self.nodes.iter().zip(places).enumerate() {

@@ -4,7 +4,7 @@ use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
-use crate::kernels::elementary::{bessel, erf, exp, gamma, hyperbolic, log, normal, pow, trig};
+use crate::kernels::elementary::{arctangent, bessel, erf, exp, gamma, hyperbolic, log, normal, pow, trig};
 
 /// A floating-point number that kernels are generic over.
 ///
@@ -126,6 +126,8 @@ pub trait Real:
     fn k_cos_near(self) -> Self;
     /// Is the argument so large (`1e9`; `3e4` in `f32`) that its multiple of pi/2 needs a longer reduction?
     fn k_is_far(self) -> bool;
+    /// The angle between -pi/2 and pi/2 whose tangent this is.
+    fn k_atan(self) -> Self;
     /// Error function `2/sqrt(pi) int_0^x e^(-t^2) dt`.
     fn k_erf(self) -> Self;
     /// `1 - erf(x)`, relatively accurate in the upper tail.
@@ -208,6 +210,7 @@ macro_rules! impl_real {
                 k_exp = exp::exp, k_expm1 = exp::expm1, k_ln = log::ln, k_ln_1p = log::ln_1p,
                 k_tanh = hyperbolic::tanh, k_sigmoid = hyperbolic::sigmoid, k_softplus = hyperbolic::softplus,
                 k_sin = trig::sin, k_cos = trig::cos, k_sin_near = trig::sin_near, k_cos_near = trig::cos_near, k_erf = erf::erf, k_erfc = erf::erfc,
+                k_atan = arctangent::atan,
                 k_lgamma = gamma::lgamma, k_digamma = gamma::digamma, k_trigamma = gamma::trigamma,
                 k_erfcx = erf::erfcx, k_log_ndtr = normal::log_ndtr, k_ndtri = normal::ndtri,
                 k_i0e = bessel::i0e, k_i1e = bessel::i1e);

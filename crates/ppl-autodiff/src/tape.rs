@@ -45,6 +45,8 @@ pub struct Tape {
     pub(crate) constants: Vec<Tensor>,
     /// The number of values in each input slot.
     pub(crate) slots: Vec<usize>,
+    /// From this slot on, arrays are stored with their first axis, the rows, innermost.
+    pub(crate) first_data_slot: Option<usize>,
     scalars: HashMap<u64, NodeId>,
     /// Whether each node depends on an input or a random number.
     varies: Vec<bool>,

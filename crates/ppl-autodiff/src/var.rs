@@ -241,6 +241,8 @@ impl Var {
         sin => Sin;
         /// The cosine (radians).
         cos => Cos;
+        /// The angle between -pi/2 and pi/2 whose tangent this is.
+        atan => Atan;
         /// The error function.
         erf => Erf;
         /// The complementary error function `1 - erf(x)`.

@@ -3,6 +3,8 @@
 //! `reference/elementary.json` is written by `reference/elementary.py` (mpmath); `reference/special_functions.json` holds
 //! points of special functions to 60 digits, with condition numbers.
 
+use std::f64::consts::FRAC_PI_2;
+
 use ppl_autodiff::kernels::dispatch::Isa;
 use ppl_autodiff::kernels::elementary::{ELEMENTARY, Elementary, pow};
 use ppl_autodiff::real::Real;
@@ -20,6 +22,7 @@ fn scalar<T: Real>(name: &str) -> fn(T) -> T {
         "softplus" => T::k_softplus,
         "sin" => T::k_sin,
         "cos" => T::k_cos,
+        "atan" => T::k_atan,
         "erf" => T::k_erf,
         "erfc" => T::k_erfc,
         "lgamma" => T::k_lgamma,
@@ -234,6 +237,7 @@ fn check_specials<T: Format>() {
         ("softplus", &[(inf, inf), (-inf, 0.0), (nan, nan), (1e30, 1e30), (-1e30, 0.0), (1000.0, 1000.0)]),
         ("sin", &[(0.0, 0.0), (-0.0, -0.0), (inf, nan), (-inf, nan), (nan, nan)]),
         ("cos", &[(0.0, 1.0), (-0.0, 1.0), (inf, nan), (-inf, nan), (nan, nan)]),
+        ("atan", &[(0.0, 0.0), (-0.0, -0.0), (inf, FRAC_PI_2), (-inf, -FRAC_PI_2), (nan, nan), (1e30, FRAC_PI_2)]),
         ("erf", &[(0.0, 0.0), (-0.0, -0.0), (inf, 1.0), (-inf, -1.0), (nan, nan), (1e30, 1.0), (-7.0, -1.0)]),
         ("erfc", &[(0.0, 1.0), (-0.0, 1.0), (inf, 0.0), (-inf, 2.0), (nan, nan), (1e30, 0.0), (-1e30, 2.0)]),
         (

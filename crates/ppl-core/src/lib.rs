@@ -5,13 +5,19 @@
 
 pub mod dist;
 pub mod error;
+pub mod gp;
+pub mod hmm;
 mod macros;
 pub mod minibatch;
 pub mod model;
 pub mod observed;
+pub mod ode;
 pub mod plate;
+pub mod prior;
+pub mod recurrence;
 pub mod run;
 pub mod site;
+pub mod special;
 pub mod support;
 pub mod transform;
 

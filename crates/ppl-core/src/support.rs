@@ -73,6 +73,14 @@ pub enum Support {
         /// The largest.
         high: Var,
     },
+    /// The numbers between two bounds, of which single ones have a mass of their own: censored data. Bounds may be
+    /// infinite.
+    Mixed {
+        /// The lower bound.
+        low: Var,
+        /// The upper bound.
+        high: Var,
+    },
     /// Vectors of 0, 1, 2, .. with a given sum: an event of rank 1.
     Counts {
         /// The sum.
@@ -107,6 +115,7 @@ impl Support {
             Support::Positive => "positive numbers",
             Support::UnitInterval => "numbers between 0 and 1",
             Support::Interval { .. } => "numbers between two bounds",
+            Support::Mixed { .. } => "numbers of which some have a mass of their own",
             Support::LowerBound { .. } => "numbers above a bound",
             Support::UpperBound { .. } => "numbers below a bound",
             Support::Circular => "angles between -pi and pi",
@@ -129,7 +138,16 @@ impl Support {
         }
     }
 
-    /// The map from unconstrained space onto the support; `None` where it is discrete.
+    /// Whether it consists of integers (or vectors of them).
+    pub fn is_discrete(&self) -> bool {
+        matches!(
+            self,
+            Support::Boolean | Support::NonNegativeInteger | Support::IntegerInterval { .. } | Support::Counts { .. }
+        )
+    }
+
+    /// The map from unconstrained space onto the support; `None` where it is discrete or has
+    /// points with a mass of their own.
     pub fn transform(&self) -> Option<Box<dyn Transform>> {
         Some(match *self {
             Support::Real | Support::RealVector | Support::RealMatrix => Box::new(transform::Identity),
@@ -152,6 +170,7 @@ impl Support {
             | Support::NonNegativeInteger
             | Support::IntegerInterval { .. }
             | Support::Counts { .. }
+            | Support::Mixed { .. }
             | Support::Point { .. } => {
                 return None;
             }
@@ -160,7 +179,7 @@ impl Support {
 
     /// 1 where an element (or, for supports with events, an event) belongs to the support, else 0. NaN never does.
     pub fn contains(&self, value: Var) -> Var {
-        let whole = |v: Var| v.floor().eq(v);
+        let whole = |v: Var| (v - v.floor()).eq(0.0);
         // How far constraints on sums may be off: the rounding of long sums, not a wrong vector.
         const SLACK: f64 = 1e-6;
         match *self {
@@ -168,6 +187,7 @@ impl Support {
             Support::Positive => value.ge(0.0) * value.lt(f64::INFINITY),
             Support::UnitInterval => value.ge(0.0) * value.le(1.0),
             Support::Interval { low, high } => value.ge(low) * value.le(high),
+            Support::Mixed { low, high } => value.ge(low) * value.le(high) * value.abs().lt(f64::INFINITY),
             Support::LowerBound { low } => value.ge(low) * value.lt(f64::INFINITY),
             Support::UpperBound { high } => value.le(high) * value.gt(f64::NEG_INFINITY),
             Support::Circular => value.abs().le(PI),

@@ -2,7 +2,7 @@
 
 mod dist_common;
 
-use dist_common::{build, each, evaluate};
+use dist_common::{build, each, evaluate, is_continuous};
 use ppl_autodiff::{Shape, Var, gradient};
 use ppl_core::Support;
 use ppl_core::dist::{Delta, Distribution, Flat, Form, HalfFlat};
@@ -35,6 +35,9 @@ fn points(form: &Form, parameters: &[f64]) -> Vec<f64> {
 fn distribution_functions_have_the_density_as_slope() {
     let mut checked = 0;
     each(|what, form, parameters| {
+        if !is_continuous(form, parameters) {
+            return;
+        }
         let x = points(form, parameters);
         let slope = |d: &dyn Distribution, x: Var| Some(gradient(d.cdf(x)?.sum(), &[x])[0]);
         let Some(slopes) = map(form, parameters, &x, slope) else {
@@ -47,6 +50,73 @@ fn distribution_functions_have_the_density_as_slope() {
         checked += 1;
     });
     assert!(checked >= 50, "{checked}");
+}
+
+/// From one integer to the next the distribution function rises by the mass, from below 0 by that at 0; in logarithms too.
+/// To 1e-12 of what is there to rise.
+#[test]
+fn distribution_functions_of_counts_rise_by_the_masses() {
+    let mut checked = 0;
+    each(|what, form, parameters| {
+        if is_continuous(form, parameters) {
+            return;
+        }
+        let k: Vec<f64> = (-1..60).map(f64::from).collect();
+        let Some(cdf) = map(form, parameters, &k, |d, k| d.cdf(k)) else {
+            return;
+        };
+        let log_cdf = map(form, parameters, &k, |d, k| d.log_cdf(k)).unwrap();
+        let log_sf = map(form, parameters, &k, |d, k| d.log_sf(k)).unwrap();
+        let masses = map(form, parameters, &k, |d, k| Some(d.log_prob(k).exp())).unwrap();
+        let between = map(form, parameters, &k, |d, k| d.cdf(k + 0.5)).unwrap();
+        assert_eq!(cdf[0], 0.0, "{what}");
+        for i in 1..k.len() {
+            let (rise, mass) = (cdf[i] - cdf[i - 1], masses[i]);
+            assert!((rise - mass).abs() <= 1e-12 * cdf[i], "{what}: {rise} at {}, mass {mass}", k[i]);
+            assert!((log_cdf[i].exp() - cdf[i]).abs() <= 1e-12 * cdf[i], "{what}: {} at {}", log_cdf[i], k[i]);
+            assert!((log_sf[i].exp() - (1.0 - cdf[i])).abs() <= 1e-12, "{what}: {} at {}", log_sf[i], k[i]);
+            assert!((between[i] - cdf[i]).abs() <= 1e-15, "{what} between {} and the next", k[i]);
+        }
+        checked += 1;
+    });
+    assert!(checked >= 20, "{checked}");
+}
+
+/// The logarithms of both tails are those of the distribution function, where that has digits, and have the slopes
+/// `+-p / tail` everywhere: 1e-8, as above.
+#[test]
+fn logarithms_of_tails_agree_with_distribution_functions() {
+    let mut checked = 0;
+    each(|what, form, parameters| {
+        if !is_continuous(form, parameters) {
+            return;
+        }
+        let x = points(form, parameters);
+        let Some(cdf) = map(form, parameters, &x, |d, x| d.cdf(x)) else {
+            return;
+        };
+        type Log = fn(&dyn Distribution, Var) -> Option<Var>;
+        let tails: [(Log, f64); 2] = [(|d, x| d.log_cdf(x), 1.0), (|d, x| d.log_sf(x), -1.0)];
+        let density = map(form, parameters, &x, |d, x| Some(d.log_prob(x))).unwrap();
+        for (log, sign) in tails {
+            let value = map(form, parameters, &x, log).unwrap();
+            let mut known = vec![];
+            for (i, v) in value.iter().enumerate() {
+                let plain = if sign > 0.0 { cdf[i] } else { 1.0 - cdf[i] };
+                assert!((v.exp() - plain).abs() < 1e-11 * plain + 1e-14, "{what} at {}: {v} of {plain}", x[i]);
+                known.push(sign * (density[i] - v).exp());
+            }
+            let slopes = match sign > 0.0 {
+                true => map(form, parameters, &x, |d, x| Some(gradient(d.log_cdf(x)?.sum(), &[x])[0])),
+                false => map(form, parameters, &x, |d, x| Some(gradient(d.log_sf(x)?.sum(), &[x])[0])),
+            };
+            for ((got, want), x) in slopes.unwrap().iter().zip(&known).zip(&x) {
+                assert!((got - want).abs() <= 1e-7 * want.abs(), "{what} at {x}: slope {got}, not {want}");
+            }
+        }
+        checked += 1;
+    });
+    assert!(checked >= 60, "{checked}");
 }
 
 /// 0 and 1 at the ends, also beyond them.
@@ -69,6 +139,15 @@ fn quantiles_are_the_inverse_of_distribution_functions() {
         let Some(x) = map(form, parameters, &PROBABILITIES, |d, p| d.icdf(p)) else {
             return;
         };
+        if !is_continuous(form, parameters) {
+            // The smallest integer that reaches the probability.
+            let at = map(form, parameters, &x, |d, x| d.cdf(x)).unwrap();
+            let before = map(form, parameters, &x, |d, x| d.cdf(x - 1.0)).unwrap();
+            for (i, p) in PROBABILITIES.into_iter().enumerate() {
+                assert!(before[i] < p + 1e-12 && p <= at[i] + 1e-12, "{what}: {} for {p}", x[i]);
+            }
+            return;
+        }
         let Some(back) = map(form, parameters, &x, |d, x| d.cdf(x)) else {
             return;
         };
@@ -91,6 +170,9 @@ fn quantiles_enclose_the_mass_of_the_density() {
     let probabilities = [0.1, 0.3, 0.5, 0.7, 0.9];
     let mut checked = 0;
     each(|what, form, parameters| {
+        if !is_continuous(form, parameters) {
+            return;
+        }
         let Some(ends) = map(form, parameters, &probabilities, |d, p| d.icdf(p)) else {
             return;
         };

@@ -54,9 +54,9 @@ fn the_catalogue_has_every_file() {
     assert_eq!(names, files);
 }
 
-/// Whether the length of the argument is lost: then `inverse` picks one of many arguments.
+/// Whether the length of the argument, or whole turns, are lost: then `inverse` picks one of many arguments.
 fn many_to_one(entry: &Entry) -> bool {
-    entry.name == "UnitVector"
+    ["UnitVector", "Circular"].contains(&entry.name)
 }
 
 /// There and back, to 1e-9 relative to numbers of size 1: near a boundary the result keeps few digits of what it came
@@ -139,7 +139,7 @@ fn log_determinants_are_those_of_the_jacobian() {
             out
         });
         // In an orthonormal basis of the plane of sum 0 volumes are sqrt(n) times those of the first n - 1 elements.
-        let flat = entry.name == "ZeroSum";
+        let flat = entry.name.starts_with("ZeroSum");
         let slant = if flat { 0.5 * (shape[shape.len() - 1] as f64).ln() } else { 0.0 };
         let events: usize = shape[..shape.len() - usize::from(flat)].iter().product();
         let want = ln_det(out[1..].to_vec()) + slant * events as f64;
@@ -176,7 +176,8 @@ fn supports_and_transforms_agree() {
             assert_eq!(chosen.event_rank(), (entry.build)().event_rank(), "{}", entry.name);
             assert_eq!(chosen.event_rank(), image.event_rank(), "{}", entry.name);
             let twin = |e: &Entry| (e.build)().name() == chosen.name() && (e.image)().name() == image.name();
-            assert!(CATALOGUE.iter().any(twin), "{}", image.name());
+            // The support of angles cuts the circle: an interval of another image.
+            assert!(CATALOGUE.iter().any(twin) || entry.name == "Circular", "{}", image.name());
         }
         assert_eq!(Support::UnitInterval.transform().unwrap().name(), "interval");
         assert!(Support::RealVector.transform().is_some());

@@ -70,6 +70,32 @@ pub trait BatchDensity {
     /// # Errors
     /// As [`BatchDensity::evaluate`]; a stream, which has no end.
     fn full(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError>;
+
+    /// Writes the gradient of log prior + log |J| alone.
+    ///
+    /// # Errors
+    /// As [`BatchDensity::row_gradients`].
+    fn prior_gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<(), DensityError> {
+        let mut rows = vec![0.0; self.dim() * self.batch_size()];
+        self.row_gradients(x, gradient, &mut rows)
+    }
+
+    /// Asks that the rows of every batch are drawn independently from now on, as methods want whose theory counts on the
+    /// noise of batches; true if they are.
+    fn draw_independently(&mut self) -> bool {
+        false
+    }
+
+    /// Whether the rows of a batch are distinct. Then the variance of a gradient over batches is (N - n)/N of what it
+    /// is with rows drawn independently.
+    fn distinct_rows(&self) -> bool {
+        false
+    }
+
+    /// The numbers of coordinates of the latent sites, in order: what belongs together.
+    fn blocks(&self) -> Vec<usize> {
+        vec![self.dim()]
+    }
 }
 
 /// A target that is seen in batches: shared between threads, each of which asks for its own density.

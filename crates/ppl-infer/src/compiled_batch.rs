@@ -36,6 +36,10 @@ pub struct CompiledBatchModel<'m> {
     moments: Later,
     /// Coordinates in; the log-density over all rows and its gradient out.
     full: Later,
+    /// Coordinates (and a batch, which is not used) in; the gradient of the prior part out.
+    prior: Later,
+    /// Coordinates of each latent site.
+    blocks: Vec<usize>,
 }
 
 /// A second point, away from zero, at which sums over rows are compared.
@@ -61,6 +65,7 @@ impl<'m> CompiledBatchModel<'m> {
             |s: &&Site| matches!(s.kind, Kind::Latent | Kind::Deterministic) && !by_rows[s.value.node() as usize];
         let kept: Vec<Site> = trace.sites().iter().filter(kept).cloned().collect();
         let columns = kept.iter().map(|s| Column { name: s.name.clone(), shape: s.shape.clone() }).collect();
+        let blocks = coordinates(trace.sites()).iter().map(|x| x.shape().size()).collect();
         let (terms, trace) = trace.terms()?;
         let ((density, slopes), trace) = trace.extend(|sites| {
             let density = terms.log_density();
@@ -79,6 +84,8 @@ impl<'m> CompiledBatchModel<'m> {
             rows: OnceLock::new(),
             moments: OnceLock::new(),
             full: OnceLock::new(),
+            prior: OnceLock::new(),
+            blocks,
         })
     }
 
@@ -130,6 +137,13 @@ impl<'m> CompiledBatchModel<'m> {
         Err(BatchError::NotASum { whole, rows }.into())
     }
 
+    fn prior_program(&self) -> Result<Program<f64>, ModelError> {
+        let (terms, trace) = ModelTrace::over_rows(self.batches, self.batches.batch_size())?.terms()?;
+        let (prior, trace) =
+            trace.extend(|sites| gradient(terms.prior + terms.log_det + terms.fixed, &coordinates(sites)))?;
+        Ok(Program::compile(trace.traced().tape(), &[&prior]))
+    }
+
     fn whole_program(&self) -> Result<Program<f64>, ModelError> {
         let model = self.batches.whole().ok_or(BatchError::NoEnd)?;
         density_program(&*model, true)
@@ -179,6 +193,7 @@ impl BatchTarget for CompiledBatchModel<'_> {
             rows: None,
             moments: None,
             full: None,
+            prior: None,
         }))
     }
 }
@@ -205,6 +220,7 @@ struct Density<'c> {
     rows: Option<Workspace<f64>>,
     moments: Option<Workspace<f64>>,
     full: Option<Workspace<f64>>,
+    prior: Option<Workspace<f64>>,
 }
 
 impl Density<'_> {
@@ -316,5 +332,26 @@ impl BatchDensity for Density<'_> {
         let mut value = [0.0];
         program.evaluate(workspace, &[x], &mut [&mut value, gradient]);
         Ok(value[0])
+    }
+
+    fn prior_gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<(), DensityError> {
+        self.check(x, &[(gradient, self.compiled.dim)])?;
+        let compiled = self.compiled;
+        let program = ready(&compiled.prior, || compiled.prior_program())?;
+        let workspace = self.prior.get_or_insert_with(|| program.workspace());
+        program.evaluate(workspace, &inputs(x, &self.batch), &mut [gradient]);
+        Ok(())
+    }
+
+    fn draw_independently(&mut self) -> bool {
+        self.order.draw_independently()
+    }
+
+    fn distinct_rows(&self) -> bool {
+        self.order.distinct_rows()
+    }
+
+    fn blocks(&self) -> Vec<usize> {
+        self.compiled.blocks.clone()
     }
 }

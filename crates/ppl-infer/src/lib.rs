@@ -22,6 +22,7 @@ pub mod progress;
 pub mod random;
 pub mod reduce;
 pub mod runner;
+pub mod stochastic;
 pub mod variational;
 
 pub use error::InferError;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use indexmap::IndexMap;
-use ndarray::{Array2, ArrayD, Axis, IxDyn};
+use ndarray::{Array2, ArrayD, ArrayView2, Axis, IxDyn};
 use ppl_core::{Model, ModelError};
 use ppl_diagnostics::{Draws, SampleStats, Summary, Warning};
 
@@ -11,6 +11,7 @@ use crate::chain::{ChainDraws, Outcome};
 use crate::compiled::Column;
 use crate::error::InferError;
 use crate::predictive::Predictive;
+use crate::stochastic::Finding;
 
 /// Draws from a posterior distribution, by site name, with the statistics of the sampler.
 #[derive(Clone, Debug)]
@@ -21,8 +22,16 @@ pub struct Posterior {
     stats: SampleStats,
     chains: Vec<ChainReport>,
     max_depth: u32,
-    /// For independent draws of an approximation: what speaks against it. None for the draws of chains.
-    approximation: Option<Vec<Concern>>,
+    /// What the method itself has to say against the draws.
+    concerns: Vec<Concern>,
+    /// Whether these are independent draws of an approximation, not of chains.
+    is_approximate: bool,
+}
+
+/// The draws of one chain, unconstrained, `[draw, coordinate]`, and how it went.
+pub(crate) struct Gathered<'c> {
+    pub draws: ArrayView2<'c, f64>,
+    pub report: ChainReport,
 }
 
 /// How one chain went.
@@ -45,46 +54,64 @@ pub struct ChainReport {
 }
 
 impl Posterior {
-    /// Gathers the chains of a run. Chains that ended early make draws of unequal length: all are cut to the length
-    /// that keeps most draws, and the chains that are shorter are left out.
+    /// Gathers the chains of a run of NUTS.
     ///
     /// # Errors
-    /// [`InferError::NoDraws`] or [`InferError::Interrupted`] without a single draw; what mapping draws to sites gives.
+    /// As [`Posterior::assemble`].
     pub(crate) fn gather(
         sites: &dyn Recorded,
         seed: u64,
         max_depth: u32,
         chains: Vec<ChainDraws>,
     ) -> Result<Self, InferError> {
-        let lengths: Vec<usize> = chains.iter().map(|c| c.stats.len()).collect();
+        let gathered = chains.iter().map(|c| Gathered {
+            draws: c.draws.view(),
+            report: ChainReport {
+                chain: c.chain,
+                draws: c.stats.len(),
+                warmup_gradients: c.warmup_gradients,
+                gradients: c.gradients,
+                seconds: c.seconds,
+                step_size: c.params.as_ref().map(|p| p.step_size),
+                outcome: c.outcome.clone(),
+            },
+        });
+        let stats = |kept: &[usize], length: usize| {
+            SampleStats::from_chains(&kept.iter().map(|&c| chains[c].stats[..length].to_vec()).collect::<Vec<_>>())
+        };
+        Ok(Self { max_depth, ..Self::assemble(sites, seed, gathered.collect(), stats, Vec::new())? })
+    }
+
+    /// Gathers the chains of a run. Chains that ended early make draws of unequal length: all are cut to the length
+    /// that keeps most draws, and the chains that are shorter are left out. `stats` makes the statistics of the chains
+    /// kept, by their places, cut to a length.
+    ///
+    /// # Errors
+    /// [`InferError::NoDraws`] or [`InferError::Interrupted`] without a single draw; what mapping draws to sites gives.
+    pub(crate) fn assemble(
+        sites: &dyn Recorded,
+        seed: u64,
+        chains: Vec<Gathered<'_>>,
+        stats: impl FnOnce(&[usize], usize) -> SampleStats,
+        concerns: Vec<Concern>,
+    ) -> Result<Self, InferError> {
+        let lengths: Vec<usize> = chains.iter().map(|c| c.report.draws).collect();
         let length = best_length(&lengths);
         if length == 0 {
             return Err(nothing(sites.name(), chains));
         }
-        let mut kept = Vec::new();
-        let mut stats = Vec::new();
-        for chain in chains.iter().filter(|c| c.stats.len() >= length) {
-            kept.push(values(sites, &chain.draws, length)?);
-            stats.push(chain.stats[..length].to_vec());
-        }
-        let (draws, _) = Draws::from_chains(kept)?;
-        let report = |c: &ChainDraws| ChainReport {
-            chain: c.chain,
-            draws: c.stats.len(),
-            warmup_gradients: c.warmup_gradients,
-            gradients: c.gradients,
-            seconds: c.seconds,
-            step_size: c.params.as_ref().map(|p| p.step_size),
-            outcome: c.outcome.clone(),
-        };
+        let kept: Vec<usize> = (0..chains.len()).filter(|&c| lengths[c] >= length).collect();
+        let values: Vec<_> = kept.iter().map(|&c| values(sites, chains[c].draws, length)).collect::<Result<_, _>>()?;
+        let (draws, _) = Draws::from_chains(values)?;
         Ok(Self {
             model: sites.name().to_owned(),
             seed,
             draws,
-            stats: SampleStats::from_chains(&stats),
-            chains: chains.iter().map(report).collect(),
-            max_depth,
-            approximation: None,
+            stats: stats(&kept, length),
+            chains: chains.into_iter().map(|c| c.report).collect(),
+            max_depth: u32::MAX,
+            concerns,
+            is_approximate: false,
         })
     }
 
@@ -98,7 +125,7 @@ impl Posterior {
         points: Array2<f64>,
         concerns: Vec<Concern>,
     ) -> Result<Self, InferError> {
-        let (draws, _) = Draws::from_chains(vec![values(sites, &points, points.nrows())?])?;
+        let (draws, _) = Draws::from_chains(vec![values(sites, points.view(), points.nrows())?])?;
         Ok(Self {
             model: sites.name().to_owned(),
             seed,
@@ -106,7 +133,8 @@ impl Posterior {
             stats: SampleStats::default(),
             chains: Vec::new(),
             max_depth: 0,
-            approximation: Some(concerns),
+            concerns,
+            is_approximate: true,
         })
     }
 
@@ -165,13 +193,13 @@ impl Posterior {
 
     /// What speaks against trusting these draws, most serious first; empty is what one wants.
     pub fn warnings(&self) -> Vec<Concern> {
-        if let Some(concerns) = &self.approximation {
-            return concerns.clone();
+        if self.is_approximate {
+            return self.concerns.clone();
         }
         let ended = self.chains.iter().filter(|c| !matches!(c.outcome, Outcome::Complete));
         let ended = ended.map(|c| Concern::Chain { chain: c.chain, draws: c.draws, outcome: c.outcome.clone() });
         let found = ppl_diagnostics::check(&self.draws, &self.stats, self.max_depth);
-        ended.chain(found.into_iter().map(Concern::Draws)).collect()
+        ended.chain(self.concerns.iter().cloned()).chain(found.into_iter().map(Concern::Draws)).collect()
     }
 
     /// A run of `model` for every draw: sites of the posterior take their values from it, others are drawn.
@@ -207,6 +235,8 @@ pub enum Concern {
         /// Why it ended.
         outcome: Outcome,
     },
+    /// Something about a stochastic gradient sampler.
+    Stochastic(Finding),
     /// Something about the draws.
     Draws(Warning),
     /// The optimisation that found an approximation did not arrive.
@@ -225,6 +255,7 @@ impl fmt::Display for Concern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Concern::Draws(warning) => warning.fmt(f),
+            Concern::Stochastic(finding) => finding.fmt(f),
             Concern::Chain { chain, draws, outcome: Outcome::Failed(error) } => {
                 write!(f, "Chain {chain} failed after {draws} draws: {error}")
             }
@@ -275,13 +306,17 @@ fn best_length(lengths: &[usize]) -> usize {
 }
 
 /// The values of all sites at the first `n` draws of one chain.
-fn values(sites: &dyn Recorded, points: &Array2<f64>, n: usize) -> Result<IndexMap<String, ArrayD<f64>>, InferError> {
+fn values(
+    sites: &dyn Recorded,
+    draws: ArrayView2<'_, f64>,
+    n: usize,
+) -> Result<IndexMap<String, ArrayD<f64>>, InferError> {
     let specs = sites.columns();
     let mut columns: Vec<Vec<f64>> = specs.iter().map(|c| Vec::with_capacity(n * c.shape.size())).collect();
     let mut map = sites.map();
     let mut row = vec![0.0; specs.iter().map(|c| c.shape.size()).sum()];
-    let mut point = vec![0.0; points.ncols()];
-    for draw in points.outer_iter().take(n) {
+    let mut point = vec![0.0; draws.ncols()];
+    for draw in draws.outer_iter().take(n) {
         point.iter_mut().zip(&draw).for_each(|(p, &x)| *p = x);
         map(&point, &mut row)?;
         let mut rest = &row[..];
@@ -301,8 +336,8 @@ fn values(sites: &dyn Recorded, points: &Array2<f64>, n: usize) -> Result<IndexM
 }
 
 /// Why there is not a single draw.
-fn nothing(model: &str, chains: Vec<ChainDraws>) -> InferError {
-    let failed = chains.into_iter().find_map(|c| match c.outcome {
+fn nothing(model: &str, chains: Vec<Gathered<'_>>) -> InferError {
+    let failed = chains.into_iter().find_map(|c| match c.report.outcome {
         Outcome::Failed(error) => Some(error),
         Outcome::Interrupted | Outcome::Complete => None,
     });

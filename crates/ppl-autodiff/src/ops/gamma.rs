@@ -48,13 +48,15 @@ impl Elementwise for Trigamma {
     fn block<T: Real>(x: &[T], out: &mut [T]) {
         elementary::trigamma(x, out);
     }
-    /// psi''(x) by recurrence up to x >= 8 and the asymptotic series there; it is needed only for third derivatives
+    /// psi''(x) by recurrence up to x >= 10 and the asymptotic series there; it is needed only for third derivatives
     /// of `lgamma`, so it is a composition rather than a kernel. Abramowitz and Stegun (1964), 6.4.6 and 6.4.14.
     fn adjoint(x: Var, _: Var, g: Var) -> Option<Var> {
-        let shift: Var = (0..8).map(|i| (x + f64::from(i)).powi(3).recip()).sum();
-        let r = (x + 8.0).recip();
+        const C: [f64; 7] = [0.5, 1.0 / 6.0, 1.0 / 6.0, 0.3, 5.0 / 6.0, 691.0 / 210.0, 17.5];
+        let shift: Var = (0..10).rev().map(|i| (x + f64::from(i)).powi(3).recip()).sum();
+        let r = (x + 10.0).recip();
         let z = r.square();
-        let series = z * (1.0 + r + z * (0.5 - z * (1.0 / 6.0 - z * (1.0 / 6.0 - z * (0.3 - z * (5.0 / 6.0))))));
+        let tail = C.iter().rev().fold(Var::from(0.0), |rest, &c| c - z * rest);
+        let series = z * (1.0 + r + z * tail);
         Some(-(g * (series + shift * 2.0)))
     }
 }

@@ -1,7 +1,10 @@
 //! Random numbers as operations: a law, its parameters, and a stream that no other node shares.
 
 use crate::error::Mistake;
+use crate::incomplete::{log_gamma_draw_slope, von_mises_draw_slope};
+use crate::ops::Adjoints;
 use crate::shape::Shape;
+use crate::var::Var;
 
 /// The laws that draws are made of; distributions transform them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,4 +47,17 @@ pub(super) fn shape(law: Law, target: &Shape, x: &[&Shape]) -> Result<Shape, Mis
     let shapes = x.iter().map(|&s| s.clone()).chain([target.clone()]).collect();
     let rule = "a law's parameters must broadcast to the shape of its draws (last)";
     Err(Mistake::Shapes { operation: "random", shapes, rule })
+}
+
+/// How draws `y` move with their parameters `x` at a fixed place of the stream, where that is smooth: with the
+/// distribution function held fixed. Counts do not move.
+pub(super) fn adjoint(law: Law, x: &[Var], y: Var, g: Var) -> Adjoints {
+    let slope = match law {
+        Law::LogGamma => log_gamma_draw_slope(x[0], y),
+        Law::VonMises => von_mises_draw_slope(x[0], y),
+        Law::Uniform | Law::Normal | Law::Exponential | Law::Poisson | Law::Binomial => {
+            return x.iter().map(|_| None).collect();
+        }
+    };
+    smallvec::smallvec![Some(g * slope)]
 }

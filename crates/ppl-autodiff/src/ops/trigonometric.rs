@@ -1,4 +1,4 @@
-//! Sine and cosine.
+//! Sine, cosine and the arctangent.
 
 use crate::kernels::elementary;
 use crate::ops::Elementwise;
@@ -34,5 +34,18 @@ impl Elementwise for Cos {
     }
     fn adjoint(x: Var, _: Var, g: Var) -> Option<Var> {
         Some(-(g * x.sin()))
+    }
+}
+
+pub(super) struct Atan;
+
+impl Elementwise for Atan {
+    const NAME: &'static str = "atan";
+    #[inline(always)]
+    fn value<T: Real>(x: T) -> T {
+        x.k_atan()
+    }
+    fn adjoint(x: Var, _: Var, g: Var) -> Option<Var> {
+        Some(g / (1.0 + x.square()))
     }
 }

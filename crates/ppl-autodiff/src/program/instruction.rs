@@ -6,6 +6,7 @@ use crate::kernels::{sample, triangular};
 use crate::ops::{Law, Reduction};
 use crate::program::layout::{Loop, Store};
 use crate::program::scalar::Scalars;
+use crate::program::scan::Scan;
 use crate::random::Key;
 use crate::real::Real;
 
@@ -167,6 +168,7 @@ pub(crate) enum Instruction<T> {
         factor: Place,
         result: Place,
     },
+    Scan(Scan<T>),
     Random {
         law: Law,
         stream: u32,
@@ -192,6 +194,7 @@ impl<T> Instruction<T> {
             Instruction::ScatterAdd { .. } => "scatter_add",
             Instruction::Cholesky { .. } => "cholesky",
             Instruction::Solve { .. } => "solve_lower",
+            Instruction::Scan(_) => "scan",
             Instruction::Random { .. } => "random",
         }
     }
@@ -219,6 +222,7 @@ impl<T> Instruction<T> {
             | Instruction::Cholesky { from, result, .. } => (*result, vec![*from]),
             Instruction::Fill { result, .. } => (*result, vec![]),
             Instruction::Solve { factor, result, .. } => (*result, vec![*factor, *result]),
+            Instruction::Scan(scan) => scan.places(),
             Instruction::Random { parameters, result, .. } => (*result, parameters.iter().map(|p| p.0).collect()),
         }
     }
@@ -291,6 +295,7 @@ impl<T: Real> Instruction<T> {
                         triangular::solve(*transposed, *n, *m, l.offset(i), strides[0], strides[1], x.offset(j));
                     });
                 }
+                Instruction::Scan(scan) => scan.run(memory),
                 Instruction::Random { law, stream, elements, parameters, result } => {
                     let key = memory.key;
                     // A law has at most two parameters.

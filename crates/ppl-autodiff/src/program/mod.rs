@@ -12,6 +12,7 @@ mod passes;
 mod plan;
 mod rows;
 mod scalar;
+mod scan;
 
 pub use self::rows::Over;
 

@@ -27,8 +27,8 @@ pub enum Over {
 }
 
 impl<T: Real> Program<T> {
-    /// Compiles what `outputs` need of a tape over `rows` rows: slots from `first_data_slot` on hold the rows, one
-    /// after the other; each of the values of an output slot comes one after the other as [`Over`] says.
+    /// Compiles what `outputs` need of a tape over `rows` rows. Slots from `first_data_slot` on hold the rows of data,
+    /// innermost: `length x rows`. The values of an output slot come one after the other, as [`Over`] says.
     ///
     /// ```
     /// use ppl_autodiff::program::Over;
@@ -41,7 +41,7 @@ impl<T: Real> Program<T> {
     /// })?;
     /// let program = Program::<f64>::over_rows(traced.tape(), 2, 1, &[(Over::Each, &[g]), (Over::Sum, &[g])]);
     /// let (mut each, mut sum) = ([0.0; 4], [0.0; 2]);
-    /// let (w, rows) = ([1.0, -1.0], [3.0, 1.0, 0.0, 1.0]);
+    /// let (w, rows) = ([1.0, -1.0], [3.0, 0.0, 1.0, 1.0]); // (3, 1) and (0, 1)
     /// program.evaluate(&mut program.workspace(), &[&w, &rows], &mut [&mut each, &mut sum]);
     /// assert_eq!((each, sum), ([12.0, 0.0, 4.0, -2.0], [12.0, 2.0]));
     /// # Ok::<(), ppl_autodiff::TraceError>(())
@@ -113,8 +113,9 @@ impl Wide<'_> {
     /// The rows of one array of the data.
     fn data(&mut self, node: &Node, slot: u32, offset: usize) -> Place {
         let length = self.slots[slot as usize];
+        let stored = self.graph.op(Op::Input { slot, offset: 0 }, &[], Shape::from([length, self.rows]), node);
         let all = Shape::from([self.rows, length]);
-        let rows = self.graph.op(Op::Input { slot, offset: 0 }, &[], all, node);
+        let rows = self.graph.op(Op::Transpose(SmallVec::from_slice(&[1, 0])), &[stored], all, node);
         let size = node.shape.size();
         let part = if size == length {
             rows
@@ -192,6 +193,10 @@ impl Wide<'_> {
             Op::Concat { axis } => {
                 ids = x.iter().map(|&p| self.repeat(p, node)).collect();
                 Op::Concat { axis: axis + 1 }
+            }
+            Op::Scan { .. } => {
+                ids = x.iter().map(|&p| self.repeat(p, node)).collect();
+                node.op.clone()
             }
             Op::Gather { axis, index } => Op::Gather { axis: axis + 1, index: index.clone() },
             Op::ScatterAdd { axis, index, length } => {

@@ -40,6 +40,8 @@ pub enum Purpose {
     PosteriorPredictive = 7,
     /// Momenta of the search for a first step size; the index is the iteration.
     StepSize = 8,
+    /// Noise of a stochastic gradient sampler; the index is the iteration.
+    StochasticGradient = 9,
 }
 
 /// What a program's random draws are a function of, beside the node that makes them: the seed of the run, the

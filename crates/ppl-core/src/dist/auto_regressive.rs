@@ -3,8 +3,8 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var, concat};
 
-use super::normal::LN_SQRT_2PI;
 use super::{Distribution, Entry, Form, batch_of, check, vector};
+use crate::special::LN_SQRT_2PI;
 use crate::support::Support;
 
 /// Autoregressive process of order p and T values: `x_t ~ Normal(c + sum_i rho_i x_{t-i}, scale)` after p values from

@@ -3,7 +3,7 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::{Distribution, Entry, Form, check};
+use super::{Distribution, Entry, Form, KlDivergence, check};
 use crate::support::Support;
 
 /// Bernoulli distribution on {0, 1}: `P(1) = p`, by probability or, better where it may saturate, by log-odds.
@@ -86,6 +86,30 @@ impl Distribution for Bernoulli {
     fn variance(&self) -> Option<Var> {
         let p = self.probability();
         Some(p * (1.0 - p))
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        let miss = match self.0 {
+            Parameter::Probability(p) => 1.0 - p,
+            Parameter::LogOdds(t) => (-t).sigmoid(),
+        };
+        Some(value.lt(0.0).select(0.0, value.ge(1.0).select(1.0, miss)))
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(match self.0 {
+            // softplus(t) - t s(t), from the side where nothing cancels.
+            Parameter::LogOdds(t) => {
+                let a = t.abs();
+                (-a).exp().ln_1p() + a * (-a).sigmoid()
+            }
+            Parameter::Probability(p) => -p.xlogy(p) - (1.0 - p).xlogy(1.0 - p),
+        })
+    }
+}
+
+impl KlDivergence for Bernoulli {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        let (p, q) = (self.probability(), q.probability());
+        p.xlogy(p / q) + (1.0 - p).xlogy((1.0 - p) / (1.0 - q))
     }
 }
 

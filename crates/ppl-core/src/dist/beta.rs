@@ -3,9 +3,9 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::stable::{LARGE, deviance, ln_beta, stirling_correction};
-use super::{Distribution, Entry, Form, batch_of, check};
+use super::{Distribution, Entry, Form, KlDivergence, batch_of, check};
+use crate::special::{Tails, beta_tails};
+use crate::special::{beta_kernel, ln_beta};
 use crate::support::Support;
 
 /// Beta distribution on (0, 1), with a and b the concentrations at 1 and at 0:
@@ -46,6 +46,13 @@ impl Beta {
     }
 }
 
+impl Beta {
+    /// Both tails at a value.
+    fn tails(&self, value: Var) -> Tails {
+        beta_tails(self.concentration1, self.concentration0, value, 1.0 - value)
+    }
+}
+
 impl Distribution for Beta {
     fn name(&self) -> &'static str {
         "Beta"
@@ -56,25 +63,11 @@ impl Distribution for Beta {
     fn batch_shape(&self) -> Shape {
         batch_of("Beta", &[self.concentration1, self.concentration0])
     }
-    /// Where both concentrations are large, by the saddle point of a binomial law with a of a + b successes.
     fn log_prob(&self, value: Var) -> Var {
         let inside = value.gt(0.0) * value.lt(1.0);
         let x = inside.select(value, 0.5);
-        let (a, b) = (self.concentration1, self.concentration0);
-        let (ln, ln_rest) = (x.ln(), (-x).ln_1p());
-        let large = a.ge(LARGE) * b.ge(LARGE);
-        let saddle = {
-            let (a, b) = (large.select(a, LARGE), large.select(b, LARGE));
-            let n = a + b;
-            let corrections = stirling_correction(n) - stirling_correction(a) - stirling_correction(b);
-            let middle = 0.5 * (a / n * b).ln() - LN_SQRT_2PI;
-            corrections + middle - deviance(a, n * x) - deviance(b, n * (1.0 - x)) - ln - ln_rest
-        };
-        let plain = {
-            let (a, b) = (large.select(1.0, a), large.select(1.0, b));
-            (a - 1.0) * ln + (b - 1.0) * ln_rest - ln_beta(a, b)
-        };
-        inside.select(large.select(saddle, plain), f64::NEG_INFINITY)
+        let kernel = beta_kernel(self.concentration1, self.concentration0, x, 1.0 - x);
+        inside.select(kernel - x.ln() - (-x).ln_1p(), f64::NEG_INFINITY)
     }
     /// `G1 / (G1 + G0)` of two gamma draws, from their logarithms: tiny concentrations do not give 0/0.
     fn draw(&self, batch: &Shape) -> Var {
@@ -89,6 +82,30 @@ impl Distribution for Beta {
         let sum = self.concentration1 + self.concentration0;
         let odds = (self.concentration1 / sum) * (self.concentration0 / sum);
         Some(odds / (sum + 1.0))
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).plain().0)
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().0)
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().1)
+    }
+    fn entropy(&self) -> Option<Var> {
+        let (a, b) = (self.concentration1, self.concentration0);
+        let digamma = (a + b - 2.0) * (a + b).digamma() - (a - 1.0) * a.digamma() - (b - 1.0) * b.digamma();
+        Some(ln_beta(a, b) + digamma)
+    }
+}
+
+impl KlDivergence for Beta {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        let (a, b) = (self.concentration1, self.concentration0);
+        let (c, d) = (q.concentration1, q.concentration0);
+        let sum = a + b;
+        let slopes = (a - c) * a.digamma() + (b - d) * b.digamma() + (c - a + d - b) * sum.digamma();
+        ln_beta(c, d) - ln_beta(a, b) + slopes
     }
 }
 

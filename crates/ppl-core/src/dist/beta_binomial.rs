@@ -3,8 +3,8 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::stable::{ln_choose, ln_rise};
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::{ln_choose, ln_rise};
 use crate::support::Support;
 
 /// Beta-binomial distribution on {0, .., n}, n the total count: binomial with a probability from `Beta(a, b)`,

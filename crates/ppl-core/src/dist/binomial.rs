@@ -3,9 +3,10 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::stable::{LARGE, deviance, ln_choose, stirling_correction};
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::LN_SQRT_2PI;
+use crate::special::{LARGE, deviance, ln_choose, stirling_correction};
+use crate::special::{Tails, beta_tails};
 use crate::support::Support;
 
 /// Trials from which on the terms of the plain formula are so large that the saddle point pays.
@@ -60,6 +61,19 @@ impl Binomial {
     }
 }
 
+impl Binomial {
+    /// Both tails at a value.
+    fn tails(&self, value: Var) -> Tails {
+        // P(X <= k) = I_q(n - k, k + 1): below 0 none, from n on all.
+        let (p, q) = self.odds();
+        let k = value.floor();
+        let (below, above) = (k.lt(0.0), k.ge(self.total_count));
+        let k = (below + above).select(0.0, k);
+        let (q, p) = (below.select(0.0, above.select(1.0, q)), below.select(1.0, above.select(0.0, p)));
+        beta_tails((self.total_count - k).max(1.0), k + 1.0, q, p)
+    }
+}
+
 impl Distribution for Binomial {
     fn name(&self) -> &'static str {
         "Binomial"
@@ -106,6 +120,15 @@ impl Distribution for Binomial {
     fn variance(&self) -> Option<Var> {
         let (p, q) = self.odds();
         Some(self.total_count * p * q)
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).plain().0)
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().0)
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().1)
     }
 }
 

@@ -3,7 +3,7 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::{Distribution, Entry, Form, check, vector};
+use super::{Distribution, Entry, Form, KlDivergence, check, vector};
 use crate::support::Support;
 
 /// Categorical distribution on {0, .., K - 1}: `P(k) = p_k`, by probabilities or by their logarithms up to a constant.
@@ -52,6 +52,19 @@ impl Categorical {
     }
 }
 
+impl Categorical {
+    /// The logarithms of the probabilities, `[.., K]`.
+    fn ln_probabilities(&self) -> Var {
+        match &self.0 {
+            Parameter::Logits(x) => x.log_softmax(-1),
+            Parameter::Probabilities(p) => {
+                let some = p.gt(0.0);
+                some.select(some.select(*p, 1.0).ln(), f64::NEG_INFINITY)
+            }
+        }
+    }
+}
+
 impl Distribution for Categorical {
     fn name(&self) -> &'static str {
         "Categorical"
@@ -83,6 +96,20 @@ impl Distribution for Categorical {
         let cumulative = p.cumsum(-1).slice(-1, 0..self.categories().saturating_sub(1));
         let u = Var::random(Law::Uniform, batch, &[]);
         u.expand_dims(-1).ge(cumulative).sum_axis(-1)
+    }
+    fn entropy(&self) -> Option<Var> {
+        let ln = self.ln_probabilities();
+        let some = ln.gt(f64::NEG_INFINITY);
+        let safe = some.select(ln, 0.0);
+        Some(-some.select(safe.exp() * safe, 0.0).sum_axis(-1))
+    }
+}
+
+impl KlDivergence for Categorical {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        let (p, other) = (self.ln_probabilities(), q.ln_probabilities());
+        let some = p.gt(f64::NEG_INFINITY);
+        some.select(some.select(p, 0.0).exp() * (some.select(p, 0.0) - some.select(other, 0.0)), 0.0).sum_axis(-1)
     }
 }
 

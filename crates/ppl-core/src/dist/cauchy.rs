@@ -5,8 +5,8 @@ use std::f64::consts::PI;
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::stable::ln_1p_square;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::ln_1p_square;
 use crate::support::Support;
 
 /// Cauchy distribution on the real numbers: `p(x) = 1 / (pi scale (1 + ((x - loc) / scale)^2))`.
@@ -55,6 +55,19 @@ impl Distribution for Cauchy {
     fn icdf(&self, probability: Var) -> Option<Var> {
         let angle = PI * (probability - 0.5);
         Some(self.loc + self.scale * (angle.sin() / angle.cos()))
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        // Far out on the left the angle of the reciprocal: 1/2 less almost 1/2 would have no digits.
+        let z = (value - self.loc) / self.scale;
+        let far = z.lt(-1.0);
+        let tail = (-far.select(z, -1.0).recip()).atan() / PI;
+        Some(far.select(tail, 0.5 + far.select(0.0, z).atan() / PI))
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        self.cdf(2.0 * self.loc - value).map(Var::ln)
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(((4.0 * PI).ln() + self.scale.ln()).broadcast_to(self.batch_shape()))
     }
 }
 

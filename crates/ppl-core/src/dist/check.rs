@@ -8,6 +8,12 @@ pub(super) fn real(owner: &'static str, argument: &'static str, value: impl Into
     check(owner, argument, "finite", value, f64::is_finite)
 }
 
+/// A number or an infinity.
+#[track_caller]
+pub(super) fn number(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {
+    check(owner, argument, "a number", value, |v| !v.is_nan())
+}
+
 /// A positive number.
 #[track_caller]
 pub(super) fn positive(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {
@@ -56,6 +62,12 @@ pub(super) fn probability(owner: &'static str, argument: &'static str, value: im
 #[track_caller]
 pub(super) fn open_unit(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {
     check(owner, argument, "between 0 and 1, both excluded", value, |v| v > 0.0 && v < 1.0)
+}
+
+/// A correlation that is neither -1 nor 1.
+#[track_caller]
+pub(super) fn signed_unit(owner: &'static str, argument: &'static str, value: impl Into<Var>) -> Var {
+    check(owner, argument, "between -1 and 1, both excluded", value, |v| v > -1.0 && v < 1.0)
 }
 
 /// Probabilities that sum to 1 along the last axis, up to the rounding of numbers typed with a few digits.

@@ -58,6 +58,18 @@ impl Distribution for Chi2 {
     fn variance(&self) -> Option<Var> {
         Some(2.0 * self.df)
     }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        self.gamma().cdf(value)
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        self.gamma().log_cdf(value)
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        self.gamma().log_sf(value)
+    }
+    fn entropy(&self) -> Option<Var> {
+        self.gamma().entropy()
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

@@ -3,7 +3,7 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::{Distribution, Entry, Form, check, vector};
+use super::{Distribution, Entry, Form, KlDivergence, check, vector};
 use crate::support::Support;
 
 /// Dirichlet distribution of vectors of K non-negative numbers with sum 1, with concentration a:
@@ -68,6 +68,22 @@ impl Distribution for Dirichlet {
         let sum = self.concentration.sum_axes(&[-1]);
         let mean = self.concentration / sum;
         Some(mean * (1.0 - mean) / (sum + 1.0))
+    }
+    fn entropy(&self) -> Option<Var> {
+        let a = self.concentration;
+        let (sum, k) = (a.sum_axis(-1), a.dim(-1) as f64);
+        let norm = a.lgamma().sum_axis(-1) - sum.lgamma();
+        Some(norm + (sum - k) * sum.digamma() - ((a - 1.0) * a.digamma()).sum_axis(-1))
+    }
+}
+
+impl KlDivergence for Dirichlet {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        let (a, b) = (self.concentration, q.concentration);
+        let (sum, other) = (a.sum_axis(-1), b.sum_axis(-1));
+        let slopes = ((a - b) * (a.digamma() - sum.digamma().expand_dims(-1))).sum_axis(-1);
+        let norms = sum.lgamma() - other.lgamma() + (b.lgamma() - a.lgamma()).sum_axis(-1);
+        norms + slopes
     }
 }
 

@@ -4,8 +4,8 @@ use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
 use super::multinomial::{batch_of, draw, ln_coefficient};
-use super::stable::ln_rise;
 use super::{Distribution, Entry, Form, check, vector};
+use crate::special::ln_rise;
 use crate::support::Support;
 
 /// Dirichlet-multinomial distribution of vectors of K counts with sum n, the total count: multinomial with probabilities

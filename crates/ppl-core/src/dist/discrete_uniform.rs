@@ -61,6 +61,13 @@ impl Distribution for DiscreteUniform {
     fn variance(&self) -> Option<Var> {
         Some(((self.high - self.low + 1.0).square() - 1.0) / 12.0)
     }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        let reached = value.floor().max(self.low - 1.0).min(self.high) - self.low + 1.0;
+        Some(reached / (self.high - self.low + 1.0))
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some((self.high - self.low + 1.0).ln())
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

@@ -5,9 +5,9 @@ use std::f64::consts::FRAC_1_SQRT_2;
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::stable::erfcx_remainder;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::LN_SQRT_2PI;
+use crate::special::erfcx_remainder;
 use crate::support::Support;
 
 /// From here on to the left a continued fraction stands for the scaled complementary error function.

@@ -3,7 +3,8 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::{Distribution, Entry, Form, check};
+use super::{Distribution, Entry, Form, KlDivergence, check};
+use crate::special::deviance;
 use crate::support::Support;
 
 /// Exponential distribution on `[0, inf)`: `p(x) = rate exp(-rate x)`.
@@ -65,6 +66,18 @@ impl Distribution for Exponential {
     }
     fn icdf(&self, probability: Var) -> Option<Var> {
         Some(-(-probability).ln_1p() / self.rate)
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        Some(-self.rate * value.max(0.0))
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(1.0 - self.rate.ln())
+    }
+}
+
+impl KlDivergence for Exponential {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        deviance(Var::from(1.0), q.rate / self.rate)
     }
 }
 

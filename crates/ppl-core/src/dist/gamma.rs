@@ -3,9 +3,10 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::stable::{LARGE, deviance, stirling_correction};
-use super::{Distribution, Entry, Form, batch_of, check};
+use super::{Distribution, Entry, Form, KlDivergence, batch_of, check};
+use crate::special::gamma_entropy;
+use crate::special::gamma_kernel;
+use crate::special::{Tails, gamma_tails};
 use crate::support::Support;
 
 /// Gamma distribution on the positive numbers, with a the concentration and b the rate:
@@ -45,19 +46,11 @@ impl Gamma {
     }
 }
 
-/// `a ln t - t - ln Gamma(a)`: the log-density of `ln t` for t from `Gamma(a, 1)`. For large a by the saddle point, where
-/// nothing of the size of a ln a is left to cancel.
-pub(super) fn log_kernel(a: Var, ln_t: Var, t: Var) -> Var {
-    let large = a.ge(LARGE);
-    let saddle = {
-        let (a, t) = (large.select(a, LARGE), large.select(t, LARGE));
-        0.5 * a.ln() - LN_SQRT_2PI - stirling_correction(a) - deviance(a, t)
-    };
-    let plain = {
-        let a = large.select(1.0, a);
-        a * ln_t - t - a.lgamma()
-    };
-    large.select(saddle, plain)
+impl Gamma {
+    /// Both tails at a value.
+    fn tails(&self, value: Var) -> Tails {
+        gamma_tails(self.concentration, self.rate * value)
+    }
 }
 
 impl Distribution for Gamma {
@@ -74,7 +67,7 @@ impl Distribution for Gamma {
         let inside = value.gt(0.0) * value.lt(f64::INFINITY);
         let x = inside.select(value, 1.0);
         let ln = x.ln();
-        let kernel = log_kernel(self.concentration, self.rate.ln() + ln, self.rate * x);
+        let kernel = gamma_kernel(self.concentration, self.rate.ln() + ln, self.rate * x);
         inside.select(kernel - ln, f64::NEG_INFINITY)
     }
     fn draw(&self, batch: &Shape) -> Var {
@@ -85,6 +78,26 @@ impl Distribution for Gamma {
     }
     fn variance(&self) -> Option<Var> {
         Some(self.concentration / self.rate.square())
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).plain().0)
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().0)
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().1)
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(gamma_entropy(self.concentration) - self.rate.ln())
+    }
+}
+
+impl KlDivergence for Gamma {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        let (a, b) = (self.concentration, q.concentration);
+        let shapes = (a - b) * a.digamma() - a.lgamma() + b.lgamma();
+        shapes + b * (self.rate / q.rate).ln() + a * (q.rate - self.rate) / self.rate
     }
 }
 

@@ -3,8 +3,9 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::stable::ln_choose_rising;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::ln_choose_rising;
+use crate::special::{Tails, beta_tails};
 use crate::support::Support;
 
 /// Gamma-Poisson distribution on {0, 1, 2, ..}: Poisson with a rate from `Gamma(a, b)`, with a the concentration and b
@@ -39,6 +40,18 @@ impl GammaPoisson {
     }
 }
 
+impl GammaPoisson {
+    /// Both tails at a value.
+    fn tails(&self, value: Var) -> Tails {
+        // P(X <= k) = I_q(a, k + 1) with q = b / (1 + b).
+        let b = self.rate;
+        let some = value.ge(0.0);
+        let k = some.select(value.floor(), 0.0);
+        let (q, p) = (some.select(b / (1.0 + b), 0.0), some.select((1.0 + b).recip(), 1.0));
+        beta_tails(self.concentration, k + 1.0, q, p)
+    }
+}
+
 impl Distribution for GammaPoisson {
     fn name(&self) -> &'static str {
         "GammaPoisson"
@@ -65,6 +78,15 @@ impl Distribution for GammaPoisson {
     }
     fn variance(&self) -> Option<Var> {
         Some(self.concentration / self.rate * (1.0 + self.rate.recip()))
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).plain().0)
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().0)
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().1)
     }
 }
 

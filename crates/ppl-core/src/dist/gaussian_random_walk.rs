@@ -3,8 +3,8 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var, concat};
 
-use super::normal::LN_SQRT_2PI;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::LN_SQRT_2PI;
 use crate::support::Support;
 
 /// Gaussian random walk of T values: `x_1 ~ Normal(m, s0)`, `x_t ~ Normal(x_{t-1} + drift, scale)`.

@@ -61,6 +61,9 @@ impl Distribution for Gompertz {
     fn icdf(&self, probability: Var) -> Option<Var> {
         Some((-(-probability).ln_1p() / self.concentration).ln_1p() / self.rate)
     }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        Some(-self.concentration * (self.rate * value.max(0.0)).exp_m1())
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

@@ -6,10 +6,8 @@ use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::EULER;
 use crate::support::Support;
-
-/// Euler's constant: the mean of the standard law.
-pub(super) const EULER: f64 = 0.577_215_664_901_532_9;
 
 /// Gumbel distribution of maxima on the real numbers, with `z = (x - loc) / scale`: `p(x) = exp(-z - e^-z) / scale`.
 ///
@@ -67,6 +65,17 @@ impl Distribution for Gumbel {
     }
     fn icdf(&self, probability: Var) -> Option<Var> {
         Some(self.loc - self.scale * (-probability.ln()).ln())
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        let z = (value - self.loc) / self.scale;
+        Some(-(-z).exp())
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        let z = (value - self.loc) / self.scale;
+        Some((-z).exp().log1mexp())
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some((self.scale.ln() + (EULER + 1.0)).broadcast_to(self.batch_shape()))
     }
 }
 

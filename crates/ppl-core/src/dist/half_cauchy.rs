@@ -1,12 +1,12 @@
 //! The half-Cauchy law: the absolute value of a Cauchy draw around 0.
 
-use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
+use std::f64::consts::{FRAC_2_PI, FRAC_PI_2, TAU};
 
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::stable::ln_1p_square;
 use super::{Distribution, Entry, Form, check};
+use crate::special::ln_1p_square;
 use crate::support::Support;
 
 /// Half-Cauchy distribution on `[0, inf)`: `p(x) = 2 / (pi scale (1 + (x / scale)^2))`.
@@ -58,6 +58,18 @@ impl Distribution for HalfCauchy {
     fn icdf(&self, probability: Var) -> Option<Var> {
         let angle = FRAC_PI_2 * probability;
         Some(self.scale * (angle.sin() / angle.cos()))
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        Some(FRAC_2_PI * (value.max(0.0) / self.scale).atan())
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        let z = value.max(0.0) / self.scale;
+        let far = z.gt(1.0);
+        let tail = (FRAC_2_PI * far.select(z, 1.0).recip().atan()).ln();
+        Some(far.select(tail, (-FRAC_2_PI * far.select(0.0, z).atan()).ln_1p()))
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(TAU.ln() + self.scale.ln())
     }
 }
 

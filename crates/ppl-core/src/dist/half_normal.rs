@@ -5,8 +5,9 @@ use std::f64::consts::{FRAC_1_SQRT_2, LN_2, PI};
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::{Distribution, Entry, Form, check};
+use super::{Distribution, Entry, Form, KlDivergence, check};
+use crate::special::LN_SQRT_2PI;
+use crate::special::deviance;
 use crate::support::Support;
 
 /// Half-normal distribution on `[0, inf)`: `p(x) = sqrt(2/pi) / scale * exp(-x^2 / (2 scale^2))`.
@@ -64,6 +65,18 @@ impl Distribution for HalfNormal {
     }
     fn icdf(&self, probability: Var) -> Option<Var> {
         Some(-self.scale * (0.5 * (1.0 - probability)).ndtri())
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        Some((-value.max(0.0) / self.scale).log_ndtr() + LN_2)
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(self.scale.ln() + (LN_SQRT_2PI + 0.5 - LN_2))
+    }
+}
+
+impl KlDivergence for HalfNormal {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        0.5 * deviance(Var::from(1.0), (self.scale / q.scale).square())
     }
 }
 

@@ -5,9 +5,10 @@ use std::f64::consts::LN_2;
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::stable::{half_step, student_tail};
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::LN_SQRT_2PI;
+use crate::special::{Tails, beta_tails};
+use crate::special::{half_step, student_tail};
 use crate::support::Support;
 
 /// Half-t distribution on the positive numbers and 0, with `z = x / scale`: twice the density of Student's t,
@@ -35,6 +36,15 @@ impl HalfStudentT {
         let df = check::positive("HalfStudentT", "df", df);
         let scale = check::positive("HalfStudentT", "scale", scale);
         Self { df, scale }
+    }
+}
+
+impl HalfStudentT {
+    /// Both tails at a value: with `z^2 / (df + z^2)` from `Beta(1/2, df/2)`.
+    fn tails(&self, value: Var) -> Tails {
+        let z = value.max(0.0) / self.scale;
+        let (df, square) = (self.df, z.square());
+        beta_tails(Var::from(0.5), 0.5 * df, square / (df + square), df / (df + square))
     }
 }
 
@@ -74,6 +84,15 @@ impl Distribution for HalfStudentT {
         let mean = (2.0 * df / (df - 1.0)) * (half_step(0.5 * df) - LN_SQRT_2PI).exp();
         let variance = self.scale.square() * (df / (df - 2.0) - mean.square());
         Some(finite.select(variance, f64::INFINITY))
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).plain().0)
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().0)
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().1)
     }
 }
 

@@ -3,9 +3,9 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Mistake, Shape, Var, mistake};
 
-use super::stable::ln_sinh_ratio;
 use super::zero_inflated::Gate;
 use super::{Distribution, Entry, Form, Poisson, check};
+use crate::special::ln_sinh_ratio;
 use crate::support::Support;
 
 /// Hurdle-Poisson distribution on {0, 1, 2, ..}: 0 with probability g (the gate), else a Poisson draw that is not 0,

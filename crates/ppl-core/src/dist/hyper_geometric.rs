@@ -3,8 +3,8 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::stable::ln_choose;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::ln_choose;
 use crate::support::Support;
 
 /// Hypergeometric distribution of the number of marked things among n drawn, without putting back, from N of which K are

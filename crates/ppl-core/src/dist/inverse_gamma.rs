@@ -3,8 +3,10 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::gamma::log_kernel;
-use super::{Distribution, Entry, Form, batch_of, check};
+use super::{Distribution, Entry, Form, KlDivergence, batch_of, check};
+use crate::special::gamma_entropy;
+use crate::special::gamma_kernel;
+use crate::special::{Tails, gamma_tails};
 use crate::support::Support;
 
 /// Inverse-gamma distribution on the positive numbers, with a the concentration and b the rate:
@@ -37,6 +39,15 @@ impl InverseGamma {
     }
 }
 
+impl InverseGamma {
+    /// Both tails of the reciprocal's gamma law.
+    fn tails(&self, value: Var) -> Tails {
+        let positive = value.gt(0.0);
+        // No value is where the reciprocal is infinite.
+        gamma_tails(self.concentration, positive.select(self.rate / positive.select(value, 1.0), f64::INFINITY))
+    }
+}
+
 impl Distribution for InverseGamma {
     fn name(&self) -> &'static str {
         "InverseGamma"
@@ -51,7 +62,7 @@ impl Distribution for InverseGamma {
         let inside = value.gt(0.0) * value.lt(f64::INFINITY);
         let x = inside.select(value, 1.0);
         let ln = x.ln();
-        let kernel = log_kernel(self.concentration, self.rate.ln() - ln, self.rate / x);
+        let kernel = gamma_kernel(self.concentration, self.rate.ln() - ln, self.rate / x);
         inside.select(kernel - ln, f64::NEG_INFINITY)
     }
     fn draw(&self, batch: &Shape) -> Var {
@@ -69,6 +80,27 @@ impl Distribution for InverseGamma {
         let a = finite.select(self.concentration, 3.0);
         let variance = (self.rate / (a - 1.0)).square() / (a - 2.0);
         Some(finite.select(variance, f64::INFINITY))
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).plain().1)
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().1)
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().0)
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(gamma_entropy(self.concentration) + self.rate.ln() - 2.0 * self.concentration.digamma())
+    }
+}
+
+impl KlDivergence for InverseGamma {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        // That of the reciprocals.
+        let (a, b) = (self.concentration, q.concentration);
+        let shapes = (a - b) * a.digamma() - a.lgamma() + b.lgamma();
+        shapes + b * (self.rate / q.rate).ln() + a * (q.rate - self.rate) / self.rate
     }
 }
 

@@ -3,8 +3,9 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::stable::ln_beta;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::EULER;
+use crate::special::ln_beta;
 use crate::support::Support;
 
 /// Kumaraswamy distribution on (0, 1), with a and b the concentrations: `p(x) = a b x^(a - 1) (1 - x^a)^(b - 1)`.
@@ -77,6 +78,11 @@ impl Distribution for Kumaraswamy {
     fn icdf(&self, probability: Var) -> Option<Var> {
         let hazard = -(-probability).ln_1p() / self.concentration0;
         Some((hazard.log1mexp() / self.concentration1).exp())
+    }
+    fn entropy(&self) -> Option<Var> {
+        let (a, b) = (self.concentration1, self.concentration0);
+        let harmonic = (b + 1.0).digamma() + EULER;
+        Some(1.0 - b.recip() + (1.0 - a.recip()) * harmonic - (a * b).ln())
     }
 }
 

@@ -1,9 +1,11 @@
 //! The Laplace law: an exponential draw with a random sign.
 
+use std::f64::consts::LN_2;
+
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::{Distribution, Entry, Form, batch_of, check};
+use super::{Distribution, Entry, Form, KlDivergence, batch_of, check};
 use crate::support::Support;
 
 /// Laplace (double exponential) distribution: `p(x) = exp(-|x - loc| / scale) / (2 scale)` on the real numbers.
@@ -70,6 +72,29 @@ impl Distribution for Laplace {
         let low = probability.lt(0.5);
         let tail = (2.0 * low.select(probability, 1.0 - probability)).ln();
         Some(self.loc + self.scale * low.select(tail, -tail))
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        let z = (value - self.loc) / self.scale;
+        let left = z.lt(0.0);
+        let half = (-0.5 * left.select(z, -z).exp()).ln_1p();
+        Some(left.select(z - LN_2, half))
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        let z = (value - self.loc) / self.scale;
+        let left = z.lt(0.0);
+        let half = (-0.5 * left.select(z, -z).exp()).ln_1p();
+        Some(left.select(half, -z - LN_2))
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(((2.0 * self.scale).ln() + 1.0).broadcast_to(self.batch_shape()))
+    }
+}
+
+impl KlDivergence for Laplace {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        let distance = (self.loc - q.loc).abs();
+        let ratio = self.scale / q.scale;
+        distance / q.scale + ratio * (-distance / self.scale).exp() - 1.0 - ratio.ln()
     }
 }
 

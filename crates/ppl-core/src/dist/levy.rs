@@ -3,8 +3,9 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::EULER;
+use crate::special::LN_SQRT_2PI;
 use crate::support::Support;
 
 /// Levy distribution on the numbers above `loc`, with `d = x - loc`:
@@ -61,6 +62,12 @@ impl Distribution for Levy {
     }
     fn icdf(&self, probability: Var) -> Option<Var> {
         Some(self.loc + self.scale / (0.5 * probability).ndtri().square())
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(
+            (self.scale.ln() + 0.5 * (1.0 + 3.0 * EULER + (16.0 * std::f64::consts::PI).ln()))
+                .broadcast_to(self.batch_shape()),
+        )
     }
 }
 

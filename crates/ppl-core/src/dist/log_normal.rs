@@ -5,8 +5,9 @@ use std::f64::consts::FRAC_1_SQRT_2;
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::{Distribution, Entry, Form, batch_of, check};
+use super::{Distribution, Entry, Form, KlDivergence, batch_of, check};
+use crate::special::LN_SQRT_2PI;
+use crate::special::deviance;
 use crate::support::Support;
 
 /// Log-normal distribution on the positive numbers:
@@ -70,6 +71,26 @@ impl Distribution for LogNormal {
     }
     fn icdf(&self, probability: Var) -> Option<Var> {
         Some((self.loc + self.scale * probability.ndtri()).exp())
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        let inside = value.gt(0.0);
+        let z = (inside.select(value, 1.0).ln() - self.loc) / self.scale;
+        Some(inside.select(z.log_ndtr(), f64::NEG_INFINITY))
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        let inside = value.gt(0.0);
+        let z = (inside.select(value, 1.0).ln() - self.loc) / self.scale;
+        Some(inside.select((-z).log_ndtr(), 0.0))
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(self.loc + self.scale.ln() + (LN_SQRT_2PI + 0.5))
+    }
+}
+
+impl KlDivergence for LogNormal {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        let ratio = (self.scale / q.scale).square();
+        0.5 * (deviance(Var::from(1.0), ratio) + ((self.loc - q.loc) / q.scale).square())
     }
 }
 

@@ -73,6 +73,9 @@ impl Distribution for LogUniform {
     fn icdf(&self, probability: Var) -> Option<Var> {
         Some(self.low * (self.log_width() * probability).exp())
     }
+    fn entropy(&self) -> Option<Var> {
+        Some(0.5 * (self.low.ln() + self.high.ln()) + (self.high / self.low).ln().ln())
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

@@ -66,6 +66,17 @@ impl Distribution for Logistic {
     fn icdf(&self, probability: Var) -> Option<Var> {
         Some(self.loc + self.scale * (probability.ln() - (-probability).ln_1p()))
     }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        let z = (value - self.loc) / self.scale;
+        Some(-(-z).softplus())
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        let z = (value - self.loc) / self.scale;
+        Some(-z.softplus())
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some((self.scale.ln() + 2.0).broadcast_to(self.batch_shape()))
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

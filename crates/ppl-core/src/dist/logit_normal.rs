@@ -5,8 +5,8 @@ use std::f64::consts::FRAC_1_SQRT_2;
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::LN_SQRT_2PI;
 use crate::support::Support;
 
 /// Logit-normal distribution on (0, 1), with `z = (ln(x / (1 - x)) - loc) / scale`:

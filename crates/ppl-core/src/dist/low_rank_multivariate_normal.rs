@@ -3,8 +3,8 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Mistake, Shape, Var, mistake};
 
-use super::normal::LN_SQRT_2PI;
 use super::{Distribution, Entry, Form, MultivariateNormal, check, matrix, vector};
+use crate::special::LN_SQRT_2PI;
 use crate::support::Support;
 
 /// Multivariate normal distribution of vectors of length d with covariance `W W' + diag(D)`, W of k columns.

@@ -3,8 +3,8 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Mistake, Shape, Var, mistake};
 
-use super::normal::LN_SQRT_2PI;
 use super::{Distribution, Entry, Form, check, matrix};
+use crate::special::LN_SQRT_2PI;
 use crate::support::Support;
 
 /// Matrix normal distribution of n x p matrices, `X = M + U Z V'` with Z of independent standard normal elements, U and V

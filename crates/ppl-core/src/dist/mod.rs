@@ -6,8 +6,10 @@ mod bernoulli;
 mod beta;
 mod beta_binomial;
 mod binomial;
+mod car;
 mod categorical;
 mod cauchy;
+mod censored;
 mod check;
 mod chi2;
 mod custom;
@@ -15,6 +17,7 @@ mod delta;
 mod dirichlet;
 mod dirichlet_multinomial;
 mod discrete_uniform;
+mod discrete_weibull;
 mod ex_gaussian;
 mod exponential;
 mod flat;
@@ -23,12 +26,15 @@ mod gamma_poisson;
 mod gaussian_random_walk;
 mod geometric;
 mod gompertz;
+mod graph;
 mod gumbel;
 mod half_cauchy;
 mod half_normal;
 mod half_student_t;
+mod hurdle;
 mod hurdle_poisson;
 mod hyper_geometric;
+mod icar;
 mod improper;
 mod inverse_gamma;
 mod inverse_gaussian;
@@ -38,11 +44,13 @@ mod laplace;
 mod levy;
 mod lkj;
 mod lkj_cholesky;
+mod lkj_cov;
 mod log_normal;
 mod log_uniform;
 mod logistic;
 mod logit_normal;
 mod low_rank_multivariate_normal;
+mod markov_chain;
 mod masked;
 mod matrix_normal;
 mod mixture;
@@ -53,14 +61,19 @@ mod multivariate_student_t;
 mod negative_binomial;
 mod normal;
 mod ordered_logistic;
+mod ordered_probit;
 mod pareto;
 mod poisson;
+mod relaxed_bernoulli;
+mod restricted;
 mod rice;
+mod search;
 mod skew_normal;
-mod stable;
+mod stick_breaking_weights;
 mod student_t;
 mod transformed;
 mod triangular;
+mod truncated;
 mod truncated_normal;
 mod uniform;
 mod von_mises;
@@ -78,14 +91,17 @@ pub use bernoulli::Bernoulli;
 pub use beta::Beta;
 pub use beta_binomial::BetaBinomial;
 pub use binomial::Binomial;
+pub use car::CAR;
 pub use categorical::Categorical;
 pub use cauchy::Cauchy;
+pub use censored::{Censored, IntervalCensored};
 pub use chi2::Chi2;
 pub use custom::Custom;
 pub use delta::Delta;
 pub use dirichlet::Dirichlet;
 pub use dirichlet_multinomial::DirichletMultinomial;
 pub use discrete_uniform::DiscreteUniform;
+pub use discrete_weibull::DiscreteWeibull;
 pub use ex_gaussian::ExGaussian;
 pub use exponential::Exponential;
 pub use flat::{Flat, HalfFlat};
@@ -98,8 +114,10 @@ pub use gumbel::Gumbel;
 pub use half_cauchy::HalfCauchy;
 pub use half_normal::HalfNormal;
 pub use half_student_t::HalfStudentT;
+pub use hurdle::Hurdle;
 pub use hurdle_poisson::HurdlePoisson;
 pub use hyper_geometric::HyperGeometric;
+pub use icar::ICAR;
 pub use improper::Improper;
 pub use inverse_gamma::InverseGamma;
 pub use inverse_gaussian::InverseGaussian;
@@ -109,11 +127,13 @@ pub use laplace::Laplace;
 pub use levy::Levy;
 pub use lkj::LKJ;
 pub use lkj_cholesky::LKJCholesky;
+pub use lkj_cov::LKJCov;
 pub use log_normal::LogNormal;
 pub use log_uniform::LogUniform;
 pub use logistic::Logistic;
 pub use logit_normal::LogitNormal;
 pub use low_rank_multivariate_normal::LowRankMultivariateNormal;
+pub use markov_chain::MarkovChain;
 pub use masked::Masked;
 pub use matrix_normal::MatrixNormal;
 pub use mixture::{Mixture, Stacked};
@@ -124,13 +144,18 @@ pub use multivariate_student_t::MultivariateStudentT;
 pub use negative_binomial::NegativeBinomial;
 pub use normal::Normal;
 pub use ordered_logistic::OrderedLogistic;
+pub use ordered_probit::OrderedProbit;
 pub use pareto::Pareto;
 pub use poisson::Poisson;
+pub use relaxed_bernoulli::RelaxedBernoulli;
+pub use restricted::Restricted;
 pub use rice::Rice;
 pub use skew_normal::SkewNormal;
+pub use stick_breaking_weights::StickBreakingWeights;
 pub use student_t::StudentT;
 pub use transformed::Transformed;
 pub use triangular::Triangular;
+pub use truncated::Truncated;
 pub use truncated_normal::TruncatedNormal;
 pub use uniform::Uniform;
 pub use von_mises::VonMises;
@@ -219,6 +244,46 @@ pub trait Distribution {
         None
     }
 
+    /// The logarithm of [`cdf`](Distribution::cdf): with all digits in the lower tail where there is a form for it.
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        let p = self.cdf(value)?;
+        let some = p.gt(0.0);
+        Some(some.select(some.select(p, 1.0).ln(), f64::NEG_INFINITY))
+    }
+
+    /// The logarithm of the probability of draws above `value`: with all digits in the upper tail where there is a form
+    /// for it.
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        let p = self.cdf(value)?;
+        let some = p.lt(1.0);
+        Some(some.select((-some.select(p, 0.0)).ln_1p(), f64::NEG_INFINITY))
+    }
+
+    /// `ln P(low <= X <= high)`, from the smaller tail; a bound that is `None` is infinite.
+    fn log_mass(&self, low: Option<Var>, high: Option<Var>) -> Option<Var> {
+        // The largest value that is below.
+        let before = |low: Var| if self.support().is_discrete() { -(-low).floor() - 1.0 } else { low };
+        let (low, high) = match (low.map(before), high) {
+            (None, None) => return Some(Var::from(0.0)),
+            (None, Some(high)) => return self.log_cdf(high),
+            (Some(low), None) => return self.log_sf(low),
+            (Some(low), Some(high)) => (low, high),
+        };
+        let below = self.log_cdf(low)?;
+        let right = below.gt(-std::f64::consts::LN_2);
+        let large = right.select(self.log_sf(low)?, self.log_cdf(high)?);
+        let small = right.select(self.log_sf(high)?, below);
+        let (some, differs) = (large.gt(small), small.gt(f64::NEG_INFINITY));
+        let gap = (some * differs).select(large - small, 1.0);
+        let rest = differs.select(gap.log1mexp(), 0.0);
+        Some(some.select(large + rest, f64::NEG_INFINITY))
+    }
+
+    /// The (differential) entropy `-E ln p`, where there is a closed form.
+    fn entropy(&self) -> Option<Var> {
+        None
+    }
+
     /// The same distribution with a larger batch shape: independent copies.
     #[track_caller]
     fn expand(self, batch: impl Into<Shape>) -> Expanded<Self>
@@ -236,6 +301,20 @@ pub trait Distribution {
     {
         Independent::new(self, axes)
     }
+}
+
+/// Laws whose Kullback-Leibler divergence has a closed form: `KL(p || q) = E_p ln(p / q)`.
+///
+/// ```
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::dist::{KlDivergence, Normal};
+/// let (kl, slope) = value_and_grad(|m| Normal::new(m, 1.0).kl_divergence(&Normal::new(0.0, 1.0)), 3.0)?;
+/// assert_eq!((kl, slope.sum()), (4.5, 3.0));
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
+pub trait KlDivergence<Q = Self> {
+    /// `KL(self || q)`: 0 where the two are the same law, else positive.
+    fn kl_divergence(&self, q: &Q) -> Var;
 }
 
 impl<D: Distribution + ?Sized> Distribution for Box<D> {
@@ -268,6 +347,18 @@ impl<D: Distribution + ?Sized> Distribution for Box<D> {
     }
     fn icdf(&self, probability: Var) -> Option<Var> {
         (**self).icdf(probability)
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        (**self).log_cdf(value)
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        (**self).log_sf(value)
+    }
+    fn log_mass(&self, low: Option<Var>, high: Option<Var>) -> Option<Var> {
+        (**self).log_mass(low, high)
+    }
+    fn entropy(&self) -> Option<Var> {
+        (**self).entropy()
     }
 }
 
@@ -338,12 +429,15 @@ pub const CATALOGUE: &[Entry] = &[
     beta::ENTRY,
     beta_binomial::ENTRY,
     binomial::ENTRY,
+    car::ENTRY,
     categorical::ENTRY,
     cauchy::ENTRY,
+    censored::ENTRY,
     chi2::ENTRY,
     dirichlet::ENTRY,
     dirichlet_multinomial::ENTRY,
     discrete_uniform::ENTRY,
+    discrete_weibull::ENTRY,
     ex_gaussian::ENTRY,
     exponential::ENTRY,
     gamma::ENTRY,
@@ -355,8 +449,10 @@ pub const CATALOGUE: &[Entry] = &[
     half_cauchy::ENTRY,
     half_normal::ENTRY,
     half_student_t::ENTRY,
+    hurdle::ENTRY,
     hurdle_poisson::ENTRY,
     hyper_geometric::ENTRY,
+    icar::ENTRY,
     inverse_gamma::ENTRY,
     inverse_gaussian::ENTRY,
     inverse_wishart::ENTRY,
@@ -365,6 +461,7 @@ pub const CATALOGUE: &[Entry] = &[
     levy::ENTRY,
     lkj::ENTRY,
     lkj_cholesky::ENTRY,
+    lkj_cov::ENTRY,
     log_normal::ENTRY,
     log_uniform::ENTRY,
     logistic::ENTRY,
@@ -379,12 +476,16 @@ pub const CATALOGUE: &[Entry] = &[
     negative_binomial::ENTRY,
     normal::ENTRY,
     ordered_logistic::ENTRY,
+    ordered_probit::ENTRY,
     pareto::ENTRY,
     poisson::ENTRY,
+    relaxed_bernoulli::ENTRY,
     rice::ENTRY,
     skew_normal::ENTRY,
+    stick_breaking_weights::ENTRY,
     student_t::ENTRY,
     triangular::ENTRY,
+    truncated::ENTRY,
     truncated_normal::ENTRY,
     uniform::ENTRY,
     von_mises::ENTRY,

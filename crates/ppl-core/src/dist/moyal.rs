@@ -5,9 +5,9 @@ use std::f64::consts::{FRAC_1_SQRT_2, LN_2, PI};
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::gumbel::EULER;
-use super::normal::LN_SQRT_2PI;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::EULER;
+use crate::special::LN_SQRT_2PI;
 use crate::support::Support;
 
 /// Moyal distribution on the real numbers, with `z = (x - loc) / scale`:

@@ -3,8 +3,8 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Mistake, Shape, Var, mistake};
 
-use super::normal::LN_SQRT_2PI;
-use super::{Distribution, Entry, Form, check, matrix, vector};
+use super::{Distribution, Entry, Form, KlDivergence, check, matrix, vector};
+use crate::special::LN_SQRT_2PI;
 use crate::support::Support;
 
 /// Multivariate normal distribution of vectors of length d:
@@ -92,6 +92,22 @@ impl MultivariateNormal {
         }
     }
 
+    /// The logarithm of the determinant of L.
+    fn ln_scale(&self) -> Var {
+        match self.factor {
+            Factor::Covariance(l) => l.diag().ln().sum_axis(-1),
+            Factor::Precision(c) => -c.diag().ln().sum_axis(-1),
+        }
+    }
+
+    /// A matrix S with `S S'` the covariance.
+    fn scale_factor(&self) -> Var {
+        match self.factor {
+            Factor::Covariance(l) => l.tril(),
+            Factor::Precision(c) => c.solve_lower_transposed(Var::eye(self.dim())),
+        }
+    }
+
     /// The inverse of [`Self::whiten`].
     fn colour(&self, z: Var) -> Var {
         match self.factor {
@@ -155,11 +171,28 @@ impl Distribution for MultivariateNormal {
         };
         Some(variance.broadcast_to(self.batch_shape().join(&[self.dim()])))
     }
+    fn entropy(&self) -> Option<Var> {
+        Some((self.ln_scale() + self.dim() as f64 * (LN_SQRT_2PI + 0.5)).broadcast_to(self.batch_shape()))
+    }
 }
 
 /// A location of two elements and the lower triangle of a matrix, row by row.
 fn pair(p: &[Var], above: Var) -> (Var, Var) {
     (vector(&p[..2]), matrix(2, &[p[2], above, p[3], p[4]]))
+}
+
+impl KlDivergence for MultivariateNormal {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        // Columns of one factor in the coordinates of the other.
+        let d = self.dim();
+        let whitened = match q.factor {
+            Factor::Covariance(l) => l.solve_lower(self.scale_factor()),
+            Factor::Precision(c) => c.tril().t().matmul(self.scale_factor()),
+        };
+        let trace = whitened.square().sum_axis(-1).sum_axis(-1);
+        let shift = q.whiten(self.loc - q.loc).square().sum_axis(-1);
+        0.5 * (trace + shift - d as f64) + q.ln_scale() - self.ln_scale()
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

@@ -4,9 +4,9 @@ use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Mistake, Shape, Var, mistake};
 
 use super::multivariate_normal::rows;
-use super::normal::LN_SQRT_2PI;
-use super::stable::{half_step, student_tail_vector};
 use super::{Distribution, Entry, Form, check, matrix, vector};
+use crate::special::LN_SQRT_2PI;
+use crate::special::{half_step, student_tail_vector};
 use crate::support::Support;
 
 /// Multivariate Student's t distribution of vectors of length d, with v degrees of freedom, `z = L^-1 (x - loc)` and L the

@@ -3,9 +3,10 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::stable::{LARGE, deviance, is_always, ln_1p_deficit, ln_choose_rising, ln_rise, stirling_correction};
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::LN_SQRT_2PI;
+use crate::special::{LARGE, deviance, is_always, ln_1p_deficit, ln_choose_rising, ln_rise, stirling_correction};
+use crate::special::{Tails, beta_tails};
 use crate::support::Support;
 
 /// Negative binomial distribution on {0, 1, 2, ..}, with m the mean and c the concentration:
@@ -104,6 +105,21 @@ fn by_mean(k: Var, m: Var, c: Var) -> Var {
     many.select(saddle, plain)
 }
 
+impl NegativeBinomial {
+    /// Both tails at a value.
+    fn tails(&self, value: Var) -> Tails {
+        // P(X <= k) = I_q(c, k + 1), q the probability of what ends the experiment.
+        let c = self.concentration;
+        let (q, p) = match self.parameter {
+            Parameter::Mean(m) => (c / (c + m), m / (c + m)),
+            Parameter::Logits(t) => ((-t).sigmoid(), t.sigmoid()),
+        };
+        let some = value.ge(0.0);
+        let k = some.select(value.floor(), 0.0);
+        beta_tails(c, k + 1.0, some.select(q, 0.0), some.select(p, 1.0))
+    }
+}
+
 impl Distribution for NegativeBinomial {
     fn name(&self) -> &'static str {
         NAME
@@ -140,6 +156,15 @@ impl Distribution for NegativeBinomial {
     fn variance(&self) -> Option<Var> {
         let m = self.expectation();
         Some(m + m.square() / self.concentration)
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).plain().0)
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().0)
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().1)
     }
 }
 

@@ -5,11 +5,11 @@ use std::f64::consts::FRAC_1_SQRT_2;
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::{Distribution, Entry, Form, batch_of, check};
+use super::{Distribution, Entry, Form, KlDivergence, batch_of, check};
+use crate::special::LN_SQRT_2PI;
+use crate::special::NormalInterval;
+use crate::special::deviance;
 use crate::support::Support;
-
-/// `ln sqrt(2 pi)`.
-pub(super) const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_7;
 
 /// Normal distribution: `p(x) = exp(-(x - loc)^2 / (2 scale^2)) / (scale sqrt(2 pi))` on the real numbers.
 ///
@@ -73,6 +73,38 @@ impl Distribution for Normal {
     }
     fn icdf(&self, probability: Var) -> Option<Var> {
         Some(self.loc + self.scale * probability.ndtri())
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        let z = (value - self.loc) / self.scale;
+        Some(z.log_ndtr())
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        let z = (value - self.loc) / self.scale;
+        Some((-z).log_ndtr())
+    }
+    /// Between neighbours too.
+    fn log_mass(&self, low: Option<Var>, high: Option<Var>) -> Option<Var> {
+        let standard = |x: Var| (x - self.loc) / self.scale;
+        Some(match (low.map(standard), high.map(standard)) {
+            (None, None) => Var::from(0.0),
+            (None, Some(b)) => b.log_ndtr(),
+            (Some(a), None) => (-a).log_ndtr(),
+            (Some(a), Some(b)) => {
+                let some = b.gt(a);
+                let interval = NormalInterval::new(some.select(a, -1.0), some.select(b, 1.0));
+                some.select(interval.log_mass(), f64::NEG_INFINITY)
+            }
+        })
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some((self.scale.ln() + (LN_SQRT_2PI + 0.5)).broadcast_to(self.batch_shape()))
+    }
+}
+
+impl KlDivergence for Normal {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        let ratio = (self.scale / q.scale).square();
+        0.5 * (deviance(Var::from(1.0), ratio) + ((self.loc - q.loc) / q.scale).square())
     }
 }
 

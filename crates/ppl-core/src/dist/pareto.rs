@@ -72,6 +72,12 @@ impl Distribution for Pareto {
     fn icdf(&self, probability: Var) -> Option<Var> {
         Some(self.scale * (-(-probability).ln_1p() / self.alpha).exp())
     }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        Some(-self.alpha * (value.max(self.scale) / self.scale).ln())
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some((self.scale / self.alpha).ln() + 1.0 + self.alpha.recip())
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

@@ -3,9 +3,10 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::stable::{deviance, stirling_correction};
-use super::{Distribution, Entry, Form, check};
+use super::{Distribution, Entry, Form, KlDivergence, check};
+use crate::special::LN_SQRT_2PI;
+use crate::special::{Tails, gamma_tails};
+use crate::special::{deviance, stirling_correction};
 use crate::support::Support;
 
 /// Counts from which on the terms of the plain formula are so large that the saddle point pays.
@@ -53,6 +54,14 @@ impl Poisson {
     }
 }
 
+impl Poisson {
+    /// Both tails of the waiting time for one more event.
+    fn tails(&self, value: Var) -> Tails {
+        // P(X <= k) = Q(k + 1, rate).
+        gamma_tails(value.floor().max(-0.5) + 1.0, value.ge(0.0).select(self.rate(), f64::INFINITY))
+    }
+}
+
 impl Distribution for Poisson {
     fn name(&self) -> &'static str {
         "Poisson"
@@ -88,6 +97,23 @@ impl Distribution for Poisson {
     }
     fn variance(&self) -> Option<Var> {
         Some(self.rate())
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).plain().1)
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().1)
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        Some(self.tails(value).logarithms().0)
+    }
+}
+
+impl KlDivergence for Poisson {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        let (p, q) = (self.rate(), q.rate());
+        let some = p.gt(0.0);
+        some.select(deviance(some.select(p, 1.0), some.select(q, 1.0)), q)
     }
 }
 

@@ -5,8 +5,8 @@ use std::f64::consts::FRAC_PI_2;
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::stable::ln_i0e;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::ln_i0e;
 use crate::support::Support;
 
 /// Rice distribution on the positive numbers, with s the scale:

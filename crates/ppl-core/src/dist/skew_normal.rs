@@ -5,8 +5,8 @@ use std::f64::consts::{FRAC_2_PI, LN_2};
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::LN_SQRT_2PI;
 use crate::support::Support;
 
 /// Skew normal distribution on the real numbers, with `z = (x - loc) / scale`:

@@ -1,11 +1,15 @@
 //! Student's t: a normal whose precision is itself random; heavier tails the fewer the degrees of freedom.
 
+use std::f64::consts::LN_2;
+
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::stable::{half_step, student_tail};
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::LN_SQRT_2PI;
+use crate::special::beta_tails;
+use crate::special::ln_beta;
+use crate::special::{half_step, student_tail};
 use crate::support::Support;
 
 /// Student's t distribution on the real numbers, with `z = (x - loc) / scale`:
@@ -36,6 +40,23 @@ impl StudentT {
             loc: check::real("StudentT", "loc", loc),
             scale: check::positive("StudentT", "scale", scale),
         }
+    }
+}
+
+impl StudentT {
+    /// The probability beyond |z| on one side, and its logarithm: half of that of `df / (df + z^2)` from
+    /// `Beta(df/2, 1/2)`; next to the middle by the density there.
+    fn tail(&self, z: Var) -> (Var, Var) {
+        const NEAR: f64 = 1e-8;
+        let near = z.abs().lt(NEAR);
+        let middle = 0.5 - z.abs() * (half_step(0.5 * self.df) - LN_SQRT_2PI).exp();
+        let (df, square) = (self.df, near.select(1.0, z).square());
+        let overflow = square.ge(f64::INFINITY);
+        let square = overflow.select(1.0, square);
+        let rest = overflow.select(1.0, square / (df + square));
+        let tails = beta_tails(0.5 * df, Var::from(0.5), overflow.select(0.0, df / (df + square)), rest);
+        let (plain, ln) = (0.5 * tails.plain().0, tails.logarithms().0 - LN_2);
+        (near.select(middle, plain), near.select(near.select(middle, 0.5).ln(), ln))
     }
 }
 
@@ -72,6 +93,26 @@ impl Distribution for StudentT {
         let df = finite.select(self.df, 3.0);
         let variance = self.scale.square() * (df / (df - 2.0));
         Some(finite.select(variance, f64::INFINITY).broadcast_to(self.batch_shape()))
+    }
+    fn cdf(&self, value: Var) -> Option<Var> {
+        let z = (value - self.loc) / self.scale;
+        let tail = self.tail(z).0;
+        Some(z.lt(0.0).select(tail, 1.0 - tail))
+    }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        let z = (value - self.loc) / self.scale;
+        let (tail, ln) = self.tail(z);
+        Some(z.lt(0.0).select(ln, (-tail).ln_1p()))
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        let z = (value - self.loc) / self.scale;
+        let (tail, ln) = self.tail(z);
+        Some(z.lt(0.0).select((-tail).ln_1p(), ln))
+    }
+    fn entropy(&self) -> Option<Var> {
+        let half = 0.5 * self.df;
+        let slopes = (half + 0.5) * ((half + 0.5).digamma() - half.digamma());
+        Some(slopes + 0.5 * self.df.ln() + ln_beta(half, Var::from(0.5)) + self.scale.ln())
     }
 }
 

@@ -88,6 +88,9 @@ impl Distribution for Triangular {
     fn icdf(&self, probability: Var) -> Option<Var> {
         Some(self.quantile(probability))
     }
+    fn entropy(&self) -> Option<Var> {
+        Some((0.5 * (self.high - self.low)).ln() + 0.5)
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

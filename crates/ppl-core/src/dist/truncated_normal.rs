@@ -3,9 +3,9 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
-use super::stable::{NormalInterval, log_ndtri};
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::LN_SQRT_2PI;
+use crate::special::{NormalInterval, log_ndtri};
 use crate::support::Support;
 
 /// Normal distribution between bounds, with `z = (x - loc) / scale`, a and b the bounds on that scale:

@@ -3,7 +3,7 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::{Distribution, Entry, Form, batch_of, check};
+use super::{Distribution, Entry, Form, KlDivergence, batch_of, check};
 use crate::support::Support;
 
 /// Uniform distribution on `[low, high]`: `p(x) = 1 / (high - low)`.
@@ -63,6 +63,16 @@ impl Distribution for Uniform {
     }
     fn icdf(&self, probability: Var) -> Option<Var> {
         Some(self.low + (self.high - self.low) * probability)
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some((self.high - self.low).ln())
+    }
+}
+
+impl KlDivergence for Uniform {
+    fn kl_divergence(&self, q: &Self) -> Var {
+        let inside = self.low.ge(q.low) * self.high.le(q.high);
+        inside.select(((q.high - q.low) / (self.high - self.low)).ln(), f64::INFINITY)
     }
 }
 

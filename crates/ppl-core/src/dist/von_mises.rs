@@ -5,8 +5,8 @@ use std::f64::consts::{PI, TAU};
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::stable::ln_i0e;
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::ln_i0e;
 use crate::support::Support;
 
 /// Von Mises distribution of angles in radians: `p(x) = exp(k cos(x - loc)) / (2 pi I0(k))`, k the concentration.
@@ -62,6 +62,11 @@ impl Distribution for VonMises {
     /// The mean direction.
     fn mean(&self) -> Option<Var> {
         Some(self.loc.broadcast_to(self.batch_shape()))
+    }
+    fn entropy(&self) -> Option<Var> {
+        let k = self.concentration;
+        let entropy = k * (1.0 - k.i1e() / k.i0e()) + ln_i0e(k) + TAU.ln();
+        Some(entropy.broadcast_to(self.batch_shape()))
     }
 }
 

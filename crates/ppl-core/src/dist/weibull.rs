@@ -4,6 +4,7 @@ use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::EULER;
 use crate::support::Support;
 
 /// Weibull distribution on the positive numbers, with l the scale and k the concentration:
@@ -71,6 +72,14 @@ impl Distribution for Weibull {
     fn icdf(&self, probability: Var) -> Option<Var> {
         let hazard = -(-probability).ln_1p();
         Some(self.scale * (hazard.ln() / self.concentration).exp())
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        let inside = value.gt(0.0);
+        let ln = (inside.select(value, self.scale) / self.scale).ln();
+        Some(inside.select(-(self.concentration * ln).exp(), 0.0))
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(EULER * (1.0 - self.concentration.recip()) + (self.scale / self.concentration).ln() + 1.0)
     }
 }
 

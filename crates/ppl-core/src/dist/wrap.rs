@@ -57,6 +57,18 @@ impl<D: Distribution> Distribution for Expanded<D> {
     fn icdf(&self, probability: Var) -> Option<Var> {
         self.base.icdf(probability)
     }
+    fn log_cdf(&self, value: Var) -> Option<Var> {
+        self.base.log_cdf(value)
+    }
+    fn log_sf(&self, value: Var) -> Option<Var> {
+        self.base.log_sf(value)
+    }
+    fn log_mass(&self, low: Option<Var>, high: Option<Var>) -> Option<Var> {
+        self.base.log_mass(low, high)
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some(self.base.entropy()?.broadcast_to(&self.batch))
+    }
 }
 
 /// A distribution whose last batch axes belong to the event; see [`Distribution::to_event`].
@@ -108,5 +120,8 @@ impl<D: Distribution> Distribution for Independent<D> {
     }
     fn variance(&self) -> Option<Var> {
         self.base.variance()
+    }
+    fn entropy(&self) -> Option<Var> {
+        Some((0..self.axes).fold(self.base.entropy()?.broadcast_to(self.base.batch_shape()), |sum, _| sum.sum_axis(-1)))
     }
 }

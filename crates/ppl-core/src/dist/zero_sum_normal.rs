@@ -3,8 +3,8 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::normal::LN_SQRT_2PI;
 use super::{Distribution, Entry, Form, check};
+use crate::special::LN_SQRT_2PI;
 use crate::support::Support;
 
 /// Normal distribution on the vectors of length n with sum 0, by the scale s:

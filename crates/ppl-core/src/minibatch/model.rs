@@ -19,11 +19,23 @@ pub struct Probe {
 
 /// The batches of one chain.
 pub trait Batches: Send {
-    /// Writes the rows of the batch of an iteration: one slice an array, row-major.
+    /// Writes the rows of the batch of an iteration: one slice an array, rows innermost (element `j` of row `i` of `n` at
+    /// `j n + i`).
     ///
     /// # Errors
     /// A stream that ended or failed; numbers that are not finite.
     fn fill(&mut self, iteration: u64, arrays: &mut [Vec<f64>]) -> Result<(), BatchError>;
+
+    /// Asks that rows are drawn independently from now on, so that one may occur twice; true if they are. A stream yields
+    /// what it yields.
+    fn draw_independently(&mut self) -> bool {
+        false
+    }
+
+    /// Whether the rows of a batch are distinct.
+    fn distinct_rows(&self) -> bool {
+        false
+    }
 }
 
 /// A model whose rows come in batches. It is another type than [`Model`], so that what needs all data cannot be given
@@ -162,16 +174,21 @@ struct FromMemory<'b> {
 }
 
 impl Batches for FromMemory<'_> {
+    fn draw_independently(&mut self) -> bool {
+        self.order.replace();
+        true
+    }
+
+    fn distinct_rows(&self) -> bool {
+        !self.order.replaces()
+    }
+
     fn fill(&mut self, iteration: u64, arrays: &mut [Vec<f64>]) -> Result<(), BatchError> {
         let rows = self.order.batch(iteration);
         for (column, array) in self.columns.iter().zip(arrays) {
             let width = column.row_shape.size();
-            if width == 1 {
-                array.iter_mut().zip(rows).for_each(|(to, &row)| *to = column.values[row]);
-                continue;
-            }
-            for (to, &row) in array.chunks_exact_mut(width.max(1)).zip(rows) {
-                to.copy_from_slice(&column.values[row * width..(row + 1) * width]);
+            for (j, to) in array.chunks_exact_mut(rows.len()).enumerate() {
+                to.iter_mut().zip(rows).for_each(|(to, &row)| *to = column.values[row * width + j]);
             }
         }
         Ok(())
@@ -203,7 +220,10 @@ impl<R: Rows> Batches for FromStream<'_, R> {
                 let wanted = ppl_autodiff::Shape::from(array.len() / self.batches.batch_size);
                 return Err(BatchError::RowShape { array: i, got, wanted });
             }
-            array.copy_from_slice(&column.values);
+            let width = column.row_shape.size();
+            for (j, to) in array.chunks_exact_mut(column.rows).enumerate() {
+                to.iter_mut().zip(column.values.iter().skip(j).step_by(width)).for_each(|(to, &x)| *to = x);
+            }
         }
         Ok(())
     }

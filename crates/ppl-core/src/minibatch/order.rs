@@ -20,6 +20,18 @@ impl Order {
         Self { seed, chain, rows, size, replacement, epoch: None, order }
     }
 
+    /// From now on rows are drawn independently.
+    pub fn replace(&mut self) {
+        if !self.replacement {
+            *self = Self::new(self.seed, self.chain, self.rows, self.size, true);
+        }
+    }
+
+    /// Whether rows are drawn independently.
+    pub fn replaces(&self) -> bool {
+        self.replacement
+    }
+
     /// The rows of the batch of an iteration.
     pub fn batch(&mut self, iteration: u64) -> &[usize] {
         if self.replacement {

@@ -37,6 +37,15 @@ pub(super) fn triangle(constrained: &Shape) -> Shape {
 }
 
 pub(super) fn forward(x: Var) -> Var {
+    pack(x, Var::exp)
+}
+
+pub(super) fn inverse(y: Var) -> Var {
+    unpack(y, Var::ln)
+}
+
+/// The matrix of a triangle's elements, the diagonal through a function.
+pub(super) fn pack(x: Var, positive: fn(Var) -> Var) -> Var {
     let rows = rows(x);
     let shape = x.shape();
     let batch = Shape::from(&shape[..shape.rank() - 1]);
@@ -44,14 +53,15 @@ pub(super) fn forward(x: Var) -> Var {
     let place = |i: usize, j: usize| if j < i { i * (i + 1) / 2 + j } else { count };
     let places: Vec<usize> = (0..rows * rows).map(|at| place(at / rows, at % rows)).collect();
     let padded = concat(&[x, Var::zeros(batch.join(&[1]))], -1);
-    padded.gather(-1, &places).reshape(batch.join(&[rows, rows])) + diagonal(x).exp().diag_embed()
+    padded.gather(-1, &places).reshape(batch.join(&[rows, rows])) + positive(diagonal(x)).diag_embed()
 }
 
-pub(super) fn inverse(y: Var) -> Var {
+/// The elements of a matrix's triangle, the diagonal through the inverse of that function.
+pub(super) fn unpack(y: Var, inverse: fn(Var) -> Var) -> Var {
     let (shape, rows) = (y.shape(), y.dim(-1));
     let batch = Shape::from(&shape[..shape.rank().saturating_sub(2)]);
-    // The rows with the diagonal's logarithms behind them.
-    let both = concat(&[y.reshape(batch.join(&[rows * rows])), y.diag().ln()], -1);
+    // The rows with what the diagonal came from behind them.
+    let both = concat(&[y.reshape(batch.join(&[rows * rows])), inverse(y.diag())], -1);
     let place = |i: usize, j: usize| if j < i { i * rows + j } else { rows * rows + i };
     let places: Vec<usize> = (0..rows).flat_map(|i| (0..=i).map(move |j| place(i, j))).collect();
     both.gather(-1, &places)

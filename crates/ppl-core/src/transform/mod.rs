@@ -1,6 +1,9 @@
 //! Transforms from unconstrained space onto supports, each with its log-Jacobian in one file.
 
+mod additive_log_ratio;
 mod affine;
+mod centered_log_ratio;
+mod circular;
 mod compose;
 mod correlation_cholesky;
 mod correlation_matrix;
@@ -11,17 +14,23 @@ mod interval;
 mod isometric_log_ratio;
 mod lower;
 mod lower_cholesky;
+mod lower_cholesky_softplus;
 mod ordered;
 mod positive_ordered;
 mod softplus;
 mod stick_breaking;
+mod tanh;
 mod unit_vector;
 mod upper;
 mod zero_sum;
+mod zero_sum_householder;
 
 use ppl_autodiff::{Shape, Var};
 
+pub use additive_log_ratio::AdditiveLogRatio;
 pub use affine::Affine;
+pub use centered_log_ratio::CenteredLogRatio;
+pub use circular::Circular;
 pub use compose::Compose;
 pub use correlation_cholesky::CorrelationCholesky;
 pub use correlation_matrix::CorrelationMatrix;
@@ -32,13 +41,16 @@ pub use interval::Interval;
 pub use isometric_log_ratio::IsometricLogRatio;
 pub use lower::Lower;
 pub use lower_cholesky::LowerCholesky;
+pub use lower_cholesky_softplus::LowerCholeskySoftplus;
 pub use ordered::Ordered;
 pub use positive_ordered::PositiveOrdered;
 pub use softplus::Softplus;
 pub use stick_breaking::StickBreaking;
+pub use tanh::Tanh;
 pub use unit_vector::UnitVector;
 pub use upper::Upper;
 pub use zero_sum::ZeroSum;
+pub use zero_sum_householder::ZeroSumHouseholder;
 
 use crate::support::Support;
 
@@ -105,7 +117,10 @@ pub struct Entry {
 
 /// Every transform.
 pub const CATALOGUE: &[Entry] = &[
+    additive_log_ratio::ENTRY,
     affine::ENTRY,
+    centered_log_ratio::ENTRY,
+    circular::ENTRY,
     compose::ENTRY,
     correlation_cholesky::ENTRY,
     correlation_matrix::ENTRY,
@@ -116,11 +131,14 @@ pub const CATALOGUE: &[Entry] = &[
     isometric_log_ratio::ENTRY,
     lower::ENTRY,
     lower_cholesky::ENTRY,
+    lower_cholesky_softplus::ENTRY,
     ordered::ENTRY,
     positive_ordered::ENTRY,
     softplus::ENTRY,
     stick_breaking::ENTRY,
+    tanh::ENTRY,
     unit_vector::ENTRY,
     upper::ENTRY,
     zero_sum::ENTRY,
+    zero_sum_householder::ENTRY,
 ];

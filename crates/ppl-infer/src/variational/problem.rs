@@ -1,11 +1,10 @@
 //! What is approximated: a model, a model over batches, or a log-density of one's own.
 
-use ppl_autodiff::Shape;
 use ppl_core::{BatchModel, Model, ModelError};
 
 use super::objective::Density;
 use crate::batch::BatchTarget;
-use crate::compiled::{Column, CompiledModel};
+use crate::compiled::CompiledModel;
 use crate::compiled_batch::CompiledBatchModel;
 use crate::density::{DensityError, Target};
 use crate::error::SiteTable;
@@ -25,10 +24,6 @@ pub(crate) enum Problem<'m> {
     BatchTarget(&'m dyn BatchTarget, Coordinates),
 }
 
-fn coordinates(dim: usize) -> Coordinates {
-    Coordinates([Column { name: "x".to_owned(), shape: Shape::from([dim]) }])
-}
-
 impl<'m> Problem<'m> {
     pub fn model(model: &'m dyn Model) -> Result<Self, ModelError> {
         Ok(Self::Model(CompiledModel::new(model)?))
@@ -40,11 +35,11 @@ impl<'m> Problem<'m> {
     }
 
     pub fn target(target: &'m dyn Target) -> Self {
-        Self::Target(target, coordinates(target.dim()))
+        Self::Target(target, Coordinates::new(target.dim()))
     }
 
     pub fn batch_target(target: &'m dyn BatchTarget) -> Self {
-        Self::BatchTarget(target, coordinates(target.dim()))
+        Self::BatchTarget(target, Coordinates::new(target.dim()))
     }
 
     pub fn recorded(&self) -> &dyn Recorded {

@@ -3,6 +3,7 @@
 //! One scalar formula for each function (methods `k_*` of [`Real`]) is compiled for every instruction set; see
 //! [`dispatch`](super::dispatch). The result does not depend on the set, nor on a number's place in its slice.
 
+pub(crate) mod arctangent;
 pub(crate) mod bessel;
 pub(crate) mod erf;
 pub(crate) mod exp;
@@ -157,6 +158,7 @@ elementary! {
     softplus, Softplus, Real::k_softplus; "ln(1 + e^x)", on LINE, ulp 2.0, f32 2.0;
     sin, Sin, Real::k_sin_near, rare: Real::k_is_far => Real::k_sin; "sin x", on LINE, ulp 1.0, f32 1.0;
     cos, Cos, Real::k_cos_near, rare: Real::k_is_far => Real::k_cos; "cos x", on LINE, ulp 1.0, f32 1.0;
+    atan, Atan, Real::k_atan; "arctan x", on LINE, ulp 1.5, f32 0.6;
     erf, Erf, Real::k_erf; "erf x", on LINE, ulp 1.5, f32 1.5;
     erfc, Erfc, Real::k_erfc; "1 - erf x", on LINE, ulp 4.0, f32 4.0;
     lgamma, Lgamma, gamma::lgamma_positive, rare: gamma::is_negative => gamma::lgamma_negative;

@@ -12,6 +12,7 @@ use super::fuse::{Chains, chains};
 use super::graph::Graph;
 use super::instruction::{Instruction, Place, Reduce};
 use super::layout::{Loop, Store, View, loops};
+use super::scan::Scan;
 use crate::kernels::elementwise::{accumulate_kernel, sum as sum_of};
 use crate::ops::{Axes, Op, Reduction};
 use crate::real::Real;
@@ -310,6 +311,17 @@ impl<T: Real> Lowering<'_, T> {
                 let (factor, result) = (place(&factor), place(&to));
                 let solve = Instruction::Solve { batch, transposed: *transposed, n, m, strides, factor, result };
                 self.push(solve);
+                to
+            }
+            Op::Scan { body, length, reverse } => {
+                let [init, inputs, shared] = [0, 1, 2].map(|i| {
+                    let view = self.view(operands[i]);
+                    place(&self.row_major(view))
+                });
+                let to = self.new_dense(&shape);
+                let scan = Scan::<T>::compile(body, *length, *reverse, shape.size());
+                let memory = Place { store: self.buffer(scan.memory_length()), offset: 0 };
+                self.push(Instruction::Scan(scan.at([init, inputs, shared], memory, place(&to))));
                 to
             }
             Op::Random { law, stream, .. } => {

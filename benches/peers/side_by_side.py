@@ -41,6 +41,14 @@ def rounds():
     return ours, theirs, single
 
 
+def advi_rows(ours):
+    """Steps of variational inference, ours and NumPyro's in turn."""
+    theirs = [json.loads(run(PYTHON, ROOT / "benches/peers/numpyro_svi.py")) for _ in range(options.rounds)]
+    names = {"advi_step/full_500": "ADVI step, flat network, 500 rows", "advi_step/minibatch_50": "ADVI step, batches of 50"}
+    return [f"| {name}, `f64` | {median(ours, key):.1f} us | {median(theirs, key):.1f} us | {ratio(ours, theirs, key):.3f} |"
+            for key, name in names.items()]
+
+
 def median(rounds, key):
     return statistics.median(r[key] for r in rounds)
 
@@ -74,6 +82,7 @@ def table():
         own = key.replace("gradient", "gradient_f32")
         lines.append(f"| {names[key]}, `f32` | {median(ours, own):.1f} us | {median(single, key):.1f} us "
                      f"| {ratio(ours, single, own, key):.2f} |")
+    lines += advi_rows(ours)
     if not options.no_nuts:
         o, t = nuts()
         h = o["hierarchical"]

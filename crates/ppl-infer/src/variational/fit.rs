@@ -106,10 +106,11 @@ impl Advi {
         interrupt: &AtomicBool,
     ) -> Result<VariationalFit<'m>, InferError> {
         let name = problem.name();
+        let settings = Self { family: self.family.resolve(&problem.sites())?, ..self.clone() };
         let state = {
             let mut density = problem.density(self.seed)?;
-            let location = find_location(self, name, &mut density).map_err(|f| problem.explain(f))?;
-            State::new(self, &*self.family.build(density.dim()), &location)
+            let location = find_location(&settings, name, &mut density).map_err(|f| problem.explain(f))?;
+            State::new(&settings, &*settings.family.build(density.dim())?, &location)
         };
         VariationalFit::unrun(problem, state).go_on(trackers, interrupt)
     }
@@ -150,7 +151,7 @@ impl<'m> VariationalFit<'m> {
 
     /// The family with its parameters, ready for draws.
     fn family(&self) -> Result<Box<dyn Family>, InferError> {
-        let mut family = self.state.settings.family.build(self.problem.dim());
+        let mut family = self.state.settings.family.build(self.problem.dim())?;
         let (got, wanted) = (self.state.params.len(), family.params());
         if got != wanted {
             return Err(VariationalError::State { what: "parameters", got, wanted }.into());

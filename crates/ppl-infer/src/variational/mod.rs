@@ -26,7 +26,7 @@ mod verdict;
 pub use advi::{Advi, Start};
 pub use dadvi::{Dadvi, DadviFit};
 pub use error::VariationalError;
-pub use family::{FamilyKind, Scale};
+pub use family::{FamilyKind, Layer, Scale};
 pub use fit::VariationalFit;
 pub use gaussian::GaussianFit;
 pub use laplace::{Laplace, Map};

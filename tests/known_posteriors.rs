@@ -106,19 +106,11 @@ const SCHOOLS: [(&str, [f64; 4]); 10] = [
     ("theta[7]", [4.8840, 5.3177, -3.3172, 13.5496]),
 ];
 
-/// `tau` ~ half-Cauchy(5): a half-normal site whose density a factor exchanges.
-fn half_cauchy_5(name: &str) -> Var {
-    let tau = sample!(name, HalfNormal::new(5.0));
-    let squared = (tau / 5.0).square();
-    factor!(format!("{name}_is_cauchy"), 0.5 * squared - squared.ln_1p());
-    tau
-}
-
 model! {
     /// Eight schools, non-centred.
     fn schools_non_centred(y: Array1<f64>, sigma: Array1<f64>) {
         let mu = sample!("mu", Normal::new(0.0, 5.0));
-        let tau = half_cauchy_5("tau");
+        let tau = sample!("tau", HalfCauchy::new(5.0));
         let z = sample!("z", Normal::new(0.0, 1.0).expand([y.len()]));
         let theta = deterministic!("theta", mu + tau * z);
         observe!("y", Normal::new(theta, &sigma), y);
@@ -129,7 +121,7 @@ model! {
     /// Eight schools, centred.
     fn schools_centred(y: Array1<f64>, sigma: Array1<f64>) {
         let mu = sample!("mu", Normal::new(0.0, 5.0));
-        let tau = half_cauchy_5("tau");
+        let tau = sample!("tau", HalfCauchy::new(5.0));
         let theta = sample!("theta", Normal::new(mu, tau).expand([y.len()]));
         observe!("y", Normal::new(theta, &sigma), y);
     }
@@ -145,24 +137,15 @@ fn eight_schools_non_centred_has_the_reference_posterior() {
     assert!(posterior.stats().divergences() <= 20, "0.1 % of the draws");
 }
 
-/// The centred form has a funnel, into whose neck no fixed step size reaches (Betancourt 2017, "Diagnosing biased
-/// inference with divergences"): small steps get everything right but the lower tail of tau, and a warning says that
-/// something is amiss.
+/// The centred form has a funnel, into whose neck only small steps reach (Betancourt 2017, "Diagnosing biased inference
+/// with divergences"), and slowly: standard errors are large, and a warning says so.
 #[test]
-fn eight_schools_centred_has_the_reference_posterior_but_for_the_neck() {
+fn eight_schools_centred_has_the_reference_posterior() {
     let (y, sigma) = schools_data();
-    let posterior =
-        Nuts::new().warmup(2000).draws(8000).target_acceptance(0.99).seed(2).run(&schools_centred(y, sigma)).unwrap();
+    let nuts = Nuts::new().warmup(2000).draws(8000).target_acceptance(0.999).seed(2);
+    let posterior = nuts.run(&schools_centred(y, sigma)).unwrap();
     let mut check = Check::new(&posterior, Truth::Sampled(10_000.0));
-    for (label, law) in SCHOOLS {
-        if label == "tau" {
-            let tau = check.draws(label);
-            check.mean(label, tau, law[0]);
-            check.quantile(label, 0.95, law[3]);
-        } else {
-            check.law(label, law);
-        }
-    }
+    SCHOOLS.iter().for_each(|(label, law)| check.law(label, *law));
     check.done();
     let warned = posterior.warnings();
     assert!(warned.iter().any(|w| matches!(w, Concern::Draws(Warning::LowBfmi { .. }))), "{warned:?}");

@@ -45,6 +45,8 @@ pub struct Tape {
     pub(crate) constants: Vec<Tensor>,
     /// The number of values in each input slot.
     pub(crate) slots: Vec<usize>,
+    /// From this slot on, arrays are stored with their first axis, the rows, innermost.
+    pub(crate) first_data_slot: Option<usize>,
     scalars: HashMap<u64, NodeId>,
     /// Whether each node depends on an input or a random number.
     varies: Vec<bool>,
@@ -92,6 +94,16 @@ impl Tape {
     /// Whether a node depends on an input or a random number.
     pub(crate) fn varies(&self, node: NodeId) -> bool {
         self.varies[node as usize]
+    }
+
+    /// Whether each node depends on an input slot from `first` on.
+    pub fn depend_on_slots(&self, first: usize) -> Vec<bool> {
+        let mut depend: Vec<bool> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let input = matches!(node.op, Op::Input { slot, .. } if slot as usize >= first);
+            depend.push(input || node.operands.iter().any(|&o| depend[o as usize]));
+        }
+        depend
     }
 
     /// A tape of what leads to one node, which depends on data alone, and the place of that node on it.
@@ -150,6 +162,11 @@ impl Tape {
             self.scalars.insert(bits, id);
         }
         id
+    }
+
+    /// Remembers which node holds a number.
+    pub(crate) fn know_scalar(&mut self, value: f64, node: NodeId) {
+        self.scalars.insert(value.to_bits(), node);
     }
 
     /// Adds an input: `shape.size()` values at the end of a slot.

@@ -46,6 +46,17 @@ struct Recorder {
     streams: HashMap<u32, u32>,
     /// While adjoints are recorded: the line of the operation that is differentiated.
     location: Option<&'static Location<'static>>,
+    /// For a trace whose function may use `Var`s of the enclosing ones.
+    captures: Option<Captures>,
+}
+
+/// `Var`s of the enclosing trace that became inputs.
+struct Captures {
+    slot: usize,
+    /// The enclosing trace.
+    outside: u32,
+    /// Nodes outside and inside.
+    nodes: Vec<(NodeId, NodeId)>,
 }
 
 /// How to trace: a name for errors, the point at which values are read, the key of random draws.
@@ -55,6 +66,7 @@ pub struct Trace {
     point: Vec<Vec<f64>>,
     key: Key,
     reader: Reader,
+    captures: Option<usize>,
 }
 
 /// Traces `f` with default settings; see [`Trace`].
@@ -94,6 +106,13 @@ impl Trace {
         self
     }
 
+    /// Lets the function use `Var`s of the trace that is being recorded around it: each becomes an input at the end of
+    /// `slot`.
+    pub(crate) fn capturing(mut self, slot: usize) -> Self {
+        self.captures = Some(slot);
+        self
+    }
+
     /// Runs `f` under a recorder and returns its result with the tape.
     ///
     /// # Errors
@@ -111,6 +130,7 @@ impl Trace {
             dynamic: false,
             streams: HashMap::new(),
             location: None,
+            captures: self.captures.map(|slot| Captures { slot, outside: ORPHAN, nodes: Vec::new() }),
         };
         let (result, recorder) = record_with(recorder, f);
         Traced::new(recorder).map(|traced| (result, traced))
@@ -131,6 +151,27 @@ impl Traced {
     /// What was recorded.
     pub fn tape(&self) -> &Tape {
         &self.0.tape
+    }
+
+    /// The enclosing trace's `Var`s that the function used, in the order of their inputs.
+    pub(crate) fn captured(&self) -> Vec<Var> {
+        self.0.captures.iter().flat_map(|c| c.nodes.iter().map(|&(node, _)| Var::new(c.outside, node))).collect()
+    }
+
+    /// The name of the traced model.
+    pub fn model(&self) -> Option<&str> {
+        self.0.model.as_deref()
+    }
+
+    /// The same trace over another tape, node for node.
+    pub(crate) fn replace_tape(self, tape: Tape) -> Self {
+        Self(Recorder { tape, ..self.0 })
+    }
+
+    /// A mistake found after the trace, at a line of it.
+    pub(crate) fn error_at(&self, mistake: Mistake, location: Option<&'static Location<'static>>) -> TraceError {
+        let model = self.0.model.as_deref().map(Into::into);
+        TraceError { mistake, location: location.unwrap_or_else(|| Location::caller()), site: None, model }
     }
 
     /// Whether the function read a value, so that another point may take another path.
@@ -273,9 +314,56 @@ fn possible(operation: &'static str, operands: &[&Shape], shape: Shape) -> Resul
     })
 }
 
+/// A `Var` of an enclosing trace as an input of the one at `level`, if that one captures.
+fn capture(stack: &mut [Recorder], level: usize, var: Var, location: &'static Location<'static>) -> Option<Var> {
+    if var.trace() == stack[level].id {
+        return Some(var);
+    }
+    stack[level].captures.as_ref()?;
+    let outside = capture(stack, level.checked_sub(1)?, var, location)?;
+    let shape = stack[level - 1].tape.nodes[outside.node() as usize].shape.clone();
+    let recorder = &mut stack[level];
+    let captures = recorder.captures.as_mut()?;
+    let inside = match captures.nodes.iter().find(|(known, _)| *known == outside.node()) {
+        Some(&(_, inside)) => inside,
+        None => {
+            let inside = recorder.tape.push_input(captures.slot, shape, location);
+            captures.outside = outside.trace();
+            captures.nodes.push((outside.node(), inside));
+            inside
+        }
+    };
+    Some(Var::new(recorder.id, inside))
+}
+
+/// The `Var` itself, or as an input of the innermost trace if it may be captured.
+#[track_caller]
+pub(crate) fn capture_into(var: Var) -> Var {
+    let location = Location::caller();
+    RECORDERS
+        .with_borrow_mut(|stack| {
+            let top = stack.len().checked_sub(1)?;
+            capture(stack, top, var, location)
+        })
+        .unwrap_or(var)
+}
+
+/// Poisons the innermost trace at a line.
+pub(crate) fn mistake_at(mistake: Mistake, location: &'static Location<'static>) {
+    with_top(|r| r.poison(mistake, location));
+}
+
 /// Records an operation on the innermost trace.
 pub(crate) fn record(op: Op, operands: &[Var], location: &'static Location<'static>) -> Var {
     let name = op.name();
+    let own = with_top(|r| r.captures.is_none() || operands.iter().all(|v| v.trace() == r.id));
+    let captured: SmallVec<[Var; 3]>;
+    let operands = if own == Some(false) {
+        captured = operands.iter().map(|&v| capture_into(v)).collect();
+        &captured[..]
+    } else {
+        operands
+    };
     let recorded = with_top(|r| {
         if let Some(&stranger) = operands.iter().find(|v| v.trace() != r.id) {
             let (mistake, location) = foreign(stranger, name, r.location.unwrap_or(location));

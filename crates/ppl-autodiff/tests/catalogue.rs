@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use ndarray::{Array, ArrayD, Dimension, IxDyn};
 use ppl_autodiff::check::check_gradient;
 use ppl_autodiff::ops::{Binary, Op, Reduction, Unary};
-use ppl_autodiff::{Program, Var, concat, gradient, stack, trace};
+use ppl_autodiff::{Program, Var, concat, gradient, scan, stack, trace};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 
@@ -149,6 +149,13 @@ fn cases(rows: usize, columns: usize) -> Vec<Case> {
         x.matmul(w).tanh().matmul(w.squeeze(0))
     }));
     cases.push(case(&["select"], &[r, c], (-2.0, 2.0), |x| x.gt(0.3).select(x.exp(), x * x)));
+    cases.push(case(&["scan"], &[r, c], (-1.5, 1.5), |x| {
+        let (last, [all]) = scan(x.dim(0), [x.index(0, 0)], [x], |[s], [row]| {
+            let next = (s * row).sin() + row * x.sum() * 0.1;
+            ([next], [next.exp() * s])
+        });
+        all + last[0]
+    }));
     cases.push(case(&["cumsum"], &[r, c], (-2.0, 2.0), |x| x.cumsum(0) * x.cumsum(-1)));
     cases.push(case(&["transpose", "reshape"], &[r, 2, c], (-2.0, 2.0), move |x| {
         x.transpose(&[2, 0, 1]).tanh().reshape([c * r, 2]) * x.reshape([r * c, 2])

@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::random::{Key, Purpose};
-use ppl_autodiff::{Program, Real, Var, concat, gradient, trace};
+use ppl_autodiff::{Program, Real, Var, concat, gradient, scan, trace};
 
 struct Counting;
 
@@ -63,6 +63,7 @@ fn everything() -> Vec<Var> {
         + tall.t().matmul(tall).sum()
         + batch.matmul(batch.transpose(&[0, 2, 1])).square().sum()
         + l.solve_lower(x).solve_lower_transposed(x).diag().sum()
+        + scan(6, [x.index(0, 0)], [x], |[s], [row]| ([s.tanh() + row], [s * row])).1[0].sum()
         + x.cumsum(1).max_axis(0).sum()
         + x.min_axis(1).logsumexp()
         + tall.gather(0, &[3, 3, 150]).scatter_add(0, &[1, 0, 1], 2).sin().sum()
@@ -102,6 +103,7 @@ fn watch<T: Real>() {
         "cholesky(",
         "solve_lower(",
         "random(",
+        "scan(",
         "gathered",
     ] {
         assert!(listing.contains(name), "{name} is missing in\n{listing}");

@@ -7,6 +7,7 @@ use ppl_autodiff::tape::BadData;
 use ppl_autodiff::{Mistake, Shape, TraceError, mistake};
 use thiserror::Error;
 
+use crate::minibatch::BatchError;
 use crate::run::Kind;
 
 /// A mistake at a site. It reaches the user inside a [`ModelError`], which adds the model, the site and the line.
@@ -131,6 +132,12 @@ pub enum SiteError {
         /// Its support.
         support: &'static str,
     },
+    /// A latent site for each row of a batch.
+    #[error(
+        "its density or its shape depends on the rows of the batch: a latent value for each row cannot be inferred \
+         from batches; sum it out, or use all data"
+    )]
+    LocalLatent,
     /// A given value that does not fit its site.
     #[error("the values given for it have shape {got}, but here the site has shape {wanted}")]
     GivenShape {
@@ -163,6 +170,9 @@ pub enum ModelError {
         /// Where the site stands.
         location: &'static Location<'static>,
     },
+    /// Data in batches that cannot be had or bound.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
     /// Nothing to infer.
     #[error(
         "model `{model}` has no latent site: every site has data or is without elements, so nothing can be inferred"

@@ -5,11 +5,16 @@
 
 pub mod dist;
 pub mod error;
+pub mod gp;
+pub mod hmm;
 mod macros;
+pub mod minibatch;
 pub mod model;
 pub mod observed;
+pub mod ode;
 pub mod plate;
 pub mod prior;
+pub mod recurrence;
 pub mod run;
 pub mod site;
 pub mod special;
@@ -18,6 +23,7 @@ pub mod transform;
 
 pub use dist::Distribution;
 pub use error::{Change, ModelError, SiteError};
+pub use minibatch::{BatchError, BatchModel, Minibatch};
 pub use model::{Model, ModelTrace};
 pub use run::{Kind, Outline, Site, Values};
 pub use site::{deterministic, factor, observe, sample};

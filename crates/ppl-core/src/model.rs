@@ -24,11 +24,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use ppl_autodiff::data_slots::DataSlot;
 use ppl_autodiff::dynamic::Reader;
 use ppl_autodiff::random::Key;
 use ppl_autodiff::{Scope, Trace, Traced, Var, attribute_to};
 
-use crate::error::{Change, ModelError};
+use crate::error::{Change, ModelError, SiteError, site_mistake};
+use crate::minibatch::{BatchError, BatchModel};
 use crate::run::{Kind, Outline, Site, Values, with_run};
 
 /// A function with sites and its data. Usually made by [`model!`](crate::model!).
@@ -98,8 +100,12 @@ impl<R, F: Fn() -> R + Send + Sync> Model for FnModel<F> {
 pub struct Terms {
     /// The log-density of latent sites and factors.
     pub prior: Var,
-    /// The log-density of data.
+    /// The log-density of data; over batches, that of the rows times `total_size / batch_size`.
     pub likelihood: Var,
+    /// Over batches, the part of the likelihood that depends on the rows, unscaled; else 0.
+    pub rows: Var,
+    /// The part of the likelihood that does not.
+    pub fixed: Var,
     /// The log-Jacobian of the transforms.
     pub log_det: Var,
 }
@@ -115,7 +121,12 @@ impl Terms {
 pub struct ModelTrace {
     traced: Traced,
     sites: Vec<Site>,
+    /// Of a run over batches: how often the rows count.
+    row_scale: Option<f64>,
 }
+
+/// The input slot of the first array of a batch; slot 0 holds the coordinates.
+pub const FIRST_DATA_SLOT: usize = 1;
 
 impl ModelTrace {
     /// Runs a model over unconstrained space; values are read at `point`, which counts as filled up with zeros.
@@ -142,9 +153,47 @@ impl ModelTrace {
         Self::record(model, values, Trace::default().point(&[point]).key(key))
     }
 
+    /// Runs a model of `rows` rows over unconstrained space, with the arrays of its batches as input slots from
+    /// [`FIRST_DATA_SLOT`] on. The likelihood of the rows counts `total_size / rows` times.
+    ///
+    /// # Errors
+    /// The first mistake in the model; a stream that failed; a model that computes with the rows before they enter the
+    /// tape, or has a latent value for each row.
+    pub fn over_rows(batches: &dyn BatchModel, rows: usize) -> Result<Self, ModelError> {
+        let [first, other] = batches.probes(rows)?;
+        let trace = Self::unconstrained(&*first.model, &[])?;
+        if trace.is_dynamic() {
+            return Err(BatchError::Dynamic.into());
+        }
+        let second = Self::unconstrained(&*other.model, &[])?;
+        same_sites(first.model.name(), &trace.outline(), &second.outline())?;
+        let slots: Vec<DataSlot> =
+            first.data.into_iter().zip(other.data).map(|(first, other)| DataSlot { first, other }).collect();
+        let traced = trace.traced.with_data_slots(&second.traced, FIRST_DATA_SLOT, &slots)?;
+        let row_scale = Some(batches.total_size() as f64 / rows as f64);
+        let [one_row, _] = batches.probes(1)?;
+        let one_row = Self::unconstrained(&*one_row.model, &[])?.outline();
+        Self { traced, sites: trace.sites, row_scale }.without_local_latents(&one_row)
+    }
+
+    /// That no latent site depends on the rows of a batch, by its density or by its shape.
+    fn without_local_latents(self, one_row: &[Outline]) -> Result<Self, ModelError> {
+        let by_rows = self.traced.tape().depend_on_slots(FIRST_DATA_SLOT);
+        let grows = |s: &Site| one_row.iter().any(|o| o.name == s.name && o.shape != s.shape);
+        let local =
+            |s: &&Site| s.kind == Kind::Latent && (grows(s) || s.log_prob.is_some_and(|v| by_rows[v.node() as usize]));
+        let Some(site) = self.sites.iter().find(local).cloned() else { return Ok(self) };
+        let refuse = || {
+            let _scope = Scope::enter(&site.name);
+            attribute_to(site.location, || site_mistake(SiteError::LocalLatent));
+        };
+        let (_, traced) = self.traced.extend(refuse)?;
+        Ok(Self { traced, ..self })
+    }
+
     fn record(model: &dyn Model, values: Values, trace: Trace) -> Result<Self, ModelError> {
         let (((), sites), traced) = trace.model(model.name()).run(|| with_run(values, || model.run()))?;
-        Ok(Self { traced, sites })
+        Ok(Self { traced, sites, row_scale: None })
     }
 
     /// The sites in the order in which the function met them.
@@ -155,6 +204,11 @@ impl ModelTrace {
     /// What may not change from run to run.
     pub fn outline(&self) -> Vec<Outline> {
         self.sites.iter().map(Site::outline).collect()
+    }
+
+    /// The model's name.
+    pub fn name(&self) -> &str {
+        self.traced.model().unwrap_or_default()
     }
 
     /// The tape with what was recorded.
@@ -172,9 +226,9 @@ impl ModelTrace {
     /// # Errors
     /// The first mistake in `f`.
     pub fn extend<R>(self, f: impl FnOnce(&[Site]) -> R) -> Result<(R, Self), ModelError> {
-        let Self { traced, sites } = self;
+        let Self { traced, sites, row_scale } = self;
         let (result, traced) = traced.extend(|| f(&sites))?;
-        Ok((result, Self { traced, sites }))
+        Ok((result, Self { traced, sites, row_scale }))
     }
 
     /// Records the terms of the log-density.
@@ -182,6 +236,12 @@ impl ModelTrace {
     /// # Errors
     /// The first mistake in a term.
     pub fn terms(self) -> Result<(Terms, Self), ModelError> {
+        let row_scale = self.row_scale;
+        let by_rows = row_scale.map(|_| self.traced.tape().depend_on_slots(FIRST_DATA_SLOT));
+        let of_rows = |s: &Site| {
+            let node = s.log_prob.map(|v| v.node() as usize);
+            by_rows.as_ref().zip(node).is_some_and(|(by_rows, node)| by_rows[node])
+        };
         self.extend(|sites| {
             let total = |pick: &dyn Fn(&Site) -> Option<Var>| {
                 sites
@@ -192,9 +252,13 @@ impl ModelTrace {
                     })
                     .sum::<Var>()
             };
+            let rows = total(&|s| s.log_prob.filter(|_| of_rows(s)));
+            let fixed = total(&|s| s.log_prob.filter(|_| s.kind == Kind::Observed && !of_rows(s)));
             Terms {
-                prior: total(&|s| s.log_prob.filter(|_| s.kind != Kind::Observed)),
-                likelihood: total(&|s| s.log_prob.filter(|_| s.kind == Kind::Observed)),
+                prior: total(&|s| s.log_prob.filter(|_| s.kind != Kind::Observed && !of_rows(s))),
+                likelihood: row_scale.map_or(fixed, |scale| fixed + rows * scale),
+                rows,
+                fixed,
                 log_det: total(&|s| s.unconstrained.map(|(_, log_det)| log_det)),
             }
         })
@@ -205,14 +269,9 @@ impl ModelTrace {
 ///
 /// # Errors
 /// [`ModelError::Changed`] for the first site that differs in name, kind, shape or support.
-pub fn same_sites(model: &dyn Model, before: &[Outline], after: &[Outline]) -> Result<(), ModelError> {
+pub fn same_sites(model: &str, before: &[Outline], after: &[Outline]) -> Result<(), ModelError> {
     let changed = |site: &Outline, change| {
-        Err(ModelError::Changed {
-            model: model.name().to_owned(),
-            site: site.name.clone(),
-            change,
-            location: site.location,
-        })
+        Err(ModelError::Changed { model: model.to_owned(), site: site.name.clone(), change, location: site.location })
     };
     for (a, b) in before.iter().zip(after) {
         let a = a.clone();

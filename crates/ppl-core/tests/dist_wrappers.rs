@@ -4,7 +4,7 @@ mod dist_common;
 
 use dist_common::evaluate;
 use ppl_autodiff::ops::Law;
-use ppl_autodiff::{Shape, Var, gradient, trace};
+use ppl_autodiff::{Shape, Var, gradient, stack, trace};
 use ppl_core::dist::*;
 use ppl_core::model::{FnModel, ModelTrace};
 use ppl_core::transform::{Affine, Compose, Exp, Ordered};
@@ -339,7 +339,7 @@ fn truncated_draws_are_right_and_differentiable() {
         (mean, (v.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64 / n as f64).sqrt())
     };
     // phi(0.8) / Phi(-0.8).
-    let hazard = 0.289_691_552_761_482_75 / 0.211_855_398_583_396_66;
+    let hazard = 0.289_691_552_761_482_73 / 0.211_855_398_583_396_66;
     let rate: f64 = 0.8;
     for (got, want) in out.iter().zip([0.2 + hazard, 1.0 - hazard * (hazard - 0.8), rate / -(-rate).exp_m1()]) {
         let (mean, error) = statistics(got);
@@ -365,4 +365,77 @@ fn wrappers_say_what_they_need() {
     let apart = ndarray::array![[0., 1., 0., 0.], [1., 0., 0., 0.], [0., 0., 0., 1.], [0., 0., 1., 0.]];
     let error = trace(|| ICAR::new(1.0, &apart).batch_shape()).err().unwrap();
     assert!(error.to_string().contains("connected"), "{error}");
+}
+
+#[test]
+fn a_markov_chain_of_normal_steps_is_a_random_walk_and_an_autoregression() {
+    let path = [0.3, -0.2, 1.1, 0.4, -2.0];
+    let out = evaluate(&[0.7, 0.4, -0.2], || {
+        let [scale, rho, constant] = [0, 1, 2].map(|_| Var::input(0, ()));
+        let walk = MarkovChain::new(Normal::new(0.0, scale), |x| Normal::new(x, scale), 5);
+        let chain = MarkovChain::new(Normal::new(0.0, 1.5), |x| Normal::new(constant + rho * x, scale), 5);
+        let regression = AutoRegressive::new(constant, rho.expand_dims(0), scale, 1.5, 5);
+        let a = [walk.log_prob(path.into()), chain.log_prob(path.into())];
+        let b = [GaussianRandomWalk::new(scale, 5).log_prob(path.into()), regression.log_prob(path.into())];
+        let slopes = |x: &[Var; 2]| gradient(x[0] + x[1], &[scale, rho, constant]);
+        let draws = walk.draw(&Shape::from([4000]));
+        let last = draws.index(-1, 4) / scale;
+        [a.to_vec(), b.to_vec(), slopes(&a), slopes(&b), vec![last.square().mean()]].concat()
+    });
+    for i in [0, 1] {
+        assert_same(&out[i], &out[i + 2]);
+    }
+    for i in [4, 5, 6] {
+        assert_same(&out[i], &out[i + 3]);
+    }
+    // Five steps of variance 1; the mean of 4000 squares has standard deviation 5 sqrt(2 / 4000): 5 of them.
+    assert!((out[10][0] - 5.0).abs() < 0.56, "{}", out[10][0]);
+}
+
+#[test]
+fn a_markov_chain_has_states_of_any_shape_and_batches() {
+    let out = evaluate(&[], || {
+        let turn = |x: Var| Normal::new(0.5 * x, 1.0).to_event(1);
+        let chain = MarkovChain::new(Normal::new([0.0; 3], 1.0).to_event(1), turn, 4);
+        assert_eq!((chain.batch_shape(), chain.event_shape()), (Shape::scalar(), Shape::from([4, 3])));
+        let draws = chain.draw(&Shape::from([2]));
+        assert_eq!(draws.shape(), Shape::from([2, 4, 3]));
+        let both = chain.log_prob(draws);
+        let by_hand = |i: usize| {
+            let x = draws.index(0, i);
+            let step = |t: usize| turn(x.index(0, t - 1)).log_prob(x.index(0, t));
+            Normal::new(0.0, 1.0).log_prob(x.index(0, 0)).sum() + step(1) + step(2) + step(3)
+        };
+        let one = MarkovChain::new(Normal::new(0.0, 1.0), |x| Normal::new(x, 1.0), 1).log_prob([0.4].into());
+        vec![both, stack(&[by_hand(0), by_hand(1)], 0), one, Normal::new(0.0, 1.0).log_prob(0.4.into())]
+    });
+    assert_same(&out[0], &out[1]);
+    assert_same(&out[2], &out[3]);
+}
+
+#[test]
+fn a_restricted_law_is_the_law_inside_and_nothing_outside() {
+    let out = evaluate(&[], || {
+        let law = Restricted::new(Normal::new([0.0, 3.0], 1.0), Support::PositiveOrdered);
+        assert_eq!((law.batch_shape(), law.event_shape()), (Shape::scalar(), Shape::from([2])));
+        let inside = law.log_prob([0.5, 2.0].into());
+        let free = Normal::new([0.0, 3.0], 1.0).log_prob([0.5, 2.0].into()).sum();
+        let outside = law.log_prob(Var::from(&ndarray::array![[2.0, 0.5], [-0.5, 2.0]]));
+        vec![inside, free, outside]
+    });
+    assert_same(&out[0], &out[1]);
+    assert_eq!(out[2], [f64::NEG_INFINITY; 2]);
+}
+
+#[test]
+fn a_restricted_law_keeps_batches_and_has_no_draws() {
+    let shapes = trace(|| {
+        let law = Restricted::new(Normal::new(0.0, 1.0).expand([4, 3]), Support::Ordered);
+        let scalar = Restricted::new(Normal::new(0.0, 1.0).expand([2]), Support::Positive);
+        (law.batch_shape(), law.event_shape(), scalar.batch_shape(), scalar.event_shape())
+    });
+    let shapes = shapes.unwrap().0;
+    assert_eq!(shapes, ([4].into(), [3].into(), [2].into(), Shape::scalar()));
+    assert!(trace(|| Restricted::new(Normal::new(0.0, [1.0, 1.0]), Support::Ordered).draw(&Shape::scalar())).is_err());
+    assert!(trace(|| Restricted::new(Normal::new(0.0, 1.0), Support::Ordered)).is_err());
 }

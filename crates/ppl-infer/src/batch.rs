@@ -37,17 +37,65 @@ pub trait BatchDensity {
     fn evaluate(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError>;
 
     /// The parts of the gradient from the bound batch: of log prior + log |J| (d numbers), and of each row's
-    /// log-likelihood, unscaled (n x d, row-major).
+    /// log-likelihood, unscaled (d x n, row-major: the n rows of one coordinate are neighbours).
     ///
     /// # Errors
     /// As [`BatchDensity::evaluate`]; a model whose likelihood is not a sum over rows.
-    fn per_row(&mut self, x: &[f64], prior: &mut [f64], rows: &mut [f64]) -> Result<(), DensityError>;
+    fn row_gradients(&mut self, x: &[f64], prior: &mut [f64], rows: &mut [f64]) -> Result<(), DensityError>;
+
+    /// As [`BatchDensity::row_gradients`], with the sum over rows and the sum of squares in place of each (d numbers each):
+    /// for what needs no more, in models of many coordinates.
+    ///
+    /// # Errors
+    /// As [`BatchDensity::row_gradients`].
+    fn row_moments(
+        &mut self,
+        x: &[f64],
+        prior: &mut [f64],
+        sum: &mut [f64],
+        squares: &mut [f64],
+    ) -> Result<(), DensityError> {
+        let dim = self.dim();
+        let mut rows = vec![0.0; dim * self.batch_size()];
+        self.row_gradients(x, prior, &mut rows)?;
+        for ((s, q), of_rows) in sum.iter_mut().zip(squares).zip(rows.chunks_exact(self.batch_size().max(1))) {
+            *s = of_rows.iter().sum();
+            *q = of_rows.iter().map(|g| g * g).sum();
+        }
+        Ok(())
+    }
 
     /// Returns the log-density over all rows and writes its gradient, for control variates. The bound batch stays.
     ///
     /// # Errors
     /// As [`BatchDensity::evaluate`]; a stream, which has no end.
     fn full(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError>;
+
+    /// Writes the gradient of log prior + log |J| alone.
+    ///
+    /// # Errors
+    /// As [`BatchDensity::row_gradients`].
+    fn prior_gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<(), DensityError> {
+        let mut rows = vec![0.0; self.dim() * self.batch_size()];
+        self.row_gradients(x, gradient, &mut rows)
+    }
+
+    /// Asks that the rows of every batch are drawn independently from now on, as methods want whose theory counts on the
+    /// noise of batches; true if they are.
+    fn draw_independently(&mut self) -> bool {
+        false
+    }
+
+    /// Whether the rows of a batch are distinct. Then the variance of a gradient over batches is (N - n)/N of what it
+    /// is with rows drawn independently.
+    fn distinct_rows(&self) -> bool {
+        false
+    }
+
+    /// The numbers of coordinates of the latent sites, in order: what belongs together.
+    fn blocks(&self) -> Vec<usize> {
+        vec![self.dim()]
+    }
 }
 
 /// A target that is seen in batches: shared between threads, each of which asks for its own density.

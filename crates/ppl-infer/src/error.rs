@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::chain::ChainError;
 use crate::runner::SettingsError;
+use crate::variational::VariationalError;
 
 /// Why there is no result.
 #[derive(Debug, Clone, Error)]
@@ -73,6 +74,9 @@ pub enum InferError {
         /// The model.
         model: String,
     },
+    /// A variational fit failed.
+    #[error(transparent)]
+    Variational(#[from] VariationalError),
     /// Draws that do not go together.
     #[error(transparent)]
     Draws(#[from] DrawsError),

@@ -87,8 +87,7 @@ impl Nuts {
         interrupt: &AtomicBool,
     ) -> Result<Posterior, InferError> {
         let chains = self.sample_chains(target, observer, interrupt)?;
-        let coordinates = Coordinates([Column { name: "x".to_owned(), shape: Shape::from([target.dim()]) }]);
-        Posterior::gather(&coordinates, self.seed_value(), self.max_depth_value(), chains)
+        Posterior::gather(&Coordinates::new(target.dim()), self.seed_value(), self.max_depth_value(), chains)
     }
 
     /// Fits many models side by side: model `i` with seed `seed + i`, so that each fit can be had alone. Posteriors
@@ -141,7 +140,14 @@ impl Observer for Part<'_> {
 }
 
 /// The coordinates of a target, as one site.
-struct Coordinates([Column; 1]);
+pub(crate) struct Coordinates([Column; 1]);
+
+impl Coordinates {
+    /// `dim` of them, as the site `x`.
+    pub fn new(dim: usize) -> Self {
+        Self([Column { name: "x".to_owned(), shape: Shape::from([dim]) }])
+    }
+}
 
 impl Recorded for Coordinates {
     fn name(&self) -> &str {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use indexmap::IndexMap;
-use ndarray::{ArrayD, Axis, IxDyn};
+use ndarray::{Array2, ArrayD, ArrayView2, Axis, IxDyn};
 use ppl_core::{Model, ModelError};
 use ppl_diagnostics::{Draws, SampleStats, Summary, Warning};
 
@@ -11,6 +11,7 @@ use crate::chain::{ChainDraws, Outcome};
 use crate::compiled::Column;
 use crate::error::InferError;
 use crate::predictive::Predictive;
+use crate::stochastic::Finding;
 
 /// Draws from a posterior distribution, by site name, with the statistics of the sampler.
 #[derive(Clone, Debug)]
@@ -21,6 +22,16 @@ pub struct Posterior {
     stats: SampleStats,
     chains: Vec<ChainReport>,
     max_depth: u32,
+    /// What the method itself has to say against the draws.
+    concerns: Vec<Concern>,
+    /// Whether these are independent draws of an approximation, not of chains.
+    is_approximate: bool,
+}
+
+/// The draws of one chain, unconstrained, `[draw, coordinate]`, and how it went.
+pub(crate) struct Gathered<'c> {
+    pub draws: ArrayView2<'c, f64>,
+    pub report: ChainReport,
 }
 
 /// How one chain went.
@@ -30,6 +41,8 @@ pub struct ChainReport {
     pub chain: usize,
     /// Draws that it made.
     pub draws: usize,
+    /// Iterations of warm-up: fewer than were asked for where it ended by itself.
+    pub warmup_iterations: usize,
     /// Gradients of warm-up: start, step-size searches and transitions.
     pub warmup_gradients: usize,
     /// Gradients altogether.
@@ -43,45 +56,88 @@ pub struct ChainReport {
 }
 
 impl Posterior {
-    /// Gathers the chains of a run. Chains that ended early make draws of unequal length: all are cut to the length
-    /// that keeps most draws, and the chains that are shorter are left out.
+    /// Gathers the chains of a run of NUTS.
     ///
     /// # Errors
-    /// [`InferError::NoDraws`] or [`InferError::Interrupted`] without a single draw; what mapping draws to sites gives.
+    /// As [`Posterior::assemble`].
     pub(crate) fn gather(
         sites: &dyn Recorded,
         seed: u64,
         max_depth: u32,
         chains: Vec<ChainDraws>,
     ) -> Result<Self, InferError> {
-        let lengths: Vec<usize> = chains.iter().map(|c| c.stats.len()).collect();
+        let gathered = chains.iter().map(|c| Gathered {
+            draws: c.draws.view(),
+            report: ChainReport {
+                chain: c.chain,
+                draws: c.stats.len(),
+                warmup_iterations: c.warmup_iterations,
+                warmup_gradients: c.warmup_gradients,
+                gradients: c.gradients,
+                seconds: c.seconds,
+                step_size: c.params.as_ref().map(|p| p.step_size),
+                outcome: c.outcome.clone(),
+            },
+        });
+        let stats = |kept: &[usize], length: usize| {
+            SampleStats::from_chains(&kept.iter().map(|&c| chains[c].stats[..length].to_vec()).collect::<Vec<_>>())
+        };
+        Ok(Self { max_depth, ..Self::assemble(sites, seed, gathered.collect(), stats, Vec::new())? })
+    }
+
+    /// Gathers the chains of a run. Chains that ended early make draws of unequal length: all are cut to the length
+    /// that keeps most draws, and the chains that are shorter are left out. `stats` makes the statistics of the chains
+    /// kept, by their places, cut to a length.
+    ///
+    /// # Errors
+    /// [`InferError::NoDraws`] or [`InferError::Interrupted`] without a single draw; what mapping draws to sites gives.
+    pub(crate) fn assemble(
+        sites: &dyn Recorded,
+        seed: u64,
+        chains: Vec<Gathered<'_>>,
+        stats: impl FnOnce(&[usize], usize) -> SampleStats,
+        concerns: Vec<Concern>,
+    ) -> Result<Self, InferError> {
+        let lengths: Vec<usize> = chains.iter().map(|c| c.report.draws).collect();
         let length = best_length(&lengths);
         if length == 0 {
             return Err(nothing(sites.name(), chains));
         }
-        let mut kept = Vec::new();
-        let mut stats = Vec::new();
-        for chain in chains.iter().filter(|c| c.stats.len() >= length) {
-            kept.push(values(sites, chain, length)?);
-            stats.push(chain.stats[..length].to_vec());
-        }
-        let (draws, _) = Draws::from_chains(kept)?;
-        let report = |c: &ChainDraws| ChainReport {
-            chain: c.chain,
-            draws: c.stats.len(),
-            warmup_gradients: c.warmup_gradients,
-            gradients: c.gradients,
-            seconds: c.seconds,
-            step_size: c.params.as_ref().map(|p| p.step_size),
-            outcome: c.outcome.clone(),
-        };
+        let kept: Vec<usize> = (0..chains.len()).filter(|&c| lengths[c] >= length).collect();
+        let values: Vec<_> = kept.iter().map(|&c| values(sites, chains[c].draws, length)).collect::<Result<_, _>>()?;
+        let (draws, _) = Draws::from_chains(values)?;
         Ok(Self {
             model: sites.name().to_owned(),
             seed,
             draws,
-            stats: SampleStats::from_chains(&stats),
-            chains: chains.iter().map(report).collect(),
-            max_depth,
+            stats: stats(&kept, length),
+            chains: chains.into_iter().map(|c| c.report).collect(),
+            max_depth: u32::MAX,
+            concerns,
+            is_approximate: false,
+        })
+    }
+
+    /// Independent draws from an approximation, `[draw, coordinate]`, with what speaks against it.
+    ///
+    /// # Errors
+    /// What mapping draws to sites gives.
+    pub(crate) fn independent(
+        sites: &dyn Recorded,
+        seed: u64,
+        points: Array2<f64>,
+        concerns: Vec<Concern>,
+    ) -> Result<Self, InferError> {
+        let (draws, _) = Draws::from_chains(vec![values(sites, points.view(), points.nrows())?])?;
+        Ok(Self {
+            model: sites.name().to_owned(),
+            seed,
+            draws,
+            stats: SampleStats::default(),
+            chains: Vec::new(),
+            max_depth: 0,
+            concerns,
+            is_approximate: true,
         })
     }
 
@@ -140,10 +196,13 @@ impl Posterior {
 
     /// What speaks against trusting these draws, most serious first; empty is what one wants.
     pub fn warnings(&self) -> Vec<Concern> {
+        if self.is_approximate {
+            return self.concerns.clone();
+        }
         let ended = self.chains.iter().filter(|c| !matches!(c.outcome, Outcome::Complete));
         let ended = ended.map(|c| Concern::Chain { chain: c.chain, draws: c.draws, outcome: c.outcome.clone() });
         let found = ppl_diagnostics::check(&self.draws, &self.stats, self.max_depth);
-        ended.chain(found.into_iter().map(Concern::Draws)).collect()
+        ended.chain(self.concerns.iter().cloned()).chain(found.into_iter().map(Concern::Draws)).collect()
     }
 
     /// A run of `model` for every draw: sites of the posterior take their values from it, others are drawn.
@@ -179,17 +238,42 @@ pub enum Concern {
         /// Why it ended.
         outcome: Outcome,
     },
+    /// Something about a stochastic gradient sampler.
+    Stochastic(Finding),
     /// Something about the draws.
     Draws(Warning),
+    /// The optimisation that found an approximation did not arrive.
+    NotConverged {
+        /// What speaks against it.
+        reasons: Vec<String>,
+    },
+    /// The approximation is far from the posterior.
+    FarFromPosterior {
+        /// The shape of the Pareto tail of the importance ratios, above 0.7.
+        k_hat: f64,
+    },
 }
 
 impl fmt::Display for Concern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Concern::Draws(warning) => warning.fmt(f),
+            Concern::Stochastic(finding) => finding.fmt(f),
             Concern::Chain { chain, draws, outcome: Outcome::Failed(error) } => {
                 write!(f, "Chain {chain} failed after {draws} draws: {error}")
             }
+            Concern::NotConverged { reasons } => {
+                write!(
+                    f,
+                    "The approximation has not converged: {}.\nRefine it, or raise the learning rate.",
+                    reasons.join("; ")
+                )
+            }
+            Concern::FarFromPosterior { k_hat } => write!(
+                f,
+                "k-hat is {k_hat:.2}: the approximation is far from the posterior, and expectations may be biased.\nTry a \
+                 richer family or a reparameterisation, or draw with NUTS."
+            ),
             Concern::Chain { chain, draws, .. } => {
                 write!(f, "Chain {chain} was interrupted after {draws} draws.")
             }
@@ -225,13 +309,17 @@ fn best_length(lengths: &[usize]) -> usize {
 }
 
 /// The values of all sites at the first `n` draws of one chain.
-fn values(sites: &dyn Recorded, chain: &ChainDraws, n: usize) -> Result<IndexMap<String, ArrayD<f64>>, InferError> {
+fn values(
+    sites: &dyn Recorded,
+    draws: ArrayView2<'_, f64>,
+    n: usize,
+) -> Result<IndexMap<String, ArrayD<f64>>, InferError> {
     let specs = sites.columns();
     let mut columns: Vec<Vec<f64>> = specs.iter().map(|c| Vec::with_capacity(n * c.shape.size())).collect();
     let mut map = sites.map();
     let mut row = vec![0.0; specs.iter().map(|c| c.shape.size()).sum()];
-    let mut point = vec![0.0; chain.draws.ncols()];
-    for draw in chain.draws.outer_iter().take(n) {
+    let mut point = vec![0.0; draws.ncols()];
+    for draw in draws.outer_iter().take(n) {
         point.iter_mut().zip(&draw).for_each(|(p, &x)| *p = x);
         map(&point, &mut row)?;
         let mut rest = &row[..];
@@ -251,8 +339,8 @@ fn values(sites: &dyn Recorded, chain: &ChainDraws, n: usize) -> Result<IndexMap
 }
 
 /// Why there is not a single draw.
-fn nothing(model: &str, chains: Vec<ChainDraws>) -> InferError {
-    let failed = chains.into_iter().find_map(|c| match c.outcome {
+fn nothing(model: &str, chains: Vec<Gathered<'_>>) -> InferError {
+    let failed = chains.into_iter().find_map(|c| match c.report.outcome {
         Outcome::Failed(error) => Some(error),
         Outcome::Interrupted | Outcome::Complete => None,
     });

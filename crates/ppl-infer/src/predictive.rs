@@ -39,6 +39,8 @@ pub struct Predictive<'p> {
     program: Option<Program<f64>>,
     chains: usize,
     per_chain: usize,
+    /// Draws of each chain of the posterior, of which `per_chain` are used.
+    available: usize,
 }
 
 /// Draws from a model's prior: every site that has no data.
@@ -52,7 +54,7 @@ pub fn prior_predictive(model: &dyn Model, draws: usize, seed: u64) -> Result<Dr
         return Err(InferError::Settings(SettingsError::Count { setting: "draws", got: draws, least, most }));
     }
     let mut predictive = Predictive::new(model, None, seed)?;
-    predictive.per_chain = draws;
+    (predictive.per_chain, predictive.available) = (draws, draws);
     predictive.draws()
 }
 
@@ -82,8 +84,18 @@ impl<'p> Predictive<'p> {
         }
         let posterior = posterior.map(Posterior::draws);
         let (chains, per_chain) = posterior.map_or((1, 1), |d| (d.chains(), d.draws()));
-        let mut this =
-            Self { model, posterior, seed, outline: trace.outline(), given, columns, program: None, chains, per_chain };
+        let mut this = Self {
+            model,
+            posterior,
+            seed,
+            outline: trace.outline(),
+            given,
+            columns,
+            program: None,
+            chains,
+            per_chain,
+            available: per_chain,
+        };
         if !trace.is_dynamic() {
             this.program = Some(this.compile(&trace)?);
         }
@@ -94,6 +106,13 @@ impl<'p> Predictive<'p> {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// With no more than about `draws` draws of the posterior altogether, at least one a chain, evenly spaced.
+    #[must_use]
+    pub fn at_most(mut self, draws: usize) -> Self {
+        self.per_chain = draws.div_ceil(self.chains.max(1)).clamp(1, self.available.max(1));
         self
     }
 
@@ -187,6 +206,7 @@ impl<'p> Predictive<'p> {
                 .enumerate()
                 .map(|(i, lane)| {
                     let (chain, draw) = ((start + i) / self.per_chain, (start + i) % self.per_chain);
+                    let draw = draw * self.available / self.per_chain;
                     self.gather(chain, draw, &mut lane.given);
                     let purpose =
                         if self.posterior.is_some() { Purpose::PosteriorPredictive } else { Purpose::PriorPredictive };
@@ -199,7 +219,7 @@ impl<'p> Predictive<'p> {
                         None => {
                             // The function looks at values: it runs for each draw, at the draw's values.
                             let trace = ModelTrace::forward(self.model, self.values(), &lane.given, key)?;
-                            same_sites(self.model, &self.outline, &trace.outline())?;
+                            same_sites(self.model.name(), &self.outline, &trace.outline())?;
                             let program = self.compile(&trace)?;
                             program.run(&mut program.workspace(), &[&lane.given], &mut [&mut lane.row], &key);
                         }
@@ -240,7 +260,7 @@ impl<'p> Predictive<'p> {
 
     /// The columns' program. The run must have met the same sites as the first one.
     fn compile(&self, trace: &ModelTrace) -> Result<Program<f64>, ModelError> {
-        same_sites(self.model, &self.outline, &trace.outline())?;
+        same_sites(self.model.name(), &self.outline, &trace.outline())?;
         let by_name: IndexMap<&str, Var> = predicted(trace.sites()).map(|s| (s.name.as_str(), s.value)).collect();
         let outputs: Vec<Var> = self.columns.iter().filter_map(|c| by_name.get(c.name.as_str()).copied()).collect();
         Ok(Program::compile(trace.traced().tape(), &[&outputs]))

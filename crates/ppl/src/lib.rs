@@ -35,11 +35,15 @@ pub use ppl_viz as viz;
 /// What a model and its inference need: `use ppl::prelude::*`.
 pub mod prelude {
     pub use ndarray::{Array, Array0, Array1, Array2, Array3, ArrayD, Axis, array, s};
-    pub use ppl_autodiff::{Shape, Var, concat, stack};
+    pub use ppl_autodiff::{Shape, Var, concat, scan, stack};
     pub use ppl_core::dist::*;
-    pub use ppl_core::{Model, ModelError, deterministic, factor, model, observe, plate, sample};
+    pub use ppl_core::{
+        BatchModel, Minibatch, Model, ModelError, deterministic, factor, model, observe, plate, sample,
+    };
     pub use ppl_diagnostics::{Draws, Summary};
     pub use ppl_infer::reduce::{Mean, Quantile, Reducer, Sd};
+    pub use ppl_infer::stochastic::{Csg, Fisher, Psgld, Schedule, Sgfs, Sghmc, Sgld, Sgnht, StochasticGradient};
+    pub use ppl_infer::variational::{Adam, Advi, VariationalFit};
     pub use ppl_infer::{InferError, Nuts, Posterior, prior_predictive};
 }
 
@@ -50,6 +54,8 @@ mod book {
     mod first_model {}
     #[doc = include_str!("../../../docs/distributions.md")]
     mod distributions {}
+    #[doc = include_str!("../../../docs/stochastic_gradients.md")]
+    mod stochastic_gradients {}
     #[doc = include_str!("../../../README.md")]
     mod readme {}
 }

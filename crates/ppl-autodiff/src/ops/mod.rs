@@ -13,6 +13,7 @@ mod product;
 mod random;
 mod reduce;
 mod rounding;
+mod scan;
 mod trigonometric;
 mod view;
 
@@ -22,6 +23,7 @@ use smallvec::SmallVec;
 
 pub use random::Law;
 pub use reduce::Reduction;
+pub use scan::Body;
 
 use crate::error::Mistake;
 use crate::kernels::elementwise::{BinaryKernel, UnaryKernel, binary_kernels, straight_line};
@@ -130,6 +132,15 @@ pub enum Op {
         /// With the transposed factor.
         transposed: bool,
     },
+    /// A recursion: a function of one step, applied along an axis.
+    Scan {
+        /// The step.
+        body: Body,
+        /// How many steps.
+        length: usize,
+        /// From the last to the first.
+        reverse: bool,
+    },
     /// Random numbers.
     Random {
         /// Their law.
@@ -163,6 +174,7 @@ impl Op {
         "diag_embed",
         "cholesky",
         "solve_lower",
+        "scan",
         "random",
     ];
 
@@ -190,6 +202,7 @@ impl Op {
             Op::DiagEmbed => "diag_embed",
             Op::Cholesky => "cholesky",
             Op::SolveLower { .. } => "solve_lower",
+            Op::Scan { .. } => "scan",
             Op::Random { .. } => "random",
         }
     }
@@ -214,6 +227,7 @@ impl Op {
             Op::DiagEmbed => matrix::diag_embed_shape(x[0]),
             Op::Cholesky => matrix::cholesky_shape(x[0]),
             Op::SolveLower { .. } => matrix::solve_shape(x[0], x[1]),
+            Op::Scan { body, length, .. } => scan::shape(body, *length, x),
             Op::Random { law, shape, .. } => random::shape(*law, shape, x),
         }
     }
@@ -246,6 +260,7 @@ impl Op {
             Op::DiagEmbed => one(g.diag()),
             Op::Cholesky => one(matrix::cholesky_adjoint(y, g)),
             Op::SolveLower { transposed } => matrix::solve_adjoint(*transposed, x[0], y, g),
+            Op::Scan { body, length, reverse } => scan::adjoint(body, *length, *reverse, x, y, g),
         }
     }
 }

@@ -69,6 +69,7 @@ impl<T: Real> Program<T> {
                 Instruction::Copy { nest, .. } => {
                     write!(out, "  {}", nest.iter().map(|l| l.extent).product::<usize>())?;
                 }
+                Instruction::Scan(scan) => write!(out, "  {scan}")?,
                 Instruction::Fill { elements, .. } | Instruction::Random { elements, .. } => {
                     write!(out, "  {elements}")?
                 }

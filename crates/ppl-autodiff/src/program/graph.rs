@@ -28,7 +28,23 @@ impl Graph {
             outputs: outputs.to_vec(),
             ..Graph::default()
         };
-        whole.rebuild(|graph, node| graph.add(node))
+        let first_data_slot = tape.first_data_slot.unwrap_or(usize::MAX);
+        whole.rebuild(|graph, node| match node.op {
+            Op::Input { slot, .. } if slot as usize >= first_data_slot => graph.rows_innermost(node),
+            _ => graph.add(node),
+        })
+    }
+
+    /// An input whose first axis lies innermost in its slot.
+    fn rows_innermost(&mut self, node: Node) -> NodeId {
+        let rank = node.shape.rank();
+        if rank < 2 {
+            return self.add(node);
+        }
+        let stored = Shape::from(&node.shape[1..]).join(&node.shape[..1]);
+        let order = std::iter::once(rank - 1).chain(0..rank - 1).collect();
+        let input = self.op(node.op.clone(), &[], stored, &node);
+        self.op(Op::Transpose(order), &[input], node.shape.clone(), &node)
     }
 
     /// The part of this graph that other outputs need.

@@ -6,6 +6,7 @@ use crate::kernels::{sample, triangular};
 use crate::ops::{Law, Reduction};
 use crate::program::layout::{Loop, Store};
 use crate::program::scalar::Scalars;
+use crate::program::scan::Scan;
 use crate::random::Key;
 use crate::real::Real;
 
@@ -167,6 +168,7 @@ pub(crate) enum Instruction<T> {
         factor: Place,
         result: Place,
     },
+    Scan(Scan<T>),
     Random {
         law: Law,
         stream: u32,
@@ -192,6 +194,7 @@ impl<T> Instruction<T> {
             Instruction::ScatterAdd { .. } => "scatter_add",
             Instruction::Cholesky { .. } => "cholesky",
             Instruction::Solve { .. } => "solve_lower",
+            Instruction::Scan(_) => "scan",
             Instruction::Random { .. } => "random",
         }
     }
@@ -219,6 +222,7 @@ impl<T> Instruction<T> {
             | Instruction::Cholesky { from, result, .. } => (*result, vec![*from]),
             Instruction::Fill { result, .. } => (*result, vec![]),
             Instruction::Solve { factor, result, .. } => (*result, vec![*factor, *result]),
+            Instruction::Scan(scan) => scan.places(),
             Instruction::Random { parameters, result, .. } => (*result, parameters.iter().map(|p| p.0).collect()),
         }
     }
@@ -291,6 +295,7 @@ impl<T: Real> Instruction<T> {
                         triangular::solve(*transposed, *n, *m, l.offset(i), strides[0], strides[1], x.offset(j));
                     });
                 }
+                Instruction::Scan(scan) => scan.run(memory),
                 Instruction::Random { law, stream, elements, parameters, result } => {
                     let key = memory.key;
                     // A law has at most two parameters.
@@ -448,17 +453,28 @@ impl<T: Real> Fused<T> {
 /// The most sources and registers that a fused program may have.
 pub(crate) const MAX_TABLE: usize = 63;
 
+/// Loops have at least two turns and together no more than 2^63.
+const MAX_LOOPS: usize = 64;
+
 /// Copies elements `start..start + n` (in the order of the loops) to `to`.
 unsafe fn gather<T: Real>(nest: &[Loop<1>], from: *const T, start: usize, n: usize, to: *mut T) {
-    let Some(inner) = nest.last() else { return };
+    let Some((inner, outer)) = nest.split_last() else { return };
+    // Where the run of each pass begins, counted on rather than divided anew.
+    let mut index = [0_usize; MAX_LOOPS];
+    let (mut run_number, mut within) = (start / inner.extent, start % inner.extent);
+    let mut base = 0;
+    for (i, l) in index.iter_mut().zip(outer).rev() {
+        *i = run_number % l.extent;
+        base += *i as isize * l.steps[0];
+        run_number /= l.extent;
+    }
     let mut done = 0;
     // SAFETY: offsets come from indices within the loops; `to` has room for n elements.
     unsafe {
         while done < n {
-            let e = start + done;
-            let x = from.offset(offset_of(nest, e));
+            let run = (inner.extent - within).min(n - done);
+            let x = from.offset(base + within as isize * inner.steps[0]);
             let y = to.add(done);
-            let run = (inner.extent - e % inner.extent).min(n - done);
             match inner.steps[0] {
                 0 => std::slice::from_raw_parts_mut(y, run).fill(*x),
                 1 => x.copy_to_nonoverlapping(y, run),
@@ -469,6 +485,16 @@ unsafe fn gather<T: Real>(nest: &[Loop<1>], from: *const T, start: usize, n: usi
                 }
             }
             done += run;
+            within = 0;
+            for (i, l) in index.iter_mut().zip(outer).rev() {
+                *i += 1;
+                base += l.steps[0];
+                if *i < l.extent {
+                    break;
+                }
+                *i = 0;
+                base -= l.extent as isize * l.steps[0];
+            }
         }
     }
 }

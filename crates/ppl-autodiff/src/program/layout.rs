@@ -46,6 +46,12 @@ impl View {
         self.shape.size() == 0 || self.shape.iter().zip(&self.strides).zip(&want).all(|((&n, s), w)| n == 1 || s == w)
     }
 
+    /// Whether the elements lie as those of another array of this shape do, from their first ones on.
+    pub fn lies_as(&self, other: &View) -> bool {
+        let mut steps = self.shape.iter().zip(self.strides.iter().zip(&other.strides));
+        self.shape == other.shape && steps.all(|(&n, (a, b))| n == 1 || a == b)
+    }
+
     /// All elements are one and the same.
     pub fn is_scalar(&self) -> bool {
         self.shape.iter().zip(&self.strides).all(|(&n, &s)| n == 1 || s == 0)

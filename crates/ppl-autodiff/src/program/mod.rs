@@ -10,7 +10,11 @@ mod lower;
 pub(crate) mod machine;
 mod passes;
 mod plan;
+mod rows;
 mod scalar;
+mod scan;
+
+pub use self::rows::Over;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

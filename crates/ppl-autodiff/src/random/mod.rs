@@ -40,6 +40,8 @@ pub enum Purpose {
     PosteriorPredictive = 7,
     /// Momenta of the search for a first step size; the index is the iteration.
     StepSize = 8,
+    /// Noise of a stochastic gradient sampler; the index is the iteration.
+    StochasticGradient = 9,
 }
 
 /// What a program's random draws are a function of, beside the node that makes them: the seed of the run, the
@@ -69,6 +71,21 @@ impl Key {
     #[must_use]
     pub fn element(&self, node: u32, element: u32) -> Philox {
         Philox::new(self.seed, self.purpose, node, element)
+    }
+
+    /// Fills a slice with standard normal numbers, two of one block: vectors of them at a time, so that many come several
+    /// times as fast as from a stream.
+    ///
+    /// ```
+    /// use ppl_autodiff::random::{Key, Purpose};
+    ///
+    /// let mut z = vec![0.0; 10_000];
+    /// Key::new(1, Purpose::StochasticGradient, 0, 42).standard_normals(&mut z);
+    /// let mean = z.iter().sum::<f64>() / 1e4;
+    /// assert!(mean.abs() < 0.05); // five standard errors
+    /// ```
+    pub fn standard_normals(&self, out: &mut [f64]) {
+        crate::kernels::sample::fill(crate::ops::Law::Normal, self, 0, out, |_, _| f64::NAN);
     }
 
     /// The words of one block of a node's numbers, for laws of which every draw takes a fixed number of words.

@@ -1,6 +1,6 @@
 //! Random functions: a list of numbers decides which operations are applied to which earlier results.
 
-use ppl_autodiff::{Shape, Var, concat, stack};
+use ppl_autodiff::{Shape, Var, concat, scan, stack};
 
 /// What the functions are made of.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,7 +44,8 @@ pub fn build_on(choices: &[u32], mode: Mode, x: Var) -> Built {
     })
 }
 
-fn build_with(choices: &[u32], mode: Mode, mut input: impl FnMut(Vec<usize>) -> Var) -> Built {
+/// As [`build`], with inputs that the caller makes.
+pub fn build_with(choices: &[u32], mode: Mode, mut input: impl FnMut(Vec<usize>) -> Var) -> Built {
     let mut b = Builder { choices: choices.iter(), mode, vars: Vec::new() };
     let inputs: Vec<Var> = (0..2 + b.pick(3))
         .map(|_| {
@@ -109,6 +110,16 @@ impl Builder<'_> {
             Mode::Smooth | Mode::NoProducts => x.tanh(),
             _ => x.max(-40.0).min(40.0),
         }
+    }
+
+    /// A recursion along the first axis, with a state, what it emits, and something from outside.
+    fn recursion(&mut self, x: Var) -> Var {
+        let outside = self.tame(self.vars[0].sum());
+        let (last, [all]) = scan(x.dim(0), [x.index(0, 0)], [x], |[state], [x]| {
+            let next = self.tame(state + x - outside);
+            ([next], [next * 2.0 + x])
+        });
+        all + last[0]
     }
 
     /// An operand that broadcasts against `x`: an earlier result or something made of `x`.
@@ -181,6 +192,9 @@ impl Builder<'_> {
             }
             14 => {
                 let axis = self.axis(x)?;
+                if self.pick(3) == 0 && x.dim(0) > 0 && x.dim(0) < 50 {
+                    return Some(self.recursion(x));
+                }
                 self.tame(x.cumsum(axis))
             }
             15 | 16 if self.mode != Mode::NoProducts => {

@@ -34,6 +34,10 @@ impl Array<'_> {
 
 /// The values of all nodes of a tape without random nodes; the inputs of slot 0 are `x`.
 pub fn interpret(tape: &Tape, x: &[f64]) -> Vec<Vec<f64>> {
+    interpret_slots(tape, &[x])
+}
+
+fn interpret_slots(tape: &Tape, slots: &[&[f64]]) -> Vec<Vec<f64>> {
     let mut values: Vec<Vec<f64>> = Vec::new();
     for (id, node) in tape.nodes().iter().enumerate() {
         let operands: Vec<Array> = node
@@ -42,14 +46,14 @@ pub fn interpret(tape: &Tape, x: &[f64]) -> Vec<Vec<f64>> {
             .map(|&o| Array { shape: &tape.nodes()[o as usize].shape, data: &values[o as usize] })
             .collect();
         let constant = tape.constant(id as u32).map(Tensor::data);
-        let value = evaluate(&node.op, &node.shape, &operands, constant, x);
+        let value = evaluate(&node.op, &node.shape, &operands, constant, slots);
         assert_eq!(value.len(), node.shape.size(), "{}", node.op.name());
         values.push(value);
     }
     values
 }
 
-fn evaluate(op: &Op, shape: &Shape, x: &[Array], constant: Option<&[f64]>, input: &[f64]) -> Vec<f64> {
+fn evaluate(op: &Op, shape: &Shape, x: &[Array], constant: Option<&[f64]>, slots: &[&[f64]]) -> Vec<f64> {
     let each = |f: &dyn Fn(&[usize]) -> f64| -> Vec<f64> { (0..shape.size()).map(|e| f(&unravel(e, shape))).collect() };
     let with = |index: &[usize], axis: usize, i: usize| {
         let mut index = index.to_vec();
@@ -57,7 +61,7 @@ fn evaluate(op: &Op, shape: &Shape, x: &[Array], constant: Option<&[f64]>, input
         index
     };
     match op {
-        Op::Input { offset, .. } => input[*offset..*offset + shape.size()].to_vec(),
+        Op::Input { slot, offset } => slots[*slot as usize][*offset..*offset + shape.size()].to_vec(),
         Op::Constant(_) => constant.unwrap().to_vec(),
         Op::Poison | Op::Random { .. } => panic!("not for the interpreter"),
         Op::Unary(f) => x[0].data.iter().map(|&x| f.value(x)).collect(),
@@ -121,6 +125,20 @@ fn evaluate(op: &Op, shape: &Shape, x: &[Array], constant: Option<&[f64]>, input
             let last = i.len() - 1;
             if i[last] == i[last - 1] { x[0].at(&i[..last]) } else { 0.0 }
         }),
+        Op::Scan { body, length, reverse } => {
+            let ([_, input, _], width) = (body.lengths(), body.width());
+            let mut state = x[0].data.to_vec();
+            let mut out = vec![0.0; length * width];
+            for turn in 0..*length {
+                let t = if *reverse { length - 1 - turn } else { turn };
+                let step = [&state[..], &x[1].data[t * input..(t + 1) * input], x[2].data];
+                let result = interpret_slots(body.tape(), &step).swap_remove(body.result() as usize);
+                let n = state.len();
+                state.copy_from_slice(&result[..n]);
+                out[t * width..(t + 1) * width].copy_from_slice(&result);
+            }
+            out
+        }
         Op::Cholesky => {
             let n = shape[shape.rank() - 1];
             x[0].data.chunks((n * n).max(1)).flat_map(|a| cholesky(n, a)).collect()

@@ -1,6 +1,7 @@
 //! Densities with known moments, and the effective sample size that tests and benchmarks judge draws by.
 #![allow(dead_code, missing_docs, reason = "each test program uses a part")]
 
+pub mod batches;
 pub mod densities;
 
 use ppl_infer::chain::ChainDraws;

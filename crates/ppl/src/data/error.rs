@@ -20,7 +20,7 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
         /// The column that was looked for.
-        column: &'static str,
+        column: String,
     },
     /// A field does not hold what its column should.
     #[error("{}, line {line}, column \"{column}\": wanted {wanted}, got \"{got}\"", path.display())]
@@ -30,7 +30,7 @@ pub enum DataError {
         /// Line of the file, the header being line 1.
         line: u64,
         /// Name of the column.
-        column: &'static str,
+        column: String,
         /// What the column should hold.
         wanted: &'static str,
         /// What is there.

@@ -3,12 +3,14 @@
 mod csv;
 mod error;
 mod moons;
+mod stream;
 
 use ndarray::{Array1, Array2, Array3};
 
 pub use self::csv::{read_csv_split, read_grouped_csv};
 pub use self::error::DataError;
 pub use self::moons::{hierarchical_moons, make_moons, rotate, scale};
+pub use self::stream::CsvRows;
 
 /// Predictors and 0/1 labels, one part to fit and one to test.
 #[derive(Clone, Debug, PartialEq)]

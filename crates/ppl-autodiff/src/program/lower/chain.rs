@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use smallvec::SmallVec;
+
 use super::{Lowering, place};
 use crate::kernels::elementwise::{SumKernel, select, sum as sum_of};
 use crate::ops::Op;
@@ -9,7 +11,24 @@ use crate::program::contract::{Planned, Rule, contract};
 use crate::program::instruction::{Fused, Instruction, Source, Step, StepKernel};
 use crate::program::layout::{Store, View, loops};
 use crate::real::Real;
+use crate::shape::Shape;
 use crate::tape::NodeId;
+
+/// The order of axes for a result none of whose operands has all its elements, as of an outer product: the axis along
+/// which most operands are contiguous comes last.
+fn common_order(shape: &Shape, outside: &[(NodeId, View)]) -> SmallVec<[usize; 4]> {
+    let mut order: SmallVec<[usize; 4]> = (0..shape.rank()).collect();
+    let contiguous = |axis: usize| {
+        let arrays = outside.iter().filter(|(_, v)| !v.is_scalar() && !matches!(v.store, Store::Constants));
+        arrays.filter(|(_, v)| v.strides[axis] == 1 && shape[axis] > 1).count()
+    };
+    // Of axes with equally many operands the last stays last.
+    if let Some(inner) = order.iter().copied().max_by_key(|&axis| contiguous(axis)).filter(|&a| contiguous(a) > 0) {
+        order.retain(|axis| *axis != inner);
+        order.push(inner);
+    }
+    order
+}
 
 impl<T: Real> Lowering<'_, T> {
     /// One fused program for the chain that ends at `root`.
@@ -30,7 +49,7 @@ impl<T: Real> Lowering<'_, T> {
         // The result lies as the first large operand does, so that both are walked in one sweep.
         let like = outside.iter().map(|(_, view)| view).find(|v| !matches!(v.store, Store::Constants) && v.is_dense());
         let like = like.or_else(|| outside.iter().map(|(_, view)| view).find(|v| v.is_dense()));
-        let order = like.map_or_else(|| (0..shape.rank()).collect(), View::order);
+        let order = like.map_or_else(|| common_order(&shape, &outside), View::order);
         // Constants are laid out to fit, once and for all.
         for (id, view) in &mut outside {
             let constant = self.is_constant(*id) && *self.graph.shape(*id) == shape;
@@ -44,10 +63,10 @@ impl<T: Real> Lowering<'_, T> {
                 let shape = self.graph.shape(sum).clone();
                 self.new_dense(&shape)
             }
-            None if order.is_sorted()
-                && let Some(to) = self.wanted.remove(&root) =>
+            None if let Some(to) = self.wanted.get(&root)
+                && to.lies_as(&View::ordered(to.store, shape.clone(), &order)) =>
             {
-                to
+                to.clone()
             }
             None => {
                 let store = self.buffer(elements);

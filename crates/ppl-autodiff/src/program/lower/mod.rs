@@ -12,6 +12,7 @@ use super::fuse::{Chains, chains};
 use super::graph::Graph;
 use super::instruction::{Instruction, Place, Reduce};
 use super::layout::{Loop, Store, View, loops};
+use super::scan::Scan;
 use crate::kernels::elementwise::{accumulate_kernel, sum as sum_of};
 use crate::ops::{Axes, Op, Reduction};
 use crate::real::Real;
@@ -35,7 +36,7 @@ struct Lowering<'g, T> {
     laid_out: HashMap<(u32, SmallVec<[usize; 4]>), usize>,
     /// How many operands and outputs each node is.
     uses: Vec<usize>,
-    /// Where results are wanted, row-major and dense, so that they need no copy.
+    /// Where results are wanted, so that they need no copy if they lie that way.
     wanted: HashMap<NodeId, View>,
     /// Scalar operations that wait for others to run with.
     open: scalar::Group,
@@ -146,10 +147,18 @@ impl<T: Real> Lowering<'_, T> {
                     start += length;
                 }
             }
+            // Through views, as far as strides can say it.
             Op::Reshape(_) => {
                 let inner = node.operands[0];
-                let shape = graph.shape(inner).clone();
-                self.want(inner, View::dense(to.store, to.offset, shape));
+                if let Some(to) = to.reshape(graph.shape(inner)) {
+                    self.want(inner, to);
+                }
+                return;
+            }
+            Op::Transpose(ref order) => {
+                let mut inverse: Axes = order.clone();
+                order.iter().enumerate().for_each(|(to, &from)| inverse[from] = to);
+                self.want(node.operands[0], to.transpose(&inverse));
                 return;
             }
             _ => {}
@@ -227,7 +236,7 @@ impl<T: Real> Lowering<'_, T> {
                 to
             }
             Op::Concat { axis } => {
-                let to = self.wanted.remove(&id);
+                let to = self.wanted.remove(&id).filter(View::is_row_major);
                 let to = to.unwrap_or_else(|| self.new_dense(&shape));
                 let mut start = 0;
                 for operand in operands {
@@ -302,6 +311,17 @@ impl<T: Real> Lowering<'_, T> {
                 let (factor, result) = (place(&factor), place(&to));
                 let solve = Instruction::Solve { batch, transposed: *transposed, n, m, strides, factor, result };
                 self.push(solve);
+                to
+            }
+            Op::Scan { body, length, reverse } => {
+                let [init, inputs, shared] = [0, 1, 2].map(|i| {
+                    let view = self.view(operands[i]);
+                    place(&self.row_major(view))
+                });
+                let to = self.new_dense(&shape);
+                let scan = Scan::<T>::compile(body, *length, *reverse, shape.size());
+                let memory = Place { store: self.buffer(scan.memory_length()), offset: 0 };
+                self.push(Instruction::Scan(scan.at([init, inputs, shared], memory, place(&to))));
                 to
             }
             Op::Random { law, stream, .. } => {

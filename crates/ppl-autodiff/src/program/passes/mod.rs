@@ -18,3 +18,8 @@ pub(crate) const PASSES: &[(&str, Pass)] =
 pub(crate) fn optimise(graph: Graph) -> Graph {
     PASSES.iter().fold(graph, |graph, (_, pass)| pass(&graph))
 }
+
+/// The passes that only rewrite: what depends on data alone is not computed yet.
+pub(crate) fn before_fold(graph: Graph) -> Graph {
+    simplify::pass(&expand::pass(&graph))
+}

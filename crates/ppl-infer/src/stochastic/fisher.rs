@@ -1,0 +1,171 @@
+//! The Fisher information of one row, as a running mean of the covariance of the rows' gradients.
+
+use super::symmetric::{Rows, Symmetric};
+use crate::batch::BatchDensity;
+use crate::density::DensityError;
+
+/// How much of the Fisher information is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Fisher {
+    /// All of it: d x d numbers, and a factorisation a step. For up to some 2000 coordinates.
+    #[default]
+    Full,
+    /// A block for each latent site, nothing between sites.
+    Sites,
+    /// The diagonal: the cost of a few vectors.
+    Diagonal,
+}
+
+/// A running estimate of the Fisher information of one row, I_t = (1 - 1/t) I_{t-1} + V/t with V the covariance of the
+/// rows' gradients in batch t.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FisherEstimate {
+    pub(crate) form: Form,
+    /// Batches in the mean.
+    pub(crate) batches: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Form {
+    Blocks(Vec<Block>),
+    Diagonal(Vec<f64>),
+}
+
+/// The coordinates `first..first + information.dim()`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Block {
+    pub first: usize,
+    pub information: Symmetric,
+}
+
+impl FisherEstimate {
+    /// No batch yet. `sites` are the lengths of the blocks of [`Fisher::Sites`].
+    #[must_use]
+    pub fn new(kind: Fisher, dim: usize, sites: &[usize]) -> Self {
+        let blocks = |lengths: &[usize]| {
+            let mut first = 0;
+            let block = |&length: &usize| {
+                let block = Block { first, information: Symmetric::zeros(length) };
+                first += length;
+                block
+            };
+            Form::Blocks(lengths.iter().map(block).collect())
+        };
+        let form = match kind {
+            Fisher::Full => blocks(&[dim]),
+            Fisher::Sites if sites.iter().sum::<usize>() == dim => blocks(sites),
+            Fisher::Sites => blocks(&[dim]),
+            Fisher::Diagonal => Form::Diagonal(vec![0.0; dim]),
+        };
+        Self { form, batches: 0 }
+    }
+
+    /// Batches in the mean.
+    #[must_use]
+    pub fn batches(&self) -> u64 {
+        self.batches
+    }
+
+    /// The estimate of an element; 0 outside of the blocks.
+    #[must_use]
+    pub fn get(&self, row: usize, column: usize) -> f64 {
+        match &self.form {
+            Form::Diagonal(diagonal) if row == column => diagonal.get(row).copied().unwrap_or(0.0),
+            Form::Diagonal(_) => 0.0,
+            Form::Blocks(blocks) => {
+                let within = |b: &&Block| b.first <= row.min(column) && row.max(column) < b.first + b.information.dim();
+                let block = blocks.iter().find(within);
+                block.map_or(0.0, |b| b.information.get(row - b.first, column - b.first))
+            }
+        }
+    }
+
+    /// The sum of the diagonal.
+    #[must_use]
+    pub fn trace(&self) -> f64 {
+        match &self.form {
+            Form::Diagonal(diagonal) => diagonal.iter().sum(),
+            Form::Blocks(blocks) => blocks.iter().map(|b| b.information.trace()).sum(),
+        }
+    }
+
+    /// Takes a batch into the mean.
+    pub(crate) fn update(&mut self, batch: &RowGradients) {
+        self.batches += 1;
+        let weight = 1.0 / self.batches as f64;
+        let n = batch.count as f64;
+        match &mut self.form {
+            Form::Blocks(blocks) => {
+                for (block, rows) in blocks.iter_mut().zip(&batch.by_rows) {
+                    block.information.add_gram(1.0 - weight, weight / (n - 1.0), rows);
+                }
+            }
+            Form::Diagonal(diagonal) => {
+                let scale = weight / (n - 1.0);
+                for ((information, square), mean) in diagonal.iter_mut().zip(&batch.squares).zip(&batch.mean) {
+                    *information = (1.0 - weight) * *information + scale * (square - n * mean * mean).max(0.0);
+                }
+            }
+        }
+    }
+}
+
+/// The gradients of a batch: of the prior, and of the rows or of what is needed of them. Buffers of a kernel.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RowGradients {
+    /// Of log prior + log |J|.
+    pub prior: Vec<f64>,
+    /// The mean over rows.
+    pub mean: Vec<f64>,
+    /// n.
+    count: usize,
+    /// Coordinate by coordinate, n numbers each, where blocks are wanted.
+    rows: Vec<f64>,
+    /// The sums of squares over rows, where the diagonal is wanted.
+    squares: Vec<f64>,
+    /// The same row by row, for each block.
+    by_rows: Vec<Rows>,
+}
+
+impl RowGradients {
+    /// Evaluates the gradients that an estimate takes.
+    ///
+    /// # Errors
+    /// What the density returns; [`DensityError::NotFinite`] if any of it is not finite.
+    pub fn evaluate(
+        &mut self,
+        density: &mut dyn BatchDensity,
+        x: &[f64],
+        estimate: &FisherEstimate,
+    ) -> Result<(), DensityError> {
+        let dim = x.len();
+        self.count = density.batch_size();
+        let n = self.count as f64;
+        self.prior.resize(dim, 0.0);
+        self.mean.resize(dim, 0.0);
+        let total: f64 = match &estimate.form {
+            Form::Blocks(blocks) => {
+                self.rows.resize(self.count * dim, 0.0);
+                density.row_gradients(x, &mut self.prior, &mut self.rows)?;
+                self.by_rows.resize_with(blocks.len(), Rows::default);
+                for (block, rows) in blocks.iter().zip(&mut self.by_rows) {
+                    let (first, length) = (block.first, block.information.dim());
+                    rows.set_columns(
+                        &self.rows[first * self.count..],
+                        self.count,
+                        &mut self.mean[first..first + length],
+                    );
+                }
+                self.mean.iter().sum()
+            }
+            Form::Diagonal(_) => {
+                self.squares.resize(dim, 0.0);
+                density.row_moments(x, &mut self.prior, &mut self.mean, &mut self.squares)?;
+                self.mean.iter_mut().for_each(|mean| *mean /= n);
+                self.squares.iter().sum()
+            }
+        };
+        if total.is_finite() { Ok(()) } else { Err(DensityError::NotFinite) }
+    }
+}

@@ -1,0 +1,331 @@
+//! Stochastic gradient Fisher scoring: the noise of batches is known, so that any step size is right near a normal
+//! posterior.
+
+use rand_core::Rng;
+
+use super::gain::{Gain, Preconditioner};
+use super::{StepInfo, StochasticKernel, draw_noise, finite, norm};
+use crate::batch::BatchDensity;
+use crate::density::DensityError;
+use crate::random::ChainRng;
+use crate::runner::SettingsError;
+use crate::stochastic::Step;
+use crate::stochastic::fisher::{Fisher, FisherEstimate, Form, RowGradients};
+use crate::stochastic::prior_precision::{Looking, PriorCurvature};
+use crate::stochastic::symmetric::{Factor, Symmetric};
+use ppl_autodiff::random::Purpose;
+
+/// SGFS: `x += 2 A^-1 (grad log prior + N g + e)`, `e ~ N(0, 4 B/e)`, `A = c N I_t + 4 B/e + P`.
+///
+/// g is the mean of the n gradients of the batch's rows, I_t the running mean of their covariance (an estimate of the
+/// Fisher information of one row), P the curvature of the prior, B a preconditioner. Where the posterior is normal with
+/// precision N I + P, the chain leaves it as it is if, and only if, c = (N + n)/n: A must be that precision plus the
+/// variance of all noise, of which (N/n) N I is from the batches. With rows that are distinct within a batch that is
+/// ((N - n)/n) N I, and c = N/n. Large steps e draw from a normal approximation with little correlation, small ones are
+/// Langevin dynamics under B^-1. Until 2 d rows have been seen the diagonal of I_t counts twice.
+///
+/// # Source
+/// Ahn, Korattikara and Welling (2012), Bayesian posterior sampling via stochastic gradient Fisher scoring. ICML; the
+/// term P, and c for distinct rows, follow from the same argument.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SgfsKernel {
+    fisher: Fisher,
+    gain: Gain,
+    preconditioner: Preconditioner,
+    prior_precision: bool,
+    fisher_every: u64,
+    buffers: Buffers,
+}
+
+/// The state of [`SgfsKernel`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct SgfsState {
+    /// The position, unconstrained.
+    pub position: Vec<f64>,
+    /// I_t.
+    pub fisher: FisherEstimate,
+    /// P.
+    pub prior: PriorCurvature,
+}
+
+/// Batches that I_t must rest on before any may be left out.
+const ENOUGH: u64 = 20;
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Buffers {
+    gradients: RowGradients,
+    looking: Looking,
+    noise: Vec<f64>,
+    /// The right side, then the move, then the next position.
+    move_: Vec<f64>,
+    /// For each block its A and B, and room for their factors.
+    blocks: Vec<[(Symmetric, Factor); 2]>,
+}
+
+/// What the matrices of one iteration have in common.
+struct Scales {
+    /// c N.
+    information: f64,
+    /// 4/e.
+    injected: f64,
+    /// Whether I_t rests on so few rows that it may miss directions.
+    early: bool,
+    /// c where B = c I_t.
+    fisher_as_b: Option<f64>,
+}
+
+impl Default for SgfsKernel {
+    fn default() -> Self {
+        Self {
+            fisher: Fisher::Full,
+            gain: Gain::Exact,
+            preconditioner: Preconditioner::Scaled(1.0),
+            prior_precision: true,
+            fisher_every: 1,
+            buffers: Buffers::default(),
+        }
+    }
+}
+
+impl SgfsKernel {
+    /// PyMC3's choices: [`Gain::Pymc3`], [`Preconditioner::Fisher`], no precision of the prior.
+    #[must_use]
+    pub fn pymc3() -> Self {
+        Self { gain: Gain::Pymc3, preconditioner: Preconditioner::Fisher, prior_precision: false, ..Self::default() }
+    }
+
+    /// How much of the Fisher information is kept: all of it unless told otherwise.
+    #[must_use]
+    pub fn fisher(self, fisher: Fisher) -> Self {
+        Self { fisher, ..self }
+    }
+
+    /// c.
+    #[must_use]
+    pub fn gain(self, gain: Gain) -> Self {
+        Self { gain, ..self }
+    }
+
+    /// B: the identity unless told otherwise.
+    #[must_use]
+    pub fn preconditioner(self, preconditioner: Preconditioner) -> Self {
+        Self { preconditioner, ..self }
+    }
+
+    /// Whether P is in the gain: yes unless told otherwise. It is measured every hundred iterations.
+    #[must_use]
+    pub fn prior_precision(self, prior_precision: bool) -> Self {
+        Self { prior_precision, ..self }
+    }
+
+    /// Takes only the batches of every `every`th iteration into I_t once it rests on 20 of them; the others cost a
+    /// gradient and no gradients of rows. 1 unless told otherwise.
+    #[must_use]
+    pub fn fisher_every(self, every: u64) -> Self {
+        Self { fisher_every: every, ..self }
+    }
+
+    /// The step with z in its buffer.
+    fn advance(
+        &mut self,
+        density: &mut dyn BatchDensity,
+        step: &Step,
+        state: &mut SgfsState,
+    ) -> Result<StepInfo, DensityError> {
+        let Buffers { gradients, move_, .. } = &mut self.buffers;
+        move_.resize(state.position.len(), 0.0);
+        let gradient_norm;
+        if state.fisher.batches() < ENOUGH || step.iteration.is_multiple_of(self.fisher_every) {
+            gradients.evaluate(density, &state.position, &state.fisher)?;
+            let all = density.total_size() as f64;
+            for ((gradient, prior), mean) in move_.iter_mut().zip(&gradients.prior).zip(&gradients.mean) {
+                *gradient = prior + all * mean;
+            }
+            gradient_norm = norm(move_)?;
+            state.fisher.update(gradients);
+        } else {
+            density.evaluate(&state.position, move_)?;
+            gradient_norm = norm(move_)?;
+        }
+        let (n, total) = (density.batch_size(), density.total_size());
+        let c = self.gain.factor(n, total, density.distinct_rows());
+        let late = step.iteration + 1 > 50 * (total / n.max(1)) as u64;
+        let scales = Scales {
+            information: c * total as f64,
+            injected: 4.0 / step.size,
+            early: self.gain != Gain::Pymc3 && state.fisher.batches() as usize * (n - 1) < 2 * state.position.len(),
+            fisher_as_b: (late && self.preconditioner == Preconditioner::Fisher).then_some(c),
+        };
+        // No noise where exploring: z = 0, and the gain as it is.
+        if step.exploring {
+            self.buffers.noise.fill(0.0);
+        }
+        match &state.fisher.form {
+            Form::Diagonal(information) => self.solve_diagonal(&scales, information, &state.prior)?,
+            Form::Blocks(_) => self.solve_blocks(&scales, state)?,
+        }
+        for (moved, x) in self.buffers.move_.iter_mut().zip(&state.position) {
+            *moved = 2.0 * *moved + x;
+        }
+        finite(&self.buffers.move_)?;
+        std::mem::swap(&mut state.position, &mut self.buffers.move_);
+        Ok(StepInfo { gradient_norm })
+    }
+
+    /// A step with given noise, for tests.
+    #[cfg(test)]
+    pub(super) fn advance_with(
+        &mut self,
+        density: &mut dyn BatchDensity,
+        step: &Step,
+        noise: &[f64],
+        state: &mut SgfsState,
+    ) -> Result<StepInfo, DensityError> {
+        self.buffers.noise = noise.to_vec();
+        self.advance(density, step, state)
+    }
+
+    fn solve_diagonal(
+        &mut self,
+        scales: &Scales,
+        information: &[f64],
+        prior: &PriorCurvature,
+    ) -> Result<(), DensityError> {
+        let Buffers { noise, move_, .. } = &mut self.buffers;
+        let Scales { information: scale, injected, .. } = *scales;
+        let with_prior = f64::from(u8::from(self.prior_precision));
+        let coordinates = move_.iter_mut().zip(noise).zip(information).zip(prior.iter());
+        match (&self.preconditioner, scales.fisher_as_b) {
+            (_, Some(c)) => {
+                for (((moved, z), information), p) in coordinates {
+                    let b = injected * c * information;
+                    *moved = (*moved + b.sqrt() * *z) / (scale * information + b + with_prior * p);
+                }
+            }
+            (Preconditioner::Diagonal(values), _) => {
+                for ((((moved, z), information), p), b) in coordinates.zip(values) {
+                    let b = injected * b;
+                    *moved = (*moved + b.sqrt() * *z) / (scale * information + b + with_prior * p);
+                }
+            }
+            (preconditioner, _) => {
+                let b = injected * if let Preconditioner::Scaled(b) = preconditioner { *b } else { 1.0 };
+                let root = b.sqrt();
+                for (((moved, z), information), p) in coordinates {
+                    *moved = (*moved + root * *z) / (scale * information + b + with_prior * p);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn solve_blocks(&mut self, scales: &Scales, state: &SgfsState) -> Result<(), DensityError> {
+        let Form::Blocks(blocks) = &state.fisher.form else { return Ok(()) };
+        let Buffers { noise, move_, blocks: matrices, .. } = &mut self.buffers;
+        if matrices.len() != blocks.len() {
+            let pair = |d| (Symmetric::zeros(d), Factor::new(d));
+            let dims = blocks.iter().map(|b| b.information.dim());
+            *matrices = dims.map(|d| [pair(d), pair(d)]).collect();
+            if let (Preconditioner::Dense(matrix), Some([_, (b, factor)])) =
+                (&self.preconditioner, matrices.first_mut())
+            {
+                *b = Symmetric::from_fn(matrix.nrows(), |i, j| matrix[[i, j]]);
+                factor.factor(b).then_some(()).ok_or(DensityError::NotFinite)?;
+            }
+        }
+        for (block, [(a, a_factor), (b, b_factor)]) in blocks.iter().zip(matrices) {
+            let information = &block.information;
+            let range = block.first..block.first + information.dim();
+            let (z, right) = (&mut noise[range.clone()], &mut move_[range.clone()]);
+            let root = scales.injected.sqrt();
+            // What is added to the diagonal but for B.
+            let with_prior = f64::from(u8::from(self.prior_precision));
+            // The information's diagonal a second time: where it is singular steps would otherwise be unstable.
+            let again = scales.information;
+            let fixed = state.prior.iter().skip(block.first).enumerate();
+            let fixed =
+                fixed.map(|(i, p)| with_prior * p + if scales.early { again * information.get(i, i) } else { 0.0 });
+            let whole = match (&self.preconditioner, scales.fisher_as_b) {
+                (Preconditioner::Dense(_), _) | (_, Some(_)) => {
+                    if let Some(c) = scales.fisher_as_b {
+                        b.set_scaled(c, information);
+                        b_factor.factor(b).then_some(()).ok_or(DensityError::NotFinite)?;
+                    }
+                    b_factor.add_lower(root, z, right);
+                    a.set_scaled(scales.information, information);
+                    a.add(scales.injected, b);
+                    a_factor.factor_sum(1.0, a, fixed)
+                }
+                (Preconditioner::Diagonal(values), _) => {
+                    let values = &values[range];
+                    for ((right, z), b) in right.iter_mut().zip(z).zip(values) {
+                        *right += root * b.sqrt() * *z;
+                    }
+                    let sum = values.iter().zip(fixed).map(|(b, fixed)| scales.injected * b + fixed);
+                    a_factor.factor_sum(scales.information, information, sum)
+                }
+                (Preconditioner::Scaled(_) | Preconditioner::Fisher, _) => {
+                    let b = if let Preconditioner::Scaled(b) = self.preconditioner { b } else { 1.0 };
+                    let size = root * b.sqrt();
+                    for (right, z) in right.iter_mut().zip(z) {
+                        *right += size * *z;
+                    }
+                    let sum = fixed.map(|fixed| scales.injected * b + fixed);
+                    a_factor.factor_sum(scales.information, information, sum)
+                }
+            };
+            whole.then_some(()).ok_or(DensityError::NotFinite)?;
+            a_factor.solve(right);
+        }
+        Ok(())
+    }
+}
+
+impl StochasticKernel for SgfsKernel {
+    type State = SgfsState;
+    const NAME: &'static str = "SGFS";
+    const COUNTS_ON_NOISE: bool = true;
+
+    fn check(&self, dim: usize) -> Result<(), SettingsError> {
+        if self.fisher_every == 0 {
+            return Err(SettingsError::Count { setting: "fisher_every", got: 0, least: 1, most: usize::MAX });
+        }
+        self.gain.check()?;
+        self.preconditioner.check(dim, self.fisher)
+    }
+
+    fn init(&mut self, density: &mut dyn BatchDensity, position: &[f64]) -> Result<SgfsState, DensityError> {
+        if density.batch_size() < 2 {
+            return Err(DensityError::fatal(
+                "the covariance of the gradients of rows takes batches of at least 2 rows",
+            ));
+        }
+        let dim = position.len();
+        let fisher = FisherEstimate::new(self.fisher, dim, &density.blocks());
+        Ok(SgfsState { position: position.to_vec(), fisher, prior: PriorCurvature::new(dim) })
+    }
+
+    fn step(
+        &mut self,
+        density: &mut dyn BatchDensity,
+        step: &Step,
+        random: &ChainRng,
+        state: &mut SgfsState,
+    ) -> Result<StepInfo, DensityError> {
+        draw_noise(random, &mut self.buffers.noise, state.position.len());
+        if self.prior_precision && PriorCurvature::is_due(step.iteration) {
+            let mut signs = random.stream(Purpose::StochasticGradient);
+            let sign = || signs.next_u32() & 1 == 0;
+            state.prior.look(density, &state.position, sign, &mut self.buffers.looking)?;
+        }
+        self.advance(density, step, state)
+    }
+
+    fn position(state: &SgfsState) -> &[f64] {
+        &state.position
+    }
+
+    fn rows_needed(&self, dim: usize) -> usize {
+        if self.fisher == Fisher::Diagonal { 0 } else { 2 * dim }
+    }
+}

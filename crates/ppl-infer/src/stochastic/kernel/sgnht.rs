@@ -1,0 +1,108 @@
+//! The stochastic gradient Nose-Hoover thermostat: friction that learns how much noise there is.
+
+use super::{GradientKernel, StepInfo, StochasticKernel, draw_noise, finite, in_range, norm};
+use crate::batch::BatchDensity;
+use crate::density::DensityError;
+use crate::random::ChainRng;
+use crate::runner::SettingsError;
+use crate::stochastic::Step;
+
+/// SGNHT: `m = m - f m h + h G + sqrt(2 A h) z`, `x += h m`, `f += (m.m/d - 1) h`: the friction f rises while the
+/// momenta are hotter than a standard normal, and so takes up the noise of batches, whatever its size.
+///
+/// # Source
+/// Ding, Fang, Babbush, Chen, Skeel and Neven (2014), Bayesian sampling using stochastic gradient thermostats. NeurIPS.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SgnhtKernel {
+    diffusion: f64,
+    gradient: Vec<f64>,
+    noise: Vec<f64>,
+    next: SgnhtState,
+}
+
+/// The state of [`SgnhtKernel`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SgnhtState {
+    /// The position, unconstrained.
+    pub position: Vec<f64>,
+    /// The momentum.
+    pub momentum: Vec<f64>,
+    /// The friction f.
+    pub friction: f64,
+}
+
+impl Default for SgnhtKernel {
+    fn default() -> Self {
+        let [gradient, noise] = Default::default();
+        Self { diffusion: 1.0, gradient, noise, next: SgnhtState::default() }
+    }
+}
+
+impl SgnhtKernel {
+    /// A, positive: 1 unless told otherwise. The friction begins with it.
+    #[must_use]
+    pub fn diffusion(self, diffusion: f64) -> Self {
+        Self { diffusion, ..self }
+    }
+
+    /// The update of one coordinate under friction f, giving position and momentum; `noise` is 0 where exploring.
+    #[must_use]
+    pub fn update(&self, h: f64, friction: f64, [x, m]: [f64; 2], gradient: f64, noise: f64) -> [f64; 2] {
+        let m = m - friction * m * h + h * gradient + (2.0 * self.diffusion * h).sqrt() * noise;
+        [x + h * m, m]
+    }
+}
+
+impl StochasticKernel for SgnhtKernel {
+    type State = SgnhtState;
+    const NAME: &'static str = "SGNHT";
+
+    fn check(&self, _: usize) -> Result<(), SettingsError> {
+        let a = self.diffusion;
+        in_range("diffusion", a, a > 0.0 && a < f64::INFINITY, "positive and finite")
+    }
+
+    fn init(&mut self, _: &mut dyn BatchDensity, position: &[f64]) -> Result<SgnhtState, DensityError> {
+        let momentum = vec![0.0; position.len()];
+        Ok(SgnhtState { position: position.to_vec(), momentum, friction: self.diffusion })
+    }
+
+    fn step(
+        &mut self,
+        density: &mut dyn BatchDensity,
+        step: &Step,
+        random: &ChainRng,
+        state: &mut SgnhtState,
+    ) -> Result<StepInfo, DensityError> {
+        let dim = state.position.len();
+        self.gradient.resize(dim, 0.0);
+        self.next.position.resize(dim, 0.0);
+        self.next.momentum.resize(dim, 0.0);
+        density.evaluate(&state.position, &mut self.gradient)?;
+        let gradient_norm = norm(&self.gradient)?;
+        draw_noise(random, &mut self.noise, dim);
+        if step.exploring {
+            self.noise.fill(0.0);
+        }
+        let mut heat = 0.0;
+        for i in 0..dim {
+            let from = [state.position[i], state.momentum[i]];
+            let [x, m] = self.update(step.size, state.friction, from, self.gradient[i], self.noise[i]);
+            (self.next.position[i], self.next.momentum[i]) = (x, m);
+            heat += m * m;
+        }
+        self.next.friction = state.friction + (heat / dim as f64 - 1.0) * step.size;
+        finite(&self.next.position)?;
+        if !self.next.friction.is_finite() {
+            return Err(DensityError::NotFinite);
+        }
+        std::mem::swap(state, &mut self.next);
+        Ok(StepInfo { gradient_norm })
+    }
+
+    fn position(state: &SgnhtState) -> &[f64] {
+        &state.position
+    }
+}
+
+impl GradientKernel for SgnhtKernel {}

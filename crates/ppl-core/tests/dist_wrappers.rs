@@ -352,7 +352,7 @@ fn truncated_draws_are_right_and_differentiable() {
 #[test]
 fn wrappers_say_what_they_need() {
     let error =
-        trace(|| Truncated::left(Wishart::new(3.0, &ndarray::Array2::<f64>::eye(2)), 0.0).batch_shape()).err().unwrap();
+        trace(|| Truncated::left(Wishart::new(3.0, ndarray::Array2::<f64>::eye(2)), 0.0).batch_shape()).err().unwrap();
     assert!(error.to_string().contains("Truncated"), "{error}");
     let error = trace(|| Censored::left(VonMises::new(0.0, 1.0), 0.0).batch_shape()).err().unwrap();
     assert!(error.to_string().contains("`base` must be a law of numbers"), "{error}");

@@ -98,6 +98,17 @@ fn batches(c: &mut Criterion) {
     });
 }
 
+/// A step of mean-field ADVI with Adam: noise, a gradient, the optimiser. Judging the result is left out.
+fn variational(c: &mut Criterion) {
+    let (x, y) = flat_data(500).expect("the data can be read");
+    let model = flat_bnn(x.clone(), y.clone());
+    let advi = |steps: u64| Advi::mean_field().steps(steps.max(1)).check_draws(100);
+    let spent = |fit: Result<VariationalFit<'_>, InferError>| Duration::from_secs_f64(fit.map_or(0.0, |f| f.seconds()));
+    c.bench_function("advi_step/full_500", |b| b.iter_custom(|n| spent(advi(n).fit(&model))));
+    let batches = Minibatch::new((x, y), 50).expect("50 of 500").model(|(x, y)| flat_bnn(x, y));
+    c.bench_function("advi_step/minibatch_50", |b| b.iter_custom(|n| spent(advi(n).fit_batches(&batches))));
+}
+
 /// The gradient of one function as a program of its own.
 fn kernel(c: &mut Criterion, name: &str, shapes: &[&[usize]], f: impl FnOnce(&[Var]) -> Var) {
     let made = trace(|| {
@@ -164,6 +175,6 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
         .sample_size(30);
-    targets = models, compiling, sampling, batches, by_hand, kernels
+    targets = models, compiling, sampling, batches, variational, by_hand, kernels
 }
 criterion_main!(core);

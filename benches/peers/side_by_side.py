@@ -42,6 +42,14 @@ def rounds():
     return ours, theirs, single
 
 
+def advi_rows(ours):
+    """Steps of variational inference, ours and NumPyro's in turn."""
+    theirs = [json.loads(run(PYTHON, ROOT / "benches/peers/numpyro_svi.py")) for _ in range(options.rounds)]
+    names = {"advi_step/full_500": "ADVI step, flat network, 500 rows", "advi_step/minibatch_50": "ADVI step, batches of 50"}
+    return [f"| {name}, `f64` | {median(ours, key):.1f} us | {median(theirs, key):.1f} us | {ratio(ours, theirs, key):.3f} |"
+            for key, name in names.items()]
+
+
 def median(rounds, key):
     return statistics.median(r[key] for r in rounds)
 
@@ -79,6 +87,7 @@ def table():
         peer = "sgld_step/minibatch_50"
         lines.append(f"| {name}, 50 of 500 rows | {median(ours, key):.1f} us | {median(theirs, peer):.1f} us (BlackJAX, SGLD) "
                      f"| {ratio(ours, theirs, key, peer):.2f} |")
+    lines += advi_rows(ours)
     if not options.no_nuts:
         o, t = nuts()
         h = o["hierarchical"]

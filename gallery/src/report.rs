@@ -14,6 +14,8 @@ const R_HAT: f64 = 1.01;
 
 /// The runs of one posterior.
 pub struct Line {
+    /// Its place in the catalogue.
+    pub place: usize,
     /// Which.
     pub entry: &'static Entry,
     /// What its program costs.
@@ -118,8 +120,11 @@ impl Line {
             let _ = writeln!(text, "- {} times the iterations of the others", needs.length);
         }
         if needs.minor_modes {
-            let _ =
-                writeln!(text, "- chains left out because they stayed in a minor mode: {}", self.total(|o| o.astray));
+            let _ = writeln!(
+                text,
+                "- chains left out because they were in a minor mode, at least for a while: {}",
+                self.total(|o| o.astray)
+            );
         }
         if self.r_hat() >= R_HAT {
             let _ = writeln!(text, "- R-hat up to {:.4} where less than {R_HAT} is wanted", self.r_hat());

@@ -45,6 +45,17 @@ fn gradient_us<T: Real>(model: &dyn Model) -> Result<f64, ModelError> {
     Ok(program_us(&density_program::<T>(model, true)?))
 }
 
+/// Microseconds of one step of a variational fit: the median over a few runs.
+fn step_us<'m>(mut fit: impl FnMut(u64) -> Result<VariationalFit<'m>, InferError>) -> Result<f64, InferError> {
+    const STEPS: u64 = 20_000;
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        times.push(1e6 * fit(STEPS)?.seconds() / STEPS as f64);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[2])
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut out: BTreeMap<String, f64> = BTreeMap::new();
     if std::env::args().nth(1).as_deref() == Some("growth") {
@@ -71,6 +82,11 @@ fn peers(out: &mut BTreeMap<String, f64>) -> Result<(), Box<dyn std::error::Erro
     put("value/hierarchical_bnn", program_us(&density_program::<f64>(&hierarchical, false)?));
     put("workspace_bytes/hierarchical_bnn", program.workspace_bytes() as f64);
     put("compile_ms/hierarchical_bnn", 1e3 * seconds(|| drop(black_box(CompiledModel::new(&hierarchical)))));
+    let (x_flat, y_flat) = flat_data(500)?;
+    let batches = Minibatch::new((x_flat, y_flat), 50)?.model(|(x, y)| flat_bnn(x, y));
+    let advi = Advi::mean_field().check_draws(100);
+    put("advi_step/full_500", step_us(|steps| advi.clone().steps(steps).fit(&flat_500))?);
+    put("advi_step/minibatch_50", step_us(|steps| advi.clone().steps(steps).fit_batches(&batches))?);
     let numbers = |a: ndarray::ArrayViewD<f64>| a.iter().copied().collect::<Vec<f64>>();
     let mut by_hand = Hierarchical::new(&numbers(x.view().into_dyn()), &numbers(y.view().into_dyn()));
     let at: Vec<f64> = point(program.input_lengths()[0]).iter().map(|x| 0.3 * x).collect();

@@ -41,6 +41,7 @@ pub struct CompiledModel<'m> {
     dim: usize,
     outline: Vec<Outline>,
     columns: Vec<Column>,
+    coordinates: Vec<(String, usize)>,
     fixed: Option<Arc<Path>>,
     paths: Mutex<HashMap<u64, Arc<Path>>>,
     reader: Reader,
@@ -65,16 +66,31 @@ impl<'m> CompiledModel<'m> {
         same_sites(model.name(), &trace.outline(), &other.outline())?;
         let outline = trace.outline();
         let columns = kept(trace.sites()).map(|s| Column { name: s.name.clone(), shape: s.shape.clone() }).collect();
+        let (coordinates, trace) = trace.extend(coordinates)?;
         let dynamic = trace.is_dynamic();
         let mark = signature(trace.traced().tape(), trace.traced().tape().nodes().len() as u32);
         let path = Arc::new(compile(trace)?);
         let fixed = (!dynamic).then(|| path.clone());
-        Ok(Self { model, dim, outline, columns, fixed, paths: Mutex::new(HashMap::from([(mark, path)])), reader })
+        Ok(Self {
+            model,
+            dim,
+            outline,
+            columns,
+            coordinates,
+            fixed,
+            paths: Mutex::new(HashMap::from([(mark, path)])),
+            reader,
+        })
     }
 
     /// The sites whose values are recorded, in order: latent and deterministic ones.
     pub fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// The latent sites with their numbers of unconstrained coordinates, in the order of the coordinates.
+    pub fn coordinates(&self) -> &[(String, usize)] {
+        &self.coordinates
     }
 
     /// The number of recorded values of one draw.
@@ -142,6 +158,11 @@ impl<'m> CompiledModel<'m> {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Path>>> {
         self.paths.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Latent sites with their numbers of unconstrained coordinates.
+pub(crate) fn coordinates(sites: &[Site]) -> Vec<(String, usize)> {
+    sites.iter().filter_map(|s| s.unconstrained.map(|(x, _)| (s.name.clone(), x.shape().size()))).collect()
 }
 
 /// Latent and deterministic sites.

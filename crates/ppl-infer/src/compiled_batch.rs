@@ -24,6 +24,7 @@ pub struct CompiledBatchModel<'m> {
     name: String,
     dim: usize,
     columns: Vec<Column>,
+    coordinates: Vec<(String, usize)>,
     /// What the model of a batch met: the model of one row must meet the same.
     outline: Vec<Outline>,
     /// Coordinates and a batch in; the estimated log-density, its gradient and the likelihood of the rows out.
@@ -66,6 +67,7 @@ impl<'m> CompiledBatchModel<'m> {
         let kept: Vec<Site> = trace.sites().iter().filter(kept).cloned().collect();
         let columns = kept.iter().map(|s| Column { name: s.name.clone(), shape: s.shape.clone() }).collect();
         let blocks = coordinates(trace.sites()).iter().map(|x| x.shape().size()).collect();
+        let (by_site, trace) = trace.extend(crate::compiled::coordinates)?;
         let (terms, trace) = trace.terms()?;
         let ((density, slopes), trace) = trace.extend(|sites| {
             let density = terms.log_density();
@@ -78,6 +80,7 @@ impl<'m> CompiledBatchModel<'m> {
             name,
             dim,
             columns,
+            coordinates: by_site,
             outline,
             density: Program::compile(tape, &[&[density], &slopes, &[terms.rows]]),
             values: Program::compile(tape, &[&values]),
@@ -92,6 +95,11 @@ impl<'m> CompiledBatchModel<'m> {
     /// The sites whose values are recorded, in order: latent and deterministic ones that do not depend on the rows.
     pub fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// The latent sites with their numbers of unconstrained coordinates, in the order of the coordinates.
+    pub fn coordinates(&self) -> &[(String, usize)] {
+        &self.coordinates
     }
 
     /// The number of rows of the whole data, N.

@@ -73,7 +73,7 @@ fn mean_field_has_the_known_optimum() {
         [(FACTOR[1][0] * FACTOR[2][1] - FACTOR[2][0] * b) / (a * b * c), -FACTOR[2][1] / (b * c), 1.0 / c],
     ];
     let precision = |i: usize| -> f64 { (0..3).map(|k| inverse[k][i] * inverse[k][i]).sum() };
-    let mut family = FamilyKind::MeanField(Default::default()).build(3);
+    let mut family = FamilyKind::MeanField(Default::default()).build(3).unwrap();
     family.update(fit.params());
     let mut sd = [0.0; 3];
     assert!(family.spread(fit.params(), &mut sd));

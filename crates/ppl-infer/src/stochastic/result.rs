@@ -78,6 +78,7 @@ impl<K: StochasticKernel> StochasticRun<K> {
             report: ChainReport {
                 chain: c.chain,
                 draws: c.len(),
+                warmup_iterations: settings.warmup.min(c.iterations as usize),
                 warmup_gradients: settings.warmup.min(c.iterations as usize),
                 gradients: c.iterations as usize,
                 seconds: c.seconds,

@@ -166,6 +166,7 @@ impl<K: StochasticKernel> ChainRun<'_, K> {
                 chain: self.chain,
                 phase: if sampling { Phase::Sampling } else { Phase::Warmup },
                 iteration: iteration as usize,
+                iterations: self.settings.iterations(),
                 step_size: step.size,
                 n_steps: 1,
                 diverging: gradient_norm.is_nan(),

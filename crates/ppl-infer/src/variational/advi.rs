@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::family::{FamilyKind, Scale};
+use super::family::{FamilyKind, Layer, Scale};
 use super::objective::Estimator;
 use super::optimiser::{Adam, Optimiser};
 use super::schedule::Schedule;
@@ -98,6 +98,26 @@ impl Advi {
     /// A normal law with any covariance.
     pub fn full_rank() -> Self {
         Self::new(FamilyKind::FullRank)
+    }
+
+    /// A normal law whose covariance is a diagonal and some directions; the square root of d is a good number.
+    pub fn low_rank(rank: usize) -> Self {
+        Self::new(FamilyKind::LowRank(rank))
+    }
+
+    /// A block for each latent site: these sites with families of their own, the others mean-field.
+    ///
+    /// ```
+    /// use ppl_infer::variational::{Advi, FamilyKind};
+    /// let advi = Advi::sites([("slope", FamilyKind::FullRank)]);
+    /// ```
+    pub fn sites<S: Into<String>>(sites: impl IntoIterator<Item = (S, FamilyKind)>) -> Self {
+        Self::new(FamilyKind::Sites(sites.into_iter().map(|(name, kind)| (name.into(), kind)).collect()))
+    }
+
+    /// A normalizing flow of some layers.
+    pub fn flow(layer: Layer, layers: usize) -> Self {
+        Self::new(FamilyKind::Flow(layer, layers))
     }
 
     /// What PyMC's `fit(method="advi")` does: a mean-field family that starts at zero with softplus(0) = 0.693, one draw a

@@ -1,5 +1,6 @@
 //! Why there is no variational fit.
 
+use ppl_autodiff::TraceError;
 use thiserror::Error;
 
 use crate::density::DensityError;
@@ -63,7 +64,18 @@ pub enum VariationalError {
         /// The model.
         model: String,
     },
-    /// The density over all data is not to be had.
-    #[error("this needs the density over all data, but the data are a stream")]
-    NoWhole,
+    /// A family for a site that is not there.
+    #[error("there is no latent site `{site}` for a block of its own; there are {known:?}")]
+    NoSite {
+        /// The name asked for.
+        site: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// A family that could not be built.
+    #[error("the family could not be built: {error}")]
+    Family {
+        /// Why.
+        error: Box<TraceError>,
+    },
 }

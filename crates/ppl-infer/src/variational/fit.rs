@@ -14,9 +14,9 @@ use super::objective::Density;
 use super::problem::Problem;
 use super::run::{Ended, Failure, State, find_location, stream};
 use super::tracker::{Tracker, mean_of_last};
-use super::verdict::{Check, Estimate, Verdict, rise};
+use super::verdict::{Check, Estimate, Verdict, judge, rise};
 use crate::batch::BatchTarget;
-use crate::density::{DensityError, Target};
+use crate::density::Target;
 use crate::error::InferError;
 use crate::posterior::{Concern, Posterior};
 use crate::runner::SettingsError;
@@ -34,8 +34,6 @@ pub struct VariationalFit<'m> {
 
 /// Steps whose estimates of the ELBO are averaged for `Display`.
 const SHOWN: usize = 1000;
-/// The draws by which a fit is judged are taken up to this many times where they do not tell enough.
-const MOST_ROUNDS: usize = 16;
 
 impl Advi {
     /// Fits a model with all its data.
@@ -108,10 +106,11 @@ impl Advi {
         interrupt: &AtomicBool,
     ) -> Result<VariationalFit<'m>, InferError> {
         let name = problem.name();
+        let settings = Self { family: self.family.resolve(&problem.sites())?, ..self.clone() };
         let state = {
             let mut density = problem.density(self.seed)?;
-            let location = find_location(self, name, &mut density).map_err(|f| problem.explain(f))?;
-            State::new(self, &*self.family.build(density.dim()), &location)
+            let location = find_location(&settings, name, &mut density).map_err(|f| problem.explain(f))?;
+            State::new(&settings, &*settings.family.build(density.dim())?, &location)
         };
         VariationalFit::unrun(problem, state).go_on(trackers, interrupt)
     }
@@ -152,7 +151,7 @@ impl<'m> VariationalFit<'m> {
 
     /// The family with its parameters, ready for draws.
     fn family(&self) -> Result<Box<dyn Family>, InferError> {
-        let mut family = self.state.settings.family.build(self.problem.dim());
+        let mut family = self.state.settings.family.build(self.problem.dim())?;
         let (got, wanted) = (self.state.params.len(), family.params());
         if got != wanted {
             return Err(VariationalError::State { what: "parameters", got, wanted }.into());
@@ -181,10 +180,11 @@ impl<'m> VariationalFit<'m> {
         let drift = if family.spread(self.state.result(), &mut spread) { self.drift(&spread) } else { None };
         let watched = (self.state.windows[0].count + self.state.windows[1].count) as usize;
         let rise = rise(&self.state.elbo, watched);
-        let check = self.check(&mut *family)?;
+        let settings = &self.state.settings;
+        let check = judge(&self.problem, &mut *family, self.state.result(), settings.seed, settings.checks)?;
         let mut verdict = Verdict::new(rise, drift, check.as_ref().map(Check::gain));
         verdict.elbo = check.as_ref().map(Check::elbo);
-        verdict.k_hat = check.as_ref().map(|c| c.psis().pareto_k);
+        verdict.k_hat = check.as_ref().map(Check::k_hat);
         self.verdict = verdict;
         Ok(self)
     }
@@ -197,38 +197,6 @@ impl<'m> VariationalFit<'m> {
         }
         let distance = |((a, b), sd): ((&f64, &f64), &f64)| (a - b).abs() / sd;
         Some(first.values.iter().zip(&second.values).zip(spread).map(distance).fold(0.0, f64::max))
-    }
-
-    /// Fresh draws of the result under the density over all data; none for a stream.
-    fn check(&self, family: &mut dyn Family) -> Result<Option<Check>, InferError> {
-        let settings = &self.state.settings;
-        if !self.problem.has_whole() {
-            return Ok(None);
-        }
-        let mut density = self.problem.density(settings.seed)?;
-        let (mut noise, mut x, mut slope) =
-            (vec![0.0; family.noise()], vec![0.0; family.dim()], vec![0.0; family.dim()]);
-        let mut centre = vec![0.0; family.dim()];
-        family.centre(self.state.result(), &mut centre);
-        let mut check = Check::new(centre);
-        for draw in 0..settings.checks * MOST_ROUNDS {
-            if draw > 0 && draw.is_multiple_of(settings.checks) && !check.is_vague() {
-                break;
-            }
-            let mut random = Philox::new(settings.seed, Purpose::Variational, stream::CHECK, draw as u32);
-            random.fill_standard_normal(&mut noise);
-            family.draw(self.state.result(), &noise, &mut x);
-            let log_q = family.log_density(self.state.result(), &noise, &x);
-            let ratio = match density.evaluate_whole(&x, &mut slope) {
-                Ok(log_p) => log_p - log_q,
-                Err(DensityError::NotFinite) => f64::NEG_INFINITY,
-                Err(error) => {
-                    return Err(VariationalError::Density { iteration: self.state.iteration, error }.into());
-                }
-            };
-            check.add(ratio, &x, &slope);
-        }
-        Ok(Some(check))
     }
 
     /// The name of the model.

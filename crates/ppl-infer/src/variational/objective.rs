@@ -151,11 +151,22 @@ impl Objective {
         noise: &[Vec<f64>],
         gradient: &mut [f64],
     ) -> Result<f64, DensityError> {
+        self.estimate_over(&mut |x, g| density.evaluate(x, g), family, params, noise, gradient)
+    }
+
+    pub(crate) fn estimate_over(
+        &mut self,
+        evaluate: &mut dyn FnMut(&[f64], &mut [f64]) -> Result<f64, DensityError>,
+        family: &mut dyn Family,
+        params: &[f64],
+        noise: &[Vec<f64>],
+        gradient: &mut [f64],
+    ) -> Result<f64, DensityError> {
         gradient.fill(0.0);
         let (mut kept, mut sum) = (0, 0.0);
         for noise in noise {
             self.noise.copy_from_slice(noise);
-            if let Some(value) = self.add(&mut |x, g| density.evaluate(x, g), family, params, gradient)? {
+            if let Some(value) = self.add(evaluate, family, params, gradient)? {
                 kept += 1;
                 sum += value;
             }

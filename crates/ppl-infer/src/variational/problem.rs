@@ -63,6 +63,15 @@ impl<'m> Problem<'m> {
         }
     }
 
+    /// The latent sites with their numbers of unconstrained coordinates, in order; none for a log-density without sites.
+    pub fn sites(&self) -> Vec<(String, usize)> {
+        match self {
+            Self::Model(compiled) => compiled.coordinates().to_vec(),
+            Self::Batches { compiled, .. } => compiled.coordinates().to_vec(),
+            Self::Target(..) | Self::BatchTarget(..) => Vec::new(),
+        }
+    }
+
     /// Whether the density over all data is to be had.
     pub fn has_whole(&self) -> bool {
         match self {

@@ -9,7 +9,7 @@ pub struct Progress<'a> {
     pub iteration: u64,
     /// Steps until the planned end.
     pub planned: u64,
-    /// The parameters of the approximation; locations come first.
+    /// The parameters of the approximation, in the order of its family: for normal laws locations come first.
     pub params: &'a [f64],
     /// The ELBO's estimate of every step so far.
     pub elbo: &'a [f64],

@@ -5,9 +5,16 @@
 
 use std::fmt;
 
+use ppl_autodiff::random::{Philox, Purpose};
 use ppl_diagnostics::{Psis, psis};
 
+use super::error::VariationalError;
+use super::family::Family;
+use super::problem::Problem;
+use super::run::stream;
 use super::tracker::mean_of_last;
+use crate::density::DensityError;
+use crate::error::InferError;
 
 /// A number with its Monte Carlo standard error.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -180,7 +187,7 @@ impl Check {
     /// Whether more draws would tell more: the noise of the gradient is as large as what may be left of it, or k-hat is so
     /// near the limit that its own error, 0.2 or so from a thousand draws, could take it across.
     pub fn is_vague(&self) -> bool {
-        self.gain().error > 0.3 * MOST_GAIN || (0.3..1.0).contains(&self.psis().pareto_k)
+        self.gain().error > 0.3 * MOST_GAIN || (0.3..1.0).contains(&self.k_hat())
     }
 
     /// The ELBO: the mean of log p - log q.
@@ -188,9 +195,9 @@ impl Check {
         estimate(&self.ratios)
     }
 
-    /// The smoothed importance weights.
-    pub fn psis(&self) -> Psis {
-        psis(&self.ratios, 1.0)
+    /// The shape of the Pareto tail of the ratios; 0 where they are equal up to rounding and have no tail.
+    pub fn k_hat(&self) -> f64 {
+        k_hat(&self.ratios, &psis(&self.ratios, 1.0))
     }
 
     /// What one natural-gradient step of full length promises.
@@ -209,6 +216,55 @@ impl Check {
         }
         Estimate { mean: if gain.is_nan() { f64::INFINITY } else { gain.max(0.0) }, error: variance.sqrt() }
     }
+}
+
+/// The draws by which a fit is judged are taken up to this many times where they do not tell enough.
+const MOST_ROUNDS: usize = 16;
+
+/// Fresh draws of an approximation under the density over all data; none for a stream.
+///
+/// # Errors
+/// What the density gives, but for points where it is not finite.
+pub(crate) fn judge(
+    problem: &Problem<'_>,
+    family: &mut dyn Family,
+    params: &[f64],
+    seed: u64,
+    draws: usize,
+) -> Result<Option<Check>, InferError> {
+    if !problem.has_whole() {
+        return Ok(None);
+    }
+    let mut density = problem.density(seed)?;
+    let dim = family.dim();
+    let (mut noise, mut x, mut slope) = (vec![0.0; family.noise()], vec![0.0; dim], vec![0.0; dim]);
+    let mut centre = vec![0.0; dim];
+    family.centre(params, &mut centre);
+    let mut check = Check::new(centre);
+    for draw in 0..draws * MOST_ROUNDS {
+        if draw > 0 && draw.is_multiple_of(draws) && !check.is_vague() {
+            break;
+        }
+        Philox::new(seed, Purpose::Variational, stream::CHECK, draw as u32).fill_standard_normal(&mut noise);
+        family.draw(params, &noise, &mut x);
+        let log_q = family.log_density(params, &noise, &x);
+        let ratio = match density.evaluate_whole(&x, &mut slope) {
+            Ok(log_p) => log_p - log_q,
+            Err(DensityError::NotFinite) => f64::NEG_INFINITY,
+            Err(error) => return Err(VariationalError::Density { iteration: 0, error }.into()),
+        };
+        check.add(ratio, &x, &slope);
+    }
+    Ok(Some(check))
+}
+
+/// Log ratios that are equal up to this are equal.
+const EQUAL: f64 = 1e-6;
+
+/// The shape of the Pareto tail of importance ratios; 0 where they are equal up to rounding and have no tail.
+pub(crate) fn k_hat(ratios: &[f64], smoothed: &Psis) -> f64 {
+    let (low, high) = ratios.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &r| (l.min(r), h.max(r)));
+    if high - low < EQUAL { 0.0 } else { smoothed.pareto_k }
 }
 
 /// The mean and its standard error.

@@ -3,19 +3,27 @@
 //! A family knows nothing of targets and optimisers. Its parameters are one flat vector, so that every optimiser serves
 //! every family.
 
+mod blocks;
+mod flow;
 mod full_rank;
+mod low_rank;
 mod mean_field;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::VariationalError;
+
+pub use blocks::Blocks;
+pub use flow::{Flow, Layer};
 pub use full_rank::FullRank;
+pub use low_rank::LowRank;
 pub use mean_field::{MeanField, Scale};
 
 /// Half of ln 2 pi.
 pub(crate) const HALF_LN_2PI: f64 = 0.918_938_533_204_672_8;
 
 /// A family of distributions on R^d with density q, sampled by x = T(noise; params) from standard normal noise.
-pub trait Family: Send + Sync {
+pub trait Family: Send {
     /// The number of coordinates, d.
     fn dim(&self) -> usize;
 
@@ -78,15 +86,58 @@ pub enum FamilyKind {
     MeanField(Scale),
     /// See [`FullRank`].
     FullRank,
+    /// See [`LowRank`], with so many directions.
+    LowRank(usize),
+    /// See [`Blocks`]: neighbouring blocks of coordinates, each with its size.
+    Blocks(Vec<(usize, FamilyKind)>),
+    /// [`Blocks`] by site: the sites that are named, the rest mean-field. Sites of one name stand alone.
+    Sites(Vec<(String, FamilyKind)>),
+    /// See [`Flow`], with so many layers.
+    Flow(Layer, usize),
 }
 
 impl FamilyKind {
     /// The family over d coordinates.
-    pub fn build(&self, dim: usize) -> Box<dyn Family> {
-        match self {
+    ///
+    /// # Errors
+    /// Blocks that do not fill the coordinates; sites, which want a model.
+    pub fn build(&self, dim: usize) -> Result<Box<dyn Family>, VariationalError> {
+        Ok(match self {
             Self::MeanField(scale) => Box::new(MeanField::new(dim, *scale)),
             Self::FullRank => Box::new(FullRank::new(dim)),
+            Self::LowRank(rank) => Box::new(LowRank::new(dim, *rank)),
+            Self::Blocks(blocks) => {
+                let got = blocks.iter().map(|(n, _)| n).sum();
+                if got != dim {
+                    return Err(VariationalError::State { what: "coordinates in blocks", got, wanted: dim });
+                }
+                let parts: Result<Vec<_>, _> = blocks.iter().map(|(n, kind)| kind.build(*n)).collect();
+                Box::new(Blocks::new(parts?))
+            }
+            Self::Sites(sites) => {
+                let site = sites.first().map(|(name, _)| name.clone()).unwrap_or_default();
+                return Err(VariationalError::NoSite { site, known: Vec::new() });
+            }
+            Self::Flow(layer, layers) => {
+                let flow = Flow::new(*layer, *layers, dim);
+                Box::new(flow.map_err(|error| VariationalError::Family { error: Box::new(error) })?)
+            }
+        })
+    }
+
+    /// Blocks of coordinates in place of sites, given the sites with their numbers of coordinates, in order.
+    ///
+    /// # Errors
+    /// [`VariationalError::NoSite`] for a name that is not there.
+    pub(crate) fn resolve(&self, known: &[(String, usize)]) -> Result<Self, VariationalError> {
+        let Self::Sites(sites) = self else { return Ok(self.clone()) };
+        if let Some((site, _)) = sites.iter().find(|(name, _)| !known.iter().any(|(k, _)| k == name)) {
+            let known = known.iter().map(|(name, _)| name.clone()).collect();
+            return Err(VariationalError::NoSite { site: site.clone(), known });
         }
+        let of = |name: &str| sites.iter().find(|(n, _)| n == name).map(|(_, kind)| kind.clone());
+        let blocks = known.iter().map(|(name, n)| (*n, of(name).unwrap_or(Self::MeanField(Scale::default()))));
+        Ok(Self::Blocks(blocks.collect()))
     }
 
     /// The name.
@@ -94,6 +145,10 @@ impl FamilyKind {
         match self {
             Self::MeanField(_) => "mean-field",
             Self::FullRank => "full-rank",
+            Self::LowRank(_) => "low-rank",
+            Self::Blocks(_) | Self::Sites(_) => "block",
+            Self::Flow(Layer::Planar, _) => "planar-flow",
+            Self::Flow(Layer::InverseAutoregressive, _) => "autoregressive-flow",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Small dense symmetric matrices: running Gram matrices, their Cholesky factor, and solves.
 //!
 //! The upper triangle is stored by rows, padded to tiles of 8 x 8. Both the Gram matrix G'G and the factorisation
-//! A = U'U then are one loop over pairs of contiguous rows, acc[i][j] += left[i] * right[j], which the compiler keeps in
+//! A = U'U then are one loop over pairs of contiguous rows, `acc[i][j] += left[i] * right[j]`, which the compiler keeps in
 //! vector registers. With 40 coordinates and 50 rows on AVX-512 (Zen 4) the Gram matrix takes 1.7 us, the factor 1.5 us,
 //! a solution 0.3 us.
 

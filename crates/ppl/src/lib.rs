@@ -52,6 +52,8 @@ pub mod prelude {
 mod book {
     #[doc = include_str!("../../../docs/first_model.md")]
     mod first_model {}
+    #[doc = include_str!("../../../docs/variational.md")]
+    mod variational {}
     #[doc = include_str!("../../../README.md")]
     mod readme {}
 }

@@ -1,6 +1,6 @@
 //! The random numbers of one chain at one iteration: an address, from which streams are asked for by purpose.
 
-use ppl_autodiff::random::{Key, Philox, Purpose};
+use ppl_autodiff::random::{Philox, Purpose};
 
 /// Which chain of which run, at which iteration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +27,5 @@ impl ChainRng {
     #[must_use]
     pub fn stream(&self, purpose: Purpose) -> Philox {
         Philox::new(self.seed, purpose, self.chain, self.iteration)
-    }
-
-    /// The key of a purpose at this iteration, for many numbers at once. It shares none with the stream.
-    #[must_use]
-    pub fn key(&self, purpose: Purpose) -> Key {
-        Key::new(self.seed, purpose, self.chain, self.iteration)
     }
 }

@@ -56,6 +56,8 @@ mod book {
     mod distributions {}
     #[doc = include_str!("../../../docs/stochastic_gradients.md")]
     mod stochastic_gradients {}
+    #[doc = include_str!("../../../docs/variational.md")]
+    mod variational {}
     #[doc = include_str!("../../../README.md")]
     mod readme {}
 }

@@ -73,21 +73,6 @@ impl Key {
         Philox::new(self.seed, self.purpose, node, element)
     }
 
-    /// Fills a slice with standard normal numbers, two of one block: vectors of them at a time, so that many come several
-    /// times as fast as from a stream.
-    ///
-    /// ```
-    /// use ppl_autodiff::random::{Key, Purpose};
-    ///
-    /// let mut z = vec![0.0; 10_000];
-    /// Key::new(1, Purpose::StochasticGradient, 0, 42).standard_normals(&mut z);
-    /// let mean = z.iter().sum::<f64>() / 1e4;
-    /// assert!(mean.abs() < 0.05); // five standard errors
-    /// ```
-    pub fn standard_normals(&self, out: &mut [f64]) {
-        crate::kernels::sample::fill(crate::ops::Law::Normal, self, 0, out, |_, _| f64::NAN);
-    }
-
     /// The words of one block of a node's numbers, for laws of which every draw takes a fixed number of words.
     #[inline(always)]
     pub(crate) fn block(&self, node: u32, block: u32) -> [u64; 2] {

@@ -272,7 +272,7 @@ impl<K: StochasticKernel> StochasticGradient<K> {
     }
 
     /// Iterations of a chain that makes all its draws.
-    fn iterations(&self) -> usize {
+    pub(super) fn iterations(&self) -> usize {
         match self.step_size {
             // Exploring iterations make no draws.
             Schedule::Cyclical { .. } => {

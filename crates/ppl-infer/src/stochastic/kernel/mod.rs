@@ -102,7 +102,7 @@ pub trait GradientKernel: StochasticKernel {}
 /// Draws the noise of one iteration.
 pub(crate) fn draw_noise(random: &ChainRng, noise: &mut Vec<f64>, dim: usize) {
     noise.resize(dim, 0.0);
-    random.key(Purpose::StochasticGradient).standard_normals(noise);
+    random.stream(Purpose::StochasticGradient).fill_standard_normal(noise);
 }
 
 /// The length of a vector; an error if it is not finite, as it is whenever a coordinate is not.

@@ -4,7 +4,7 @@
 use rand_core::Rng;
 
 use super::gain::{Gain, Preconditioner};
-use super::{StepInfo, StochasticKernel, draw_noise, finite, norm};
+use super::{StepInfo, StochasticKernel, finite, norm};
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
 use crate::random::ChainRng;
@@ -312,10 +312,11 @@ impl StochasticKernel for SgfsKernel {
         random: &ChainRng,
         state: &mut SgfsState,
     ) -> Result<StepInfo, DensityError> {
-        draw_noise(random, &mut self.buffers.noise, state.position.len());
+        let mut stream = random.stream(Purpose::StochasticGradient);
+        self.buffers.noise.resize(state.position.len(), 0.0);
+        stream.fill_standard_normal(&mut self.buffers.noise);
         if self.prior_precision && PriorCurvature::is_due(step.iteration) {
-            let mut signs = random.stream(Purpose::StochasticGradient);
-            let sign = || signs.next_u32() & 1 == 0;
+            let sign = || stream.next_u32() & 1 == 0;
             state.prior.look(density, &state.position, sign, &mut self.buffers.looking)?;
         }
         self.advance(density, step, state)

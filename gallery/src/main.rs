@@ -1,6 +1,7 @@
 //! Runs NUTS on every posterior of the gallery over several seeds and holds the draws against the references.
 //!
-//! `cargo run --release -p ppl-gallery -- --write` writes the table `docs/posteriors.md`.
+//! `cargo run --release -p ppl-gallery -- --write` writes the table `docs/posteriors.md`; with `--only`, the rows of some
+//! posteriors are renewed and the others stay.
 
 mod report;
 
@@ -8,7 +9,7 @@ use clap::Parser;
 use ppl_gallery::run::{Cost, Length, Outcome, RunError};
 use ppl_gallery::{Entry, all, run};
 
-use report::Line;
+use report::{Line, Part};
 
 /// Where the table goes.
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/posteriors.md");
@@ -46,28 +47,27 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
     let named = |e: &&Entry| arguments.only.as_ref().is_none_or(|part| e.name.contains(part));
     let length = Length { chains: arguments.chains, warmup: arguments.warmup, draws: arguments.draws };
-    let costs: Result<Vec<(usize, &Entry, Cost)>, RunError> =
-        all().iter().filter(named).enumerate().map(|(place, entry)| Ok((place, entry, run::cost(entry)?))).collect();
+    let costs: Result<Vec<(&Entry, Cost)>, RunError> =
+        all().iter().filter(named).map(|entry| Ok((entry, run::cost(entry)?))).collect();
     let mut costs = costs?;
     if arguments.costs {
-        for (_, entry, Cost { dim, compile, gradient }) in costs {
+        for (entry, Cost { dim, compile, gradient }) in costs {
             println!("{:60} dim {dim:4}  compile {compile:10.2?}  gradient {gradient:10.2?}", entry.name);
         }
         return Ok(());
     }
     // What takes longest comes last.
-    costs.sort_by_key(|(_, _, cost)| cost.gradient * cost.dim as u32);
-    let mut lines: Vec<Line> = Vec::new();
-    for (place, entry, cost) in costs {
+    costs.sort_by_key(|(_, cost)| cost.gradient * cost.dim as u32);
+    let mut parts = Part::read(&std::fs::read_to_string(PAGE).unwrap_or_default());
+    for (entry, cost) in costs {
         let outcomes: Result<Vec<Outcome>, RunError> =
             (1..=arguments.seeds).map(|seed| run::run(entry, length, arguments.threads, seed)).collect();
-        let line = Line { place, entry, cost, outcomes: outcomes? };
+        let line = Line { entry, cost, outcomes: outcomes? };
         println!("{}", line.progress());
-        let at = lines.partition_point(|l| l.place < place);
-        lines.insert(at, line);
+        Part::new(&line).put(&mut parts);
         if arguments.write {
             // After each posterior, so that a run that is stopped leaves what it has.
-            std::fs::write(PAGE, report::page(&lines, length))?;
+            std::fs::write(PAGE, report::page(&parts, length, arguments.seeds))?;
         }
     }
     Ok(())

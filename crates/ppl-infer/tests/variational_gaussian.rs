@@ -23,7 +23,7 @@ fn normal() -> Box<dyn Target> {
         }
         let mut s = z;
         for i in (0..3).rev() {
-            let rest: f64 = (i + 1..3).map(|j| FACTOR[j][i] * s[j]).sum();
+            let rest: f64 = FACTOR.iter().zip(s).skip(i + 1).map(|(row, s)| row[i] * s).sum();
             s[i] = (z[i] - rest) / FACTOR[i][i];
             g[i] = -s[i];
         }
@@ -46,8 +46,8 @@ fn full_rank_is_exact() {
     let mut row = 3;
     for i in 0..3 {
         assert!((params[i] - MEAN[i]).abs() < 1e-4, "{params:?}");
-        for j in 0..=i {
-            assert!((params[row] - FACTOR[i][j]).abs() < 1e-4, "{params:?}");
+        for want in &FACTOR[i][..=i] {
+            assert!((params[row] - want).abs() < 1e-4, "{params:?}");
             row += 1;
         }
     }

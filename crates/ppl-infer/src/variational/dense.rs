@@ -68,11 +68,11 @@ pub(crate) fn inverse(l: &[f64], n: usize) -> Vec<f64> {
 /// Relative step of a central difference of gradients: the cube root of the rounding unit balances its two errors.
 const STEP: f64 = 6e-6;
 
+/// A gradient that may fail.
+pub(crate) type Slope<'f, E> = dyn FnMut(&[f64], &mut [f64]) -> Result<(), E> + 'f;
+
 /// The symmetrised matrix of second derivatives by central differences of a gradient.
-pub(crate) fn second_derivatives<E>(
-    x: &[f64],
-    gradient: &mut dyn FnMut(&[f64], &mut [f64]) -> Result<(), E>,
-) -> Result<Vec<f64>, E> {
+pub(crate) fn second_derivatives<E>(x: &[f64], gradient: &mut Slope<'_, E>) -> Result<Vec<f64>, E> {
     let n = x.len();
     let (mut out, mut at) = (vec![0.0; n * n], x.to_vec());
     let (mut above, mut below) = (vec![0.0; n], vec![0.0; n]);

@@ -61,6 +61,42 @@ impl Advi {
 
     /// Fits a model whose data come in batches: a step sees one batch, the ELBO stays that of all data.
     ///
+    /// ```
+    /// use ndarray::Array1;
+    /// use ppl_core::{Minibatch, dist::Normal, model, observe, sample};
+    /// use ppl_infer::Advi;
+    ///
+    /// model! {
+    ///     fn location(y: Array1<f64>) {
+    ///         let mean = sample!("mean", Normal::new(0.0, 10.0));
+    ///         observe!("y", Normal::new(mean, 1.0), y);
+    ///     }
+    /// }
+    /// let y = Array1::linspace(0.0, 4.0, 500);
+    /// let batches = Minibatch::new(y, 50)?.model(location);
+    /// let fit = Advi::mean_field().steps(4000).fit_batches(&batches)?;
+    /// // Standard deviation 1 / sqrt(500) = 0.045 around 2.
+    /// assert!((fit.location()?[0] - 2.0).abs() < 0.02);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// A model over batches gives estimates of a density. What needs the density itself, like NUTS, does not take it:
+    ///
+    /// ```compile_fail,E0277
+    /// use ndarray::Array1;
+    /// use ppl_core::{Minibatch, dist::Normal, model, observe, sample};
+    /// use ppl_infer::Nuts;
+    ///
+    /// model! {
+    ///     fn location(y: Array1<f64>) {
+    ///         let mean = sample!("mean", Normal::new(0.0, 10.0));
+    ///         observe!("y", Normal::new(mean, 1.0), y);
+    ///     }
+    /// }
+    /// let batches = Minibatch::new(Array1::linspace(0.0, 4.0, 500), 50).unwrap().model(location);
+    /// Nuts::new().run(&batches).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// As [`Advi::fit`]; a stream that ended or failed.
     pub fn fit_batches<'m>(&self, batches: &'m dyn BatchModel) -> Result<VariationalFit<'m>, InferError> {

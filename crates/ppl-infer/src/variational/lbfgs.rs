@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use super::objective::Evaluate;
 use crate::density::DensityError;
 
 /// Settings of a run of L-BFGS.
@@ -51,17 +52,12 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Evaluates a function with its gradient; where it is not finite the value is infinite.
-type Evaluate<'f> = dyn FnMut(&[f64], &mut [f64]) -> Result<f64, DensityError> + 'f;
+/// Told of a point, the gradient there and the value.
+type Seen<'f> = dyn FnMut(&[f64], &[f64], f64) + 'f;
 
 impl Lbfgs {
-    /// Minimises from `x`, telling `seen` of every iterate with its gradient.
-    pub fn minimise(
-        &self,
-        f: &mut Evaluate<'_>,
-        x: &[f64],
-        seen: &mut dyn FnMut(&[f64], &[f64], f64),
-    ) -> Result<Minimum, DensityError> {
+    /// Minimises from `x`, telling `seen` of every iterate with its gradient. Where `f` is not finite, its value is infinite.
+    pub fn minimise(&self, f: &mut Evaluate<'_>, x: &[f64], seen: &mut Seen<'_>) -> Result<Minimum, DensityError> {
         let n = x.len();
         let mut evaluations = 1;
         let mut at = Minimum { x: x.to_vec(), value: 0.0, gradient: vec![0.0; n], iterations: 0, evaluations: 0 };
@@ -92,7 +88,8 @@ impl Lbfgs {
                 }
                 evaluations += 1;
                 let value = f(&trial, &mut slope)?;
-                if !(value <= at.value + DECREASE * t * along) || slope.iter().any(|g| !g.is_finite()) {
+                let enough = value <= at.value + DECREASE * t * along;
+                if !enough || slope.iter().any(|g| !g.is_finite()) {
                     high = t;
                 } else {
                     // Lower than the start; good enough if the search cannot find better.

@@ -25,6 +25,9 @@ pub enum Estimator {
     StickingTheLanding,
 }
 
+/// A function with its gradient.
+pub(crate) type Evaluate<'f> = dyn FnMut(&[f64], &mut [f64]) -> Result<f64, DensityError> + 'f;
+
 /// A log-density over all data or over the bound batch.
 pub(crate) enum Density<'t> {
     /// Over all data.
@@ -116,7 +119,7 @@ impl Objective {
 
     pub(crate) fn estimate_with(
         &mut self,
-        evaluate: &mut dyn FnMut(&[f64], &mut [f64]) -> Result<f64, DensityError>,
+        evaluate: &mut Evaluate<'_>,
         family: &mut dyn Family,
         params: &[f64],
         random: &mut Philox,
@@ -156,7 +159,7 @@ impl Objective {
 
     pub(crate) fn estimate_over(
         &mut self,
-        evaluate: &mut dyn FnMut(&[f64], &mut [f64]) -> Result<f64, DensityError>,
+        evaluate: &mut Evaluate<'_>,
         family: &mut dyn Family,
         params: &[f64],
         noise: &[Vec<f64>],
@@ -177,7 +180,7 @@ impl Objective {
     /// Adds one draw; nothing if its density is not finite.
     fn add(
         &mut self,
-        evaluate: &mut dyn FnMut(&[f64], &mut [f64]) -> Result<f64, DensityError>,
+        evaluate: &mut Evaluate<'_>,
         family: &mut dyn Family,
         params: &[f64],
         gradient: &mut [f64],

@@ -181,13 +181,13 @@ impl PathGaussian {
     pub fn draw(&self, noise: &[f64], x: &mut [f64]) -> f64 {
         let (d, r) = (noise.len(), self.rank);
         let mut along = vec![0.0; r];
-        for i in 0..d {
-            along.iter_mut().zip(&self.basis[i * r..(i + 1) * r]).for_each(|(o, q)| *o += q * noise[i]);
+        for (i, z) in noise.iter().enumerate() {
+            along.iter_mut().zip(&self.basis[i * r..(i + 1) * r]).for_each(|(o, q)| *o += q * z);
         }
         let moved: Vec<f64> = (0..r).map(|i| dot(&self.inner[i * r..i * r + i + 1], &along)).collect();
-        for i in 0..d {
+        for (i, (x, z)) in x.iter_mut().zip(noise).enumerate() {
             let extra = dot(&self.basis[i * r..(i + 1) * r], &moved);
-            x[i] = self.mean[i] + self.sqrt_alpha[i] * (noise[i] + extra);
+            *x = self.mean[i] + self.sqrt_alpha[i] * (z + extra);
         }
         -self.half_log_det - 0.5 * dot(noise, noise) - HALF_LN_2PI * d as f64
     }
@@ -228,7 +228,7 @@ mod tests {
         close(&law.mean, &numbers(&want["mean"]));
 
         // Sigma from the draws of unit noise: x - mean = A e_i, Sigma = A A'.
-        let mut factor = vec![0.0; 16];
+        let mut factor = [0.0; 16];
         for i in 0..4 {
             let (mut noise, mut x) = ([0.0; 4], [0.0; 4]);
             noise[i] = 1.0;

@@ -13,10 +13,10 @@ use crate::posterior::Recorded;
 
 /// What is approximated.
 pub(crate) enum Problem<'m> {
-    Model(CompiledModel<'m>),
+    Model(Box<CompiledModel<'m>>),
     /// With the model of all rows compiled as well, where there is one: for the table of sites.
     Batches {
-        compiled: CompiledBatchModel<'m>,
+        compiled: Box<CompiledBatchModel<'m>>,
         batches: &'m dyn BatchModel,
         whole: bool,
     },
@@ -26,11 +26,11 @@ pub(crate) enum Problem<'m> {
 
 impl<'m> Problem<'m> {
     pub fn model(model: &'m dyn Model) -> Result<Self, ModelError> {
-        Ok(Self::Model(CompiledModel::new(model)?))
+        Ok(Self::Model(Box::new(CompiledModel::new(model)?)))
     }
 
     pub fn batches(batches: &'m dyn BatchModel) -> Result<Self, ModelError> {
-        let compiled = CompiledBatchModel::new(batches)?;
+        let compiled = Box::new(CompiledBatchModel::new(batches)?);
         Ok(Self::Batches { compiled, batches, whole: batches.whole().is_some() })
     }
 
@@ -44,8 +44,8 @@ impl<'m> Problem<'m> {
 
     pub fn recorded(&self) -> &dyn Recorded {
         match self {
-            Self::Model(compiled) => compiled,
-            Self::Batches { compiled, .. } => compiled,
+            Self::Model(compiled) => &**compiled,
+            Self::Batches { compiled, .. } => &**compiled,
             Self::Target(_, coordinates) | Self::BatchTarget(_, coordinates) => coordinates,
         }
     }
@@ -56,8 +56,8 @@ impl<'m> Problem<'m> {
 
     pub fn dim(&self) -> usize {
         match self {
-            Self::Model(compiled) => Target::dim(compiled),
-            Self::Batches { compiled, .. } => BatchTarget::dim(compiled),
+            Self::Model(compiled) => Target::dim(&**compiled),
+            Self::Batches { compiled, .. } => BatchTarget::dim(&**compiled),
             Self::Target(target, _) => target.dim(),
             Self::BatchTarget(target, _) => target.dim(),
         }

@@ -83,8 +83,8 @@ fn record(layer: Layer, layers: usize, dim: usize, inputs: &mut Inputs, noise: V
                 let along = (w * u).sum();
                 let u = u + w * (((along + ONE).softplus() - 1.0 - along) / w.square().sum());
                 let a = ((w * z).sum() + b.sum()).tanh();
-                log_det = log_det + ((u * w).sum() * (1.0 - a.square())).ln_1p();
-                z = z + u * a;
+                log_det += ((u * w).sum() * (1.0 - a.square())).ln_1p();
+                z += u * a;
             }
             (Layer::InverseAutoregressive, &[w, b, wm, bm, ws, bs]) => {
                 let h = hidden(dim);
@@ -100,7 +100,7 @@ fn record(layer: Layer, layers: usize, dim: usize, inputs: &mut Inputs, noise: V
                 let scale = 2.0 * (0.5 * (hidden.matmul(ws * second) + bs)).tanh().reshape([dim]);
                 let order: Vec<usize> = (0..dim).rev().collect();
                 z = (shift + scale.exp() * z).gather(0, &order);
-                log_det = log_det + scale.sum();
+                log_det += scale.sum();
             }
             _ => {}
         }

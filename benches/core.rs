@@ -8,12 +8,16 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use ppl::autodiff::ops::{Binary, Unary};
 use ppl::autodiff::{Program, Real, Var, trace};
+use ppl::infer::batch::BatchTarget;
 use ppl::infer::compiled::{CompiledModel, density_program};
+use ppl::infer::compiled_batch::CompiledBatchModel;
+use ppl::infer::stochastic::kernel::{SgfsKernel, SgldKernel};
 use ppl::prelude::*;
 use ppl_benches::handwritten::Hierarchical;
 use ppl_benches::models::{
     eight_schools, flat_bnn, flat_data, grouped_data, hierarchical_bnn, logistic, logistic_data, point, scalar_walk,
 };
+use ppl_benches::stochastic::{BATCH, with_steps};
 
 /// Elements of the elementwise kernels: the activations of the hierarchical network.
 const ELEMENTS: usize = 9000;
@@ -62,6 +66,36 @@ fn sampling(c: &mut Criterion) {
     let schools = eight_schools();
     let nuts = Nuts::new().warmup(500).draws(500).chains(1).threads(1);
     c.bench_function("nuts/eight_schools", |b| b.iter(|| nuts.run(&schools)));
+}
+
+/// What steps are made of: a batch bound, its gradient, the gradients of its rows.
+fn batches(c: &mut Criterion) {
+    let sgfs = with_steps(SgfsKernel::default(), 0.01, |step| {
+        c.bench_function("sgfs_step/minibatch_50", |b| b.iter(&mut *step));
+    });
+    sgfs.expect("the chain is well");
+    let sgld = with_steps(SgldKernel::default(), 1e-4, |step| {
+        c.bench_function("sgld_step/minibatch_50", |b| b.iter(&mut *step));
+    });
+    sgld.expect("the chain is well");
+    let (x, y) = flat_data(500).expect("the data can be read");
+    let batches = Minibatch::new((x, y), BATCH).expect("the data are right").model(|(x, y)| flat_bnn(x, y));
+    let compiled = CompiledBatchModel::new(&batches).expect("the model is right");
+    let mut density = compiled.density(0, 0).expect("the data are in memory");
+    density.draw_independently();
+    let mut iteration = 0;
+    c.bench_function("minibatch_50/bind", |b| {
+        b.iter(|| {
+            iteration += 1;
+            density.bind(iteration)
+        })
+    });
+    let x = point(compiled.dim());
+    let (mut gradient, mut rows) = (vec![0.0; x.len()], vec![0.0; BATCH * x.len()]);
+    c.bench_function("minibatch_50/gradient", |b| b.iter(|| density.evaluate(black_box(&x), &mut gradient)));
+    c.bench_function("minibatch_50/row_gradients", |b| {
+        b.iter(|| density.row_gradients(black_box(&x), &mut gradient, &mut rows))
+    });
 }
 
 /// A step of mean-field ADVI with Adam: noise, a gradient, the optimiser. Judging the result is left out.
@@ -141,6 +175,6 @@ criterion_group! {
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
         .sample_size(30);
-    targets = models, compiling, sampling, variational, by_hand, kernels
+    targets = models, compiling, sampling, batches, variational, by_hand, kernels
 }
 criterion_main!(core);

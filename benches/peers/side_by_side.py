@@ -26,7 +26,7 @@ def run(*command):
 def build():
     if not PYTHON.exists():
         run(sys.executable, "-m", "venv", VENV)
-        run(PYTHON, "-m", "pip", "install", "--quiet", "numpyro")
+        run(PYTHON, "-m", "pip", "install", "--quiet", "numpyro", "blackjax")
     run("cargo", "build", "--release", "--locked", "-p", "ppl-benches", "--bin", "measure")
     run("cargo", "build", "--release", "--locked", "-p", "ppl", "--example", "hierarchical_bnn")
 
@@ -37,6 +37,7 @@ def rounds():
     for _ in range(options.rounds):
         ours.append(json.loads(run(ROOT / "target/release/measure")))
         theirs.append(json.loads(run(PYTHON, ROOT / "benches/peers/numpyro_bnn.py")))
+        theirs[-1] |= json.loads(run(PYTHON, ROOT / "benches/peers/blackjax_sgld.py"))
         single.append(json.loads(run(PYTHON, ROOT / "benches/peers/numpyro_bnn.py", "--f32")))
     return ours, theirs, single
 
@@ -82,6 +83,10 @@ def table():
         own = key.replace("gradient", "gradient_f32")
         lines.append(f"| {names[key]}, `f32` | {median(ours, own):.1f} us | {median(single, key):.1f} us "
                      f"| {ratio(ours, single, own, key):.2f} |")
+    for key, name in (("sgld_step/minibatch_50", "SGLD step"), ("sgfs_step/minibatch_50", "SGFS step, full Fisher information")):
+        peer = "sgld_step/minibatch_50"
+        lines.append(f"| {name}, 50 of 500 rows | {median(ours, key):.1f} us | {median(theirs, peer):.1f} us (BlackJAX, SGLD) "
+                     f"| {ratio(ours, theirs, key, peer):.2f} |")
     lines += advi_rows(ours)
     if not options.no_nuts:
         o, t = nuts()

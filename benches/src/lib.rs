@@ -2,3 +2,4 @@
 
 pub mod handwritten;
 pub mod models;
+pub mod stochastic;

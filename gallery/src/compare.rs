@@ -117,8 +117,9 @@ fn figures(parameter: &str, law: &Law, draws: Option<f64>, x: ArrayView2<f64>) -
     };
     let mean = x.mean().unwrap_or(f64::NAN);
     let mut figures = vec![figure(Statistic::Mean, mean, law.mean, mcse_mean(x), law.mcse_mean.unwrap_or(0.0))];
-    // An sd without a stated error is known as well as the mean is: about 1 / sqrt 2 of its error for a normal law.
-    let sd_error = law.mcse_sd.or(law.mcse_mean.map(|e| e * std::f64::consts::FRAC_1_SQRT_2)).unwrap_or(0.0);
+    // The error of an sd that the reference does not state is to that of its mean as ours are.
+    let as_ours = law.mcse_mean.map(|e| e * mcse_sd(x) / mcse_mean(x));
+    let sd_error = law.mcse_sd.or(as_ours).unwrap_or(0.0);
     figures.push(figure(Statistic::Sd, x.std(1.0), law.sd, mcse_sd(x), sd_error));
     let quantiles = [(0.05, law.q05, law.ess_tail), (0.5, law.q50, law.ess_bulk), (0.95, law.q95, law.ess_tail)];
     for (p, wanted, size) in quantiles {

@@ -1,16 +1,18 @@
 //! Runs NUTS on every posterior of the gallery over several seeds and holds the draws against the references.
 //!
-//! `cargo run --release -p ppl-gallery -- --write` writes the table `docs/posteriors.md`.
+//! `cargo run --release -p ppl-gallery -- --write` writes the table `docs/posteriors.md`; with `--only`, the rows of some
+//! posteriors are renewed and the others stay.
 
 mod report;
 
-use std::path::{Path, PathBuf};
-
 use clap::Parser;
-use ppl_gallery::run::Length;
+use ppl_gallery::run::{Cost, Length, Outcome, RunError};
 use ppl_gallery::{Entry, all, run};
 
-use report::Line;
+use report::{Line, Part};
+
+/// Where the table goes.
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/posteriors.md");
 
 /// Runs NUTS on the posteriors of the gallery and compares the draws with the references.
 #[derive(Parser)]
@@ -31,7 +33,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1000)]
     warmup: usize,
     /// Draws of a chain.
-    #[arg(long, default_value_t = 2000)]
+    #[arg(long, default_value_t = 1000)]
     draws: usize,
     /// Threads, each with one chain.
     #[arg(long, default_value_t = 1)]
@@ -45,24 +47,28 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
     let named = |e: &&Entry| arguments.only.as_ref().is_none_or(|part| e.name.contains(part));
     let length = Length { chains: arguments.chains, warmup: arguments.warmup, draws: arguments.draws };
-    let mut lines = Vec::new();
-    for entry in all().iter().filter(named) {
-        let cost = run::cost(entry)?;
-        if arguments.costs {
-            let run::Cost { dim, compile, gradient } = cost;
+    let costs: Result<Vec<(&Entry, Cost)>, RunError> =
+        all().iter().filter(named).map(|entry| Ok((entry, run::cost(entry)?))).collect();
+    let mut costs = costs?;
+    if arguments.costs {
+        for (entry, Cost { dim, compile, gradient }) in costs {
             println!("{:60} dim {dim:4}  compile {compile:10.2?}  gradient {gradient:10.2?}", entry.name);
-            continue;
         }
-        let outcomes: Result<Vec<run::Outcome>, run::RunError> =
+        return Ok(());
+    }
+    // What takes longest comes last.
+    costs.sort_by_key(|(_, cost)| cost.gradient * cost.dim as u32);
+    let mut parts = Part::read(&std::fs::read_to_string(PAGE).unwrap_or_default());
+    for (entry, cost) in costs {
+        let outcomes: Result<Vec<Outcome>, RunError> =
             (1..=arguments.seeds).map(|seed| run::run(entry, length, arguments.threads, seed)).collect();
         let line = Line { entry, cost, outcomes: outcomes? };
         println!("{}", line.progress());
-        lines.push(line);
-    }
-    if arguments.write {
-        let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/posteriors.md");
-        std::fs::write(&path, report::page(&lines, length))?;
-        println!("wrote {}", path.display());
+        Part::new(&line).put(&mut parts);
+        if arguments.write {
+            // After each posterior, so that a run that is stopped leaves what it has.
+            std::fs::write(PAGE, report::page(&parts, length, arguments.seeds))?;
+        }
     }
     Ok(())
 }

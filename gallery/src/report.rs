@@ -118,8 +118,11 @@ impl Line {
             let _ = writeln!(text, "- {} times the iterations of the others", needs.length);
         }
         if needs.minor_modes {
-            let _ =
-                writeln!(text, "- chains left out because they stayed in a minor mode: {}", self.total(|o| o.astray));
+            let _ = writeln!(
+                text,
+                "- chains left out because they were in a minor mode, at least for a while: {}",
+                self.total(|o| o.astray)
+            );
         }
         if self.r_hat() >= R_HAT {
             let _ = writeln!(text, "- R-hat up to {:.4} where less than {R_HAT} is wanted", self.r_hat());
@@ -142,13 +145,69 @@ impl Line {
     }
 }
 
+/// What the page says of one posterior: its row of the table and what stands below it. It is read again from the page, so
+/// that a run of some posteriors renews their part and keeps the others.
+pub struct Part {
+    name: String,
+    row: String,
+    remarks: Option<String>,
+}
+
+impl Part {
+    /// Of a line.
+    pub fn new(line: &Line) -> Self {
+        Self { name: line.entry.name.to_owned(), row: line.row(), remarks: line.remarks() }
+    }
+
+    /// All parts of a page.
+    pub fn read(page: &str) -> Vec<Self> {
+        let (table, remarks) = page.split_once(REMARKS).unwrap_or((page, ""));
+        let part = |entry: &Entry| {
+            let row = table.lines().find(|row| row.starts_with(&format!("| {} |", entry.name)))?;
+            let heading = format!("\n### {}\n", entry.name);
+            let remarks = remarks.find(&heading).map(|from| {
+                let body = &remarks[from + heading.len()..];
+                format!("{heading}{}", &body[..body.find("\n### ").unwrap_or(body.len())])
+            });
+            Some(Self { name: entry.name.to_owned(), row: row.to_owned(), remarks })
+        };
+        ppl_gallery::all().iter().filter_map(part).collect()
+    }
+
+    /// Puts this part in the place of the one of its name; parts stand in the order of the catalogue.
+    pub fn put(self, parts: &mut Vec<Self>) {
+        let place = |name: &str| ppl_gallery::all().iter().position(|e| e.name == name);
+        parts.retain(|part| part.name != self.name);
+        let at = parts.partition_point(|part| place(&part.name) < place(&self.name));
+        parts.insert(at, self);
+    }
+
+    /// A cell of the row from the right, 0 the last.
+    fn cell(&self, from_right: usize) -> &str {
+        self.row.rsplit('|').nth(from_right + 1).unwrap_or("").trim()
+    }
+
+    /// Figures that are off, and all.
+    fn figures(&self) -> (usize, usize) {
+        let (off, all) = self.cell(0).split_once(" of ").unwrap_or(("0", "0"));
+        (off.parse().unwrap_or(0), all.parse().unwrap_or(0))
+    }
+
+    /// Whether every figure of every seed is where it should be, all chains agree and none diverged.
+    fn passes(&self) -> bool {
+        let converged = self.cell(3).parse().is_ok_and(|r_hat: f64| r_hat < R_HAT);
+        self.figures().0 == 0 && converged && self.cell(2) == "0"
+    }
+}
+
+/// What stands between the table and what is said of single posteriors.
+const REMARKS: &str = "\n## Remarks\n";
+
 /// The whole page.
-pub fn page(lines: &[Line], length: Length) -> String {
+pub fn page(parts: &[Part], length: Length, seeds: u64) -> String {
     let Length { chains, warmup, draws } = length;
-    let seeds = lines.iter().map(|l| l.outcomes.len()).max().unwrap_or(0);
-    let figures: usize = lines.iter().map(Line::figures).sum();
-    let misses: usize = lines.iter().map(|l| l.misses().len()).sum();
-    let passed = lines.iter().filter(|l| l.passes()).count();
+    let (misses, figures) = parts.iter().map(Part::figures).fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+    let passed = parts.iter().filter(|part| part.passes()).count();
     let mut page = format!(
         "# Posteriors\n\n\
          Every posterior of posteriordb and of the Inference Gym that the gallery has, sampled with NUTS and held against\n\
@@ -166,12 +225,12 @@ pub fn page(lines: &[Line], length: Length) -> String {
          R-hat | divergences | largest difference, errors | figures off |\n\
          | --- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n",
         figures as f64 * BY_CHANCE,
-        lines.len(),
+        parts.len(),
     );
-    for line in lines {
-        let _ = writeln!(page, "{}", line.row());
+    for part in parts {
+        let _ = writeln!(page, "{}", part.row);
     }
-    page.push_str("\n## Remarks\n");
-    page.extend(lines.iter().filter_map(Line::remarks));
+    page.push_str(REMARKS);
+    page.extend(parts.iter().filter_map(|part| part.remarks.as_deref()));
     page
 }

@@ -8,9 +8,11 @@ use std::time::Instant;
 use ppl::autodiff::kernels::elementary;
 use ppl::autodiff::{Program, Real};
 use ppl::infer::compiled::{CompiledModel, density_program};
+use ppl::infer::stochastic::kernel::{SgfsKernel, SgldKernel};
 use ppl::prelude::*;
 use ppl_benches::handwritten::Hierarchical;
 use ppl_benches::models::{flat_bnn, flat_data, grouped_data, hierarchical_bnn, logistic, logistic_data, point};
+use ppl_benches::stochastic::with_steps;
 
 const REPEATS: usize = 15;
 
@@ -90,6 +92,8 @@ fn peers(out: &mut BTreeMap<String, f64>) -> Result<(), Box<dyn std::error::Erro
     let at: Vec<f64> = point(program.input_lengths()[0]).iter().map(|x| 0.3 * x).collect();
     let mut g = vec![0.0; at.len()];
     put("handwritten/hierarchical_bnn", 1e6 * seconds(|| _ = black_box(by_hand.gradient(black_box(&at), &mut g))));
+    with_steps(SgfsKernel::default(), 0.01, |step| _ = put("sgfs_step/minibatch_50", 1e6 * seconds(step)))?;
+    with_steps(SgldKernel::default(), 1e-4, |step| _ = put("sgld_step/minibatch_50", 1e6 * seconds(step)))?;
     let (x, mut y) = (point(9000), vec![0.0; 9000]);
     put("tanh_ns/f64", 1e9 / 9000.0 * seconds(|| elementary::tanh(black_box(&x), &mut y)));
     let (x, mut y) = (x.iter().map(|&x| x as f32).collect::<Vec<_>>(), vec![0.0f32; 9000]);

@@ -278,6 +278,9 @@ impl Var {
         pow => Pow;
         /// `ln(e^self + e^other)` without overflow; -inf where both are.
         logaddexp => LogAddExp;
+        /// `x ln(x / m) + m - x` for positive x and m, half of a Poisson deviance, with all digits where the two are near
+        /// each other.
+        deviance => Deviance;
         /// The larger of two; at a tie each side gets half of the derivative. NaN if either is.
         max => Max;
         /// The smaller of two; at a tie each side gets half of the derivative. NaN if either is.

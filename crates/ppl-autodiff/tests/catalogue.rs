@@ -90,6 +90,7 @@ fn binary(op: Binary) -> fn(Var, Var) -> Var {
         Binary::Div => |a, b| a / b,
         Binary::Pow => |a, b| a.pow(b),
         Binary::LogAddExp => |a, b| a.logaddexp(b),
+        Binary::Deviance => |a, b| a.deviance(b),
         Binary::Max => |a, b| a.max(b),
         Binary::Min => |a, b| a.min(b),
         Binary::Lt => |a, b| a.lt(b),

@@ -74,17 +74,36 @@ fn step(forward: Var, moves: Var) -> Var {
 }
 
 /// The product of all matrices along the last axis, whose elements are logarithms.
-fn pairwise(mut moves: Var) -> Var {
-    loop {
-        let count = moves.dim(-1);
-        if count <= 1 {
-            return moves.index(-1, 0);
-        }
-        let even = count - count % 2;
-        let left = moves.slice_step(-1, 0..even, 2).expand_dims(-2);
-        let right = moves.slice_step(-1, 1..even, 2).expand_dims(-4);
-        // [.., from, between, to, pairs]
-        let merged = (left + right).logsumexp_axis(-3);
-        moves = if even == count { merged } else { concat(&[merged, moves.slice(-1, even..count)], -1) };
+///
+/// In the order of their numbers' bits read backwards, and filled up with identities to a power of two, neighbours lie
+/// half the length apart: each level multiplies the first half with the second, both along memory.
+fn pairwise(moves: Var) -> Var {
+    let (count, states) = (moves.dim(-1), moves.dim(-2));
+    let levels = count.next_power_of_two().trailing_zeros();
+    let identity = Var::eye(states).ln().expand_dims(-1);
+    let mut one = moves.shape().to_vec();
+    one[moves.rank() - 1] = 1;
+    let identity = identity.broadcast_to(one);
+    let backwards = |p: usize| (0..levels).fold(0, |n, bit| n << 1 | (p >> bit & 1));
+    let order: Vec<usize> = (0..1 << levels).map(|p| backwards(p).min(count)).collect();
+    let mut moves = concat(&[moves, identity], -1).gather(-1, &order);
+    for level in (0..levels).rev() {
+        let half = 1 << level;
+        let (left, right) = (moves.slice(-1, 0..half), moves.slice(-1, half..2 * half));
+        // [.., from, to, pairs] by way of each state between.
+        let between = |k: usize| left.slice(-2, k..k + 1) + right.slice(-3, k..k + 1);
+        moves = log_sum_exp(&(0..states).map(between).collect::<Vec<Var>>());
     }
+    moves.index(-1, 0)
+}
+
+/// `ln sum_k e^(x_k)` of few arrays, element by element: work on whole arrays, where a reduction over a short axis would
+/// begin anew for every few numbers.
+fn log_sum_exp(x: &[Var]) -> Var {
+    let largest = x.iter().copied().reduce(|a, b| a.max(b)).unwrap_or_else(|| Var::from(f64::NEG_INFINITY)).detach();
+    // Where all are -inf, so is the result, without a slope.
+    let finite = largest.abs().lt(f64::INFINITY);
+    let shift = finite.select(largest, 0.0);
+    let sum = x.iter().map(|&x| (x - shift).exp()).sum::<Var>();
+    finite.select(shift + finite.select(sum, 1.0).ln(), largest)
 }

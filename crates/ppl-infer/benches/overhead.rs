@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use ppl_infer::density::{DensityError, LogDensity};
-use ppl_infer::dynamics::Metric;
+use ppl_infer::dynamics::{Drift, Metric};
 use ppl_infer::kernel::Kernel;
 use ppl_infer::kernel::nuts::{NutsKernel, NutsParams};
 use ppl_infer::random::ChainRng;
@@ -46,7 +46,7 @@ fn main() {
         let (x, mut g) = (vec![0.3; dim], vec![0.0; dim]);
         let metric = if dense { Metric::dense(ndarray::Array2::eye(dim)).ok() } else { Some(Metric::identity(dim)) };
         let Some(metric) = metric else { continue };
-        let params = NutsParams { step_size: 0.1, jitter: 0.0, metric };
+        let params = NutsParams { step_size: 0.1, jitter: 0.0, metric, drift: Drift::Straight };
         let mut kernel = NutsKernel::default();
         let Ok(mut state) = kernel.init(&mut density, &x) else {
             continue;

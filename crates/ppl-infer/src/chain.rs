@@ -54,6 +54,8 @@ pub struct ChainDraws {
     pub stats: Vec<DrawStats>,
     /// Divergences while sampling, each with the number of its draw.
     pub divergences: Vec<(usize, Divergence)>,
+    /// Iterations of warm-up: fewer than were asked for where it ended by itself.
+    pub warmup_iterations: usize,
     /// Gradients until the end of warm-up: start, step-size searches and transitions.
     pub warmup_gradients: usize,
     /// Gradients altogether.
@@ -102,6 +104,7 @@ impl ChainRun<'_> {
             draws: Array2::zeros((self.draws, density.dim())),
             stats: Vec::with_capacity(self.draws),
             divergences: Vec::new(),
+            warmup_iterations: 0,
             warmup_gradients: 0,
             gradients: 0,
             warmup_seconds: 0.0,
@@ -146,6 +149,9 @@ impl ChainRun<'_> {
         let mut searched = 0;
         let mut divergences = 0;
         for iteration in 0..self.warmup.iterations {
+            if warmup.ended() {
+                break;
+            }
             self.check_interrupt()?;
             let random = self.random(iteration);
             let step_size = warmup.params().step_size;
@@ -154,7 +160,9 @@ impl ChainRun<'_> {
             chain.gradients += info.n_steps + warmup.gradients() - searched;
             searched = warmup.gradients();
             divergences += usize::from(info.diverging());
-            self.tell(Phase::Warmup, iteration, step_size, &info, chain.gradients, divergences);
+            chain.warmup_iterations = iteration + 1;
+            let place = (iteration, self.warmup.iterations + self.draws);
+            self.tell(Phase::Warmup, place, step_size, &info, chain.gradients, divergences);
         }
         chain.gradients += warmup.gradients() - searched;
         chain.warmup_gradients = chain.gradients;
@@ -173,7 +181,7 @@ impl ChainRun<'_> {
         chain.params = Some(params.clone());
         for draw in 0..self.draws {
             self.check_interrupt()?;
-            let iteration = self.warmup.iterations + draw;
+            let iteration = chain.warmup_iterations + draw;
             let info = kernel.step(density, params, &self.random(iteration), &mut state)?;
             chain.draws.row_mut(draw).assign(&ndarray::aview1(&state.position));
             chain.gradients += info.n_steps;
@@ -187,7 +195,8 @@ impl ChainRun<'_> {
                 energy: info.energy,
             });
             let divergences = chain.divergences.len() + usize::from(info.diverging());
-            self.tell(Phase::Sampling, iteration, params.step_size, &info, chain.gradients, divergences);
+            let place = (iteration, chain.warmup_iterations + self.draws);
+            self.tell(Phase::Sampling, place, params.step_size, &info, chain.gradients, divergences);
             if let Some(divergence) = info.divergence {
                 chain.divergences.push((draw, divergence));
             }
@@ -206,7 +215,7 @@ impl ChainRun<'_> {
     fn tell(
         &self,
         phase: Phase,
-        iteration: usize,
+        (iteration, iterations): (usize, usize),
         step_size: f64,
         info: &NutsInfo,
         gradients: usize,
@@ -216,6 +225,7 @@ impl ChainRun<'_> {
             chain: self.chain,
             phase,
             iteration,
+            iterations,
             step_size,
             n_steps: info.n_steps,
             diverging: info.diverging(),

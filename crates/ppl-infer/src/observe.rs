@@ -29,6 +29,8 @@ pub struct Event {
     pub phase: Phase,
     /// Which iteration, from 0, counted through both phases.
     pub iteration: usize,
+    /// Iterations of the chain altogether, as far as is known: fewer than planned once warm-up ended by itself.
+    pub iterations: usize,
     /// The step size it used, without jitter.
     pub step_size: f64,
     /// Leapfrog steps of this iteration.

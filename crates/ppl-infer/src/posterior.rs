@@ -41,6 +41,8 @@ pub struct ChainReport {
     pub chain: usize,
     /// Draws that it made.
     pub draws: usize,
+    /// Iterations of warm-up: fewer than were asked for where it ended by itself.
+    pub warmup_iterations: usize,
     /// Gradients of warm-up: start, step-size searches and transitions.
     pub warmup_gradients: usize,
     /// Gradients altogether.
@@ -69,6 +71,7 @@ impl Posterior {
             report: ChainReport {
                 chain: c.chain,
                 draws: c.stats.len(),
+                warmup_iterations: c.warmup_iterations,
                 warmup_gradients: c.warmup_gradients,
                 gradients: c.gradients,
                 seconds: c.seconds,

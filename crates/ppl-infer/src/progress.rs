@@ -89,7 +89,8 @@ impl Observer for Progress {
             let now = line.begin.elapsed();
             let done = event.iteration as u64 + 1;
             let last = Duration::from_nanos(line.shown.load(Ordering::Relaxed));
-            if now < last + INTERVAL && Some(done) != line.bar.length() {
+            let all = event.iterations as u64;
+            if now < last + INTERVAL && done != all {
                 return;
             }
             line.shown.store(now.as_nanos() as u64, Ordering::Relaxed);
@@ -101,6 +102,9 @@ impl Observer for Progress {
                 "{phase} | step {:.2e} | {} gradients | {} divergences |",
                 event.step_size, event.gradients, event.divergences
             ));
+            if line.bar.length() != Some(all) {
+                line.bar.set_length(all);
+            }
             line.bar.set_position(done);
         });
     }
@@ -163,7 +167,9 @@ mod tests {
     fn event(iteration: usize) -> Event {
         let phase = if iteration < 50_000 { Phase::Warmup } else { Phase::Sampling };
         let gradients = 7 * (iteration + 1);
-        Event { chain: 1, phase, iteration, step_size: 0.25, n_steps: 7, diverging: false, gradients, divergences: 3 }
+        let (step_size, n_steps, iterations) = (0.25, 7, 100_000);
+        let (diverging, divergences) = (false, 3);
+        Event { chain: 1, phase, iteration, iterations, step_size, n_steps, diverging, gradients, divergences }
     }
 
     #[test]

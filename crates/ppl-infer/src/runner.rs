@@ -99,6 +99,8 @@ pub struct Nuts {
     max_depth: usize,
     metric: MetricAdaptation,
     jitter: f64,
+    may_end_early: bool,
+    rotation: Option<f64>,
     threads: Option<usize>,
 }
 
@@ -113,6 +115,8 @@ impl Default for Nuts {
             max_depth: NutsConfig::default().max_depth,
             metric: MetricAdaptation::default(),
             jitter: 0.0,
+            may_end_early: true,
+            rotation: None,
             threads: None,
         }
     }
@@ -164,6 +168,18 @@ impl Nuts {
         Self { jitter, ..self }
     }
 
+    /// Whether warm-up ends by itself once the metric has settled, as it does unless told otherwise: when draws ask for
+    /// the metric that older ones asked for. Metrics of Stan's windows never end early.
+    pub fn end_warmup_early(self, may_end_early: bool) -> Self {
+        Self { may_end_early, ..self }
+    }
+
+    /// Integrates the normal law of this share of the posterior's curvature exactly, frequency in (0, 1]: fewer gradients
+    /// where the posterior is nearly normal, more where its tails are heavy or its scales change. None by default.
+    pub fn rotation(self, frequency: f64) -> Self {
+        Self { rotation: Some(frequency), ..self }
+    }
+
     /// Runs on this many threads of its own, at least 1, instead of rayon's global ones.
     pub fn threads(self, threads: usize) -> Self {
         Self { threads: Some(threads), ..self }
@@ -211,6 +227,10 @@ impl Nuts {
         if !(0.0..1.0).contains(&got) {
             return Err(SettingsError::Number { setting, got, wanted: "at least 0 and less than 1" });
         }
+        let (got, setting) = (self.rotation.unwrap_or(1.0), "rotation");
+        if !(got > 0.0 && got <= 1.0) {
+            return Err(SettingsError::Number { setting, got, wanted: "more than 0 and at most 1" });
+        }
         Ok(())
     }
 
@@ -237,6 +257,8 @@ impl Nuts {
                 target_acceptance: self.target_acceptance,
                 jitter: self.jitter,
                 metric: self.metric,
+                may_end_early: self.may_end_early,
+                rotation: self.rotation,
             };
             let kernel = NutsConfig { max_depth: self.max_depth, ..NutsConfig::default() };
             ChainRun { chain, seed: self.seed, draws: self.draws, kernel, warmup, observer, interrupt }.run(target)

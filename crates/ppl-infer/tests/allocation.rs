@@ -3,7 +3,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ppl_infer::dynamics::Metric;
+use ppl_infer::dynamics::{Drift, Metric};
 use ppl_infer::kernel::Kernel;
 use ppl_infer::kernel::nuts::{NutsKernel, NutsParams};
 use ppl_infer::random::ChainRng;
@@ -36,10 +36,19 @@ fn steps_do_not_allocate() {
     let known = densities::normal("normal", vec![0.0; 30], vec![1.0; 30]);
     let mut density = known.target.density();
     let dense = Metric::dense(ndarray::Array2::eye(30)).unwrap();
-    for metric in [Metric::identity(30), dense] {
+    let low_rank = Metric::low_rank(vec![1.0; 30], &ndarray::Array2::eye(30), vec![0.9; 30]).unwrap();
+    let rotation = || Drift::Rotation { center: vec![0.1; 30], frequency: 0.5 };
+    for (metric, drift) in [
+        (Metric::identity(30), Drift::Straight),
+        (dense.clone(), Drift::Straight),
+        (low_rank.clone(), Drift::Straight),
+        (Metric::identity(30), rotation()),
+        (dense, rotation()),
+        (low_rank, rotation()),
+    ] {
         let mut kernel = NutsKernel::default();
         // Depth 6 or so: enough for many joins.
-        let params = NutsParams { step_size: 0.05, jitter: 0.1, metric };
+        let params = NutsParams { step_size: 0.05, jitter: 0.1, metric, drift };
         let mut state = kernel.init(&mut *density, &[0.1; 30]).unwrap();
         let mut steps = |from: u32, to: u32| {
             let before = COUNT.load(Ordering::Relaxed);

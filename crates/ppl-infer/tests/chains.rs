@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use ppl_infer::adapt::MetricAdaptation::{FisherDiagonal, StanDense, StanDiagonal};
+use ppl_infer::adapt::MetricAdaptation::{FisherDiagonal, FisherLowRank, StanDense, StanDiagonal};
 use ppl_infer::adapt::StepSizeError;
 use ppl_infer::adapt::WarmupError;
 use ppl_infer::chain::{ChainDraws, ChainError, Outcome};
@@ -29,7 +29,7 @@ fn fatal() -> DensityError {
 #[test]
 fn same_bits_on_any_number_of_threads() {
     let known = densities::equicorrelated(6, 0.7);
-    for metric in [FisherDiagonal, StanDiagonal, StanDense] {
+    for metric in [FisherDiagonal, FisherLowRank, StanDiagonal, StanDense] {
         let settings = Nuts::new().warmup(150).draws(50).metric(metric).seed(11).step_size_jitter(0.1);
         let one = run(&settings.clone().threads(1), &*known.target);
         let never = AtomicBool::new(false);
@@ -107,10 +107,53 @@ fn parameters_are_frozen_after_warmup() {
     }
 }
 
+/// Where draws agree on the metric warm-up ends by itself, well before its last iteration: iterations count on, the
+/// parameters stay, and what is reported is what was done. Told not to, and on Stan's windows, it goes on to the end.
+#[test]
+fn warmup_ends_by_itself() {
+    let known = densities::equicorrelated(5, 0.8);
+    for metric in [FisherDiagonal, FisherLowRank] {
+        let memory = Memory::default();
+        let settings = Nuts::new().warmup(2000).draws(30).chains(2).metric(metric);
+        let chains = settings.sample_chains(&*known.target, &memory, &AtomicBool::new(false)).unwrap();
+        for chain in &chains {
+            let events: Vec<Event> =
+                memory.events.lock().unwrap().iter().filter(|e| e.chain == chain.chain).copied().collect();
+            let warmup = chain.warmup_iterations;
+            // 120 and 80 draws, 80 more to compare with, and at least 50 for the step size.
+            assert!((330..1000).contains(&warmup), "{metric:?}: {warmup}");
+            assert_eq!(events.len(), warmup + 30);
+            let frozen = chain.params.as_ref().unwrap().step_size;
+            for (i, event) in events.iter().enumerate() {
+                assert_eq!(event.iteration, i);
+                assert_eq!(event.phase, if i < warmup { Phase::Warmup } else { Phase::Sampling });
+                assert!(i < warmup || event.step_size == frozen && event.iterations == warmup + 30);
+            }
+        }
+        let whole = run(&settings.end_warmup_early(false), &*known.target);
+        assert!(whole.iter().all(|c| c.warmup_iterations == 2000));
+    }
+    let chains = run(&Nuts::new().warmup(600).draws(5).metric(StanDiagonal), &*known.target);
+    assert!(chains.iter().all(|c| c.warmup_iterations == 600));
+}
+
+/// A rotation integrates a normal law exactly: with its covariance as metric no step is refused, however long.
+#[test]
+fn rotations_find_the_normal_law() {
+    let known = densities::equicorrelated(10, 0.9);
+    for chain in run(&Nuts::new().warmup(600).draws(200).rotation(1.0), &*known.target) {
+        let acceptance = chain.stats.iter().map(|s| s.acceptance_rate).sum::<f64>() / 200.0;
+        assert!(acceptance > 0.95, "{acceptance}");
+        // A quarter of a turn is the longest step.
+        let step_size = chain.params.as_ref().unwrap().step_size;
+        assert!(step_size > 1.2 && step_size <= std::f64::consts::FRAC_PI_2, "{step_size}");
+    }
+}
+
 /// Every gradient is counted: the counter of the density agrees with the chains' own.
 #[test]
 fn gradients_are_counted() {
-    for metric in [FisherDiagonal, StanDiagonal, StanDense] {
+    for metric in [FisherDiagonal, FisherLowRank, StanDiagonal, StanDense] {
         let calls = AtomicUsize::new(0);
         let target = Function::new(3, |x, g| {
             calls.fetch_add(1, Ordering::Relaxed);
@@ -221,7 +264,7 @@ fn step_sizes_that_do_not_exist() {
 #[test]
 fn short_warmups() {
     let known = densities::normal("normal", vec![0.0; 3], vec![1.0; 3]);
-    for metric in [FisherDiagonal, StanDiagonal, StanDense] {
+    for metric in [FisherDiagonal, FisherLowRank, StanDiagonal, StanDense] {
         for warmup in [0, 1, 2, 5, 19, 20, 21, 40, 150] {
             let chains = run(&Nuts::new().warmup(warmup).draws(10).chains(1).metric(metric), &*known.target);
             assert!(matches!(chains[0].outcome, Outcome::Complete));
@@ -243,6 +286,7 @@ fn settings_out_of_range() {
     assert_eq!(refused(Nuts::new().max_depth(21)), "max_depth is 21, wanted 1 to 20");
     assert_eq!(refused(Nuts::new().threads(0)), "threads is 0, wanted 1 to 65536");
     assert_eq!(refused(Nuts::new().step_size_jitter(1.0)), "step_size_jitter is 1, wanted at least 0 and less than 1");
+    assert_eq!(refused(Nuts::new().rotation(0.0)), "rotation is 0, wanted more than 0 and at most 1");
     for target in [0.0, 1.0, f64::NAN] {
         assert!(matches!(
             Nuts::new().target_acceptance(target).check(),

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use ndarray::array;
 use ppl_infer::density::{DensityError, LogDensity};
-use ppl_infer::dynamics::Metric;
+use ppl_infer::dynamics::{Drift, Metric};
 use ppl_infer::kernel::Kernel;
 use ppl_infer::kernel::nuts::{NutsConfig, NutsKernel, NutsParams};
 use ppl_infer::random::ChainRng;
@@ -14,27 +14,33 @@ use common::densities::{self, Function};
 use common::z_score;
 
 fn params(step_size: f64, metric: Metric) -> NutsParams {
-    NutsParams { step_size, jitter: 0.0, metric }
+    NutsParams { step_size, jitter: 0.0, metric, drift: Drift::Straight }
 }
 
-/// 100 000 transitions on a normal law with correlation 0.6, steps of 0.3 to 1.4 (of 2, where leapfrog explodes, in
+/// 50 000 transitions on a normal law with correlation 0.6, steps of 0.3 to 1.4 (of 2, where leapfrog explodes, in
 /// units of the least scale, 0.63): second and fourth moments, 1 and 3, the product, 0.6, within 4 standard errors.
 #[test]
 fn coarse_steps_leave_the_law_invariant() {
     let known = densities::equicorrelated(2, 0.6);
     let mut density = known.target.density();
     let dense = Metric::dense(array![[1.0, 0.2], [0.2, 0.7]]).unwrap();
-    for (step_size, metric) in [
-        (0.3, Metric::identity(2)),
-        (0.8, Metric::identity(2)),
-        (1.1, Metric::diagonal(vec![0.5, 0.9]).unwrap()),
-        (1.2, dense),
+    let low_rank = Metric::low_rank(vec![1.1, 0.9], &array![[0.6, 0.8]], vec![0.4]).unwrap();
+    let rotation = Drift::Rotation { center: vec![0.2, -0.1], frequency: 0.8 };
+    for (step_size, metric, drift) in [
+        (0.3, Metric::identity(2), Drift::Straight),
+        (0.8, Metric::identity(2), Drift::Straight),
+        (1.1, Metric::diagonal(vec![0.5, 0.9]).unwrap(), Drift::Straight),
+        (1.2, dense.clone(), Drift::Straight),
+        (1.0, low_rank.clone(), Drift::Straight),
+        (0.9, Metric::identity(2), rotation.clone()),
+        (1.2, dense, rotation.clone()),
+        (0.9, low_rank, rotation),
     ] {
         let mut kernel = NutsKernel::default();
-        let params = params(step_size, metric);
+        let params = NutsParams { drift, ..params(step_size, metric) };
         let mut state = kernel.init(&mut *density, &[0.3, -0.2]).unwrap();
         let mut moments = vec![Vec::new(); 5];
-        for i in 0..100_000 {
+        for i in 0..50_000 {
             kernel.step(&mut *density, &params, &ChainRng::new(2, 0).at(i), &mut state).unwrap();
             let (x, y) = (state.position[0], state.position[1]);
             moments.iter_mut().zip([x, x * x, y * y, x.powi(4), x * y]).for_each(|(m, v)| m.push(v));

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use ppl_infer::adapt::MetricAdaptation::{self, FisherDiagonal, StanDense, StanDiagonal};
+use ppl_infer::adapt::MetricAdaptation::{self, FisherDiagonal, FisherLowRank, StanDense, StanDiagonal};
 use ppl_infer::chain::{ChainDraws, Outcome};
 use ppl_infer::density::Target;
 use ppl_infer::observe::Silent;
@@ -14,7 +14,7 @@ mod common;
 use common::densities::{self, Function, Known};
 use common::{effective_size, values, z_score};
 
-const ALL: [MetricAdaptation; 3] = [FisherDiagonal, StanDiagonal, StanDense];
+const ALL: [MetricAdaptation; 4] = [FisherDiagonal, FisherLowRank, StanDiagonal, StanDense];
 
 fn sample(settings: Nuts, target: &dyn Target) -> Vec<ChainDraws> {
     let chains = settings.sample_chains(target, &Silent, &AtomicBool::new(false)).unwrap();

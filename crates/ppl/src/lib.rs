@@ -52,6 +52,10 @@ pub mod prelude {
 mod book {
     #[doc = include_str!("../../../docs/first_model.md")]
     mod first_model {}
+    #[doc = include_str!("../../../docs/distributions.md")]
+    mod distributions {}
+    #[doc = include_str!("../../../docs/stochastic_gradients.md")]
+    mod stochastic_gradients {}
     #[doc = include_str!("../../../docs/variational.md")]
     mod variational {}
     #[doc = include_str!("../../../README.md")]

@@ -2,7 +2,7 @@
 
 use ppl::prelude::*;
 
-use crate::entry::{Entry, posteriordb};
+use crate::entry::{Entry, Needs, posteriordb};
 
 model! {
     /// `y ~ Normal(x beta, sigma)` without intercept.
@@ -15,7 +15,9 @@ model! {
     }
 }
 
-pub(super) const BLR: Entry =
-    posteriordb!("sblrc-blr", "linear regression", data = "sblrc", stan = ["beta", "sigma"], |data| {
+pub(super) const BLR: Entry = Entry {
+    needs: Needs { length: 2, ..Needs::NOTHING },
+    ..posteriordb!("sblrc-blr", "linear regression", data = "sblrc", stan = ["beta", "sigma"], |data| {
         Ok(Box::new(blr(data.matrix("X")?, data.vector("y")?)))
-    });
+    })
+};

@@ -22,7 +22,7 @@ const STEPS: usize = 30;
 pub(super) const BROWNIAN_MOTION: Entry = Entry {
     needs: Needs {
         acceptance: Some(0.99),
-        length: 4,
+        length: 8,
         remark: "The reference is exact. Small scales make narrow necks that steps of one size do not reach, so some bias and some divergences are to be expected; the gym's published ground truth is itself off for this reason.",
         ..Needs::NOTHING
     },

@@ -4,7 +4,7 @@
 use ppl::prelude::*;
 
 use crate::data::predictors;
-use crate::entry::{Entry, posteriordb};
+use crate::entry::{Entry, Needs, posteriordb};
 
 model! {
     /// `y ~ Normal(x beta, sigma)` with flat priors of beta and sigma.
@@ -18,25 +18,36 @@ model! {
 }
 
 /// Earnings by height.
-pub(super) const EARN_HEIGHT: Entry =
-    posteriordb!("earnings-earn_height", "linear regression", data = "earnings", stan = ["beta", "sigma"], |data| Ok(
+pub(super) const EARN_HEIGHT: Entry = Entry {
+    needs: Needs { length: 2, ..Needs::NOTHING },
+    ..posteriordb!("earnings-earn_height", "linear regression", data = "earnings", stan = ["beta", "sigma"], |data| Ok(
         Box::new(earnings(predictors(&[&data.vector("height")?])?, data.vector("earn")?))
-    ));
+    ))
+};
 
 /// Logarithm of earnings by height.
-pub(super) const LOGEARN_HEIGHT: Entry =
-    posteriordb!("earnings-logearn_height", "linear regression", data = "earnings", stan = ["beta", "sigma"], |data| {
-        Ok(Box::new(earnings(predictors(&[&data.vector("height")?])?, data.vector("earn")?.ln())))
-    });
+pub(super) const LOGEARN_HEIGHT: Entry = Entry {
+    needs: Needs { length: 2, ..Needs::NOTHING },
+    ..posteriordb!(
+        "earnings-logearn_height",
+        "linear regression",
+        data = "earnings",
+        stan = ["beta", "sigma"],
+        |data| { Ok(Box::new(earnings(predictors(&[&data.vector("height")?])?, data.vector("earn")?.ln()))) }
+    )
+};
 
 /// Logarithm of earnings by height, sex and their product.
-pub(super) const LOGEARN_INTERACTION: Entry = posteriordb!(
-    "earnings-logearn_interaction",
-    "linear regression",
-    data = "earnings",
-    stan = ["beta", "sigma"],
-    |data| {
-        let (height, male) = (data.vector("height")?, data.vector("male")?);
-        Ok(Box::new(earnings(predictors(&[&height, &male, &(&height * &male)])?, data.vector("earn")?.ln())))
-    }
-);
+pub(super) const LOGEARN_INTERACTION: Entry = Entry {
+    needs: Needs { length: 2, ..Needs::NOTHING },
+    ..posteriordb!(
+        "earnings-logearn_interaction",
+        "linear regression",
+        data = "earnings",
+        stan = ["beta", "sigma"],
+        |data| {
+            let (height, male) = (data.vector("height")?, data.vector("male")?);
+            Ok(Box::new(earnings(predictors(&[&height, &male, &(&height * &male)])?, data.vector("earn")?.ln())))
+        }
+    )
+};

@@ -26,7 +26,6 @@ model! {
 
 pub(super) const HMM_DRIVE_0: Entry = Entry {
     needs: Needs {
-        acceptance: Some(0.9),
         minor_modes: true,
         remark: "There is a minor mode with lambda[2] around 4, phi around (2.1, 3.9) and a log-density of at best -1960 where the main mode has -1898: a mass of about e^-60. A chain that starts there may stay; the two posterior draws at which Stan's log-density is recorded lie in it, too.",
         ..Needs::NOTHING

@@ -5,7 +5,7 @@ use crate::error::GalleryError;
 use ppl::prelude::*;
 
 use crate::data::predictors;
-use crate::entry::{Entry, posteriordb};
+use crate::entry::{Entry, Needs, posteriordb};
 
 model! {
     /// `score ~ Normal(x beta, sigma)`, beta flat, sigma half-Cauchy.
@@ -37,16 +37,21 @@ pub(super) const MOMHS: Entry =
         Box::new(kidscore(predictors(&[&mother(data)?.0])?, data.vector("kid_score")?))
     ));
 
-pub(super) const MOMHSIQ: Entry = posteriordb!("kidiq-kidscore_momhsiq", "linear regression", data = "kidiq", |data| {
-    let (school, iq) = mother(data)?;
-    Ok(Box::new(kidscore(predictors(&[&school, &iq])?, data.vector("kid_score")?)))
-});
+pub(super) const MOMHSIQ: Entry = Entry {
+    needs: Needs { length: 2, ..Needs::NOTHING },
+    ..posteriordb!("kidiq-kidscore_momhsiq", "linear regression", data = "kidiq", |data| {
+        let (school, iq) = mother(data)?;
+        Ok(Box::new(kidscore(predictors(&[&school, &iq])?, data.vector("kid_score")?)))
+    })
+};
 
-pub(super) const INTERACTION: Entry =
-    posteriordb!("kidiq-kidscore_interaction", "linear regression", data = "kidiq", |data| {
+pub(super) const INTERACTION: Entry = Entry {
+    needs: Needs { length: 2, ..Needs::NOTHING },
+    ..posteriordb!("kidiq-kidscore_interaction", "linear regression", data = "kidiq", |data| {
         let (school, iq) = mother(data)?;
         Ok(Box::new(kidscore(predictors(&[&school, &iq, &(&school * &iq)])?, data.vector("kid_score")?)))
-    });
+    })
+};
 
 pub(super) const MOM_WORK: Entry =
     posteriordb!("kidiq_with_mom_work-kidscore_mom_work", "linear regression", data = "kidiq_with_mom_work", |data| {

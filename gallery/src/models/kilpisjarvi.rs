@@ -26,7 +26,7 @@ model! {
 }
 
 pub(super) const KILPISJARVI: Entry = Entry {
-    needs: Needs { length: 2, ..Needs::NOTHING },
+    needs: Needs { length: 4, ..Needs::NOTHING },
     ..posteriordb!(
         "kilpisjarvi_mod-kilpisjarvi",
         "linear regression",

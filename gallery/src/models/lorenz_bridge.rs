@@ -26,7 +26,7 @@ const STEPS: usize = 30;
 
 pub(super) const LORENZ_BRIDGE: Entry = Entry {
     needs: Needs {
-        length: 4,
+        length: 2,
         minor_modes: true,
         remark: "Far-off minor modes have log-densities lower by 200 and more; a chain that starts there stays.",
         ..Needs::NOTHING

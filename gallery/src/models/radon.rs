@@ -55,32 +55,38 @@ model! {
     }
 }
 
-pub(super) const PARTIALLY_POOLED: Entry = posteriordb!(
-    "radon_mn-radon_partially_pooled_noncentered",
-    "hierarchical",
-    data = "radon_mn",
-    stan = ["alpha_raw", "mu_alpha", "sigma_alpha", "sigma_y"],
-    |data| {
-        let county = data.indices("county_idx", 1)?;
-        Ok(Box::new(radon_partially_pooled(county, data.vector("log_radon")?, data.count("J")?)))
-    }
-);
+pub(super) const PARTIALLY_POOLED: Entry = Entry {
+    needs: Needs { length: 2, ..Needs::NOTHING },
+    ..posteriordb!(
+        "radon_mn-radon_partially_pooled_noncentered",
+        "hierarchical",
+        data = "radon_mn",
+        stan = ["alpha_raw", "mu_alpha", "sigma_alpha", "sigma_y"],
+        |data| {
+            let county = data.indices("county_idx", 1)?;
+            Ok(Box::new(radon_partially_pooled(county, data.vector("log_radon")?, data.count("J")?)))
+        }
+    )
+};
 
-pub(super) const VARIABLE_INTERCEPT: Entry = posteriordb!(
-    "radon_mn-radon_variable_intercept_noncentered",
-    "hierarchical",
-    data = "radon_mn",
-    stan = ["alpha_raw", "beta", "mu_alpha", "sigma_alpha", "sigma_y"],
-    |data| {
-        let (county, floor) = (data.indices("county_idx", 1)?, data.vector("floor_measure")?);
-        Ok(Box::new(radon_variable_intercept(county, floor, data.vector("log_radon")?, data.count("J")?)))
-    }
-);
+pub(super) const VARIABLE_INTERCEPT: Entry = Entry {
+    needs: Needs { length: 2, ..Needs::NOTHING },
+    ..posteriordb!(
+        "radon_mn-radon_variable_intercept_noncentered",
+        "hierarchical",
+        data = "radon_mn",
+        stan = ["alpha_raw", "beta", "mu_alpha", "sigma_alpha", "sigma_y"],
+        |data| {
+            let (county, floor) = (data.indices("county_idx", 1)?, data.vector("floor_measure")?);
+            Ok(Box::new(radon_variable_intercept(county, floor, data.vector("log_radon")?, data.count("J")?)))
+        }
+    )
+};
 
 pub(super) const CONTEXTUAL_EFFECTS: Entry = Entry {
     needs: Needs {
         acceptance: Some(0.95),
-        length: 4,
+        length: 8,
         remark: "Centred county effects of a small scale: a mild funnel.",
         ..Needs::NOTHING
     },

@@ -25,7 +25,14 @@ model! {
 }
 
 pub(super) const STOCHASTIC_VOLATILITY: Entry = Entry {
-    needs: Needs { length: 4, ..Needs::NOTHING },
+    needs: Needs {
+        length: 4,
+        remark: "The upper tail of mean_log_volatility is heavy (kurtosis 21), where the persistence is near 1. The \
+                 reference's standard deviation 1.187 is too small: quadrature over the three parameters with the path \
+                 integrated out by Laplace's method gives 1.305, four chains of 20,000 draws here 1.334 with an error of \
+                 0.021. Its mean agrees with both.",
+        ..Needs::NOTHING
+    },
     ..inference_gym!("stochastic_volatility_log_sp500_small", "time series", |data| {
         Ok(Box::new(stochastic_volatility(data.vector("centered_returns")?)))
     })

@@ -390,6 +390,7 @@ binary_table! {
     Div => arithmetic;
     Pow => exponential;
     LogAddExp => exponential;
+    Deviance => gamma;
     Max => comparison;
     Min => comparison;
     Lt => comparison;

@@ -18,6 +18,18 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `AsymmetricLaplace(loc, scale, asymmetry)`; PyMC `AsymmetricLaplace(kappa, mu, b)` with `b = 1 / scale`.
+/// Stan `skew_double_exponential(mu, sigma, tau)` has the ratio of the sides as a probability tau.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::AsymmetricLaplace;
+/// // With asymmetry 1 it is the Laplace law: e^-|x| / 2.
+/// let (log_prob, _) = value_and_grad(|x| AsymmetricLaplace::new(0.0, 1.0, 1.0).log_prob(x), 2.0)?;
+/// assert!((log_prob - (-2.0 - LN_2)).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct AsymmetricLaplace {
     loc: Var,

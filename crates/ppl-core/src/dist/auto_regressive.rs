@@ -21,6 +21,19 @@ use crate::support::Support;
 /// # Source
 /// PyMC `AR(rho, sigma, init_dist, constant)`, whose rho starts with the constant if there is one; NumPyro and Stan write
 /// it as a loop.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ndarray::array;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::AutoRegressive;
+/// // The first value is 1 around 0, the second 1/2 around 1/2 * 1.
+/// let law = |x| AutoRegressive::new(0.0, [0.5], 1.0, 1.0, 2).log_prob(x);
+/// let (log_prob, _) = value_and_grad(law, &array![1.0, 0.5])?;
+/// assert!((log_prob - (-0.5 - (2.0 * PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct AutoRegressive {
     constant: Var,

@@ -16,6 +16,17 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `Bernoulli(probs | logits)`, PyMC `Bernoulli(p | logit_p)`, Stan `bernoulli`, `bernoulli_logit`.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Bernoulli;
+/// // Even odds.
+/// let (log_prob, _) = value_and_grad(|t| Bernoulli::logits(t).log_prob(1.0.into()), 0.0)?;
+/// assert!((log_prob + LN_2).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Bernoulli(Parameter);
 

@@ -21,6 +21,17 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `Beta(concentration1, concentration0)`, PyMC `Beta(alpha, beta | mu, sigma | mu, nu)`, Stan
 /// `beta(alpha, beta)`, `beta_proportion(mu, kappa)`.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Beta;
+/// // p(x) = 2 x.
+/// let (log_prob, _) = value_and_grad(|x| Beta::new(2.0, 1.0).log_prob(x), 0.25)?;
+/// assert!((log_prob + LN_2).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Beta {
     concentration1: Var,

@@ -20,6 +20,16 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `BetaBinomial(concentration1, concentration0, total_count)`, PyMC `BetaBinomial(n, alpha, beta)`, Stan
 /// `beta_binomial(N, alpha, beta)`: the total count comes first here, as in [`Binomial`](super::Binomial).
+///
+/// ```
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::BetaBinomial;
+/// // With both concentrations 1 all five outcomes have the same probability.
+/// let (log_prob, _) = value_and_grad(|a| BetaBinomial::new(4.0, a, 1.0).log_prob(3.0.into()), 1.0)?;
+/// assert!((log_prob - (-(5f64.ln()))).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct BetaBinomial {
     total_count: Var,

@@ -25,6 +25,17 @@ const MANY: f64 = 1e4;
 /// # Source
 /// NumPyro `Binomial(total_count, probs | logits)`, PyMC `Binomial(n, p | logit_p)`, Stan `binomial(N, theta)`,
 /// `binomial_logit`. Saddle point: Loader (2000).
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Binomial;
+/// // One success of two, with probability 2 p (1 - p).
+/// let (log_prob, _) = value_and_grad(|p| Binomial::new(2.0, p).log_prob(1.0.into()), 0.5)?;
+/// assert!((log_prob + LN_2).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Binomial {
     total_count: Var,

@@ -28,8 +28,10 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `CAR(loc, correlation, conditional_precision, adj_matrix)`; PyMC `CAR(mu, W, alpha, tau)`, whose density lacks
 /// a constant. Jin, Carlin and Banerjee (2005), Biometrics 61(4).
+/// Stan users write it out.
 ///
 /// ```
+/// use std::f64::consts::PI;
 /// use ndarray::array;
 /// use ppl_autodiff::value_and_grad;
 /// use ppl_core::Distribution;

@@ -3,7 +3,7 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
-use super::{Distribution, Entry, Form, KlDivergence, check, vector};
+use super::{Distribution, Entry, Form, KlDivergence, check, pick, vector};
 use crate::support::Support;
 
 /// Categorical distribution on {0, .., K - 1}: `P(k) = p_k`, by probabilities or by their logarithms up to a constant.
@@ -18,6 +18,15 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `Categorical(probs | logits)`, PyMC `Categorical(p | logit_p)` (which normalises p), Stan
 /// `categorical(theta)`, `categorical_logit` (which count from 1).
+///
+/// ```
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Categorical;
+/// let (log_prob, _) = value_and_grad(|x| Categorical::new([0.25, 0.75]).log_prob(x), 1.0)?;
+/// assert!((log_prob - (0.75f64.ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Categorical(Parameter);
 
@@ -78,14 +87,13 @@ impl Distribution for Categorical {
     }
     fn log_prob(&self, value: Var) -> Var {
         let inside = self.support().contains(value);
-        let numbers: Vec<usize> = (0..self.categories()).collect();
-        let chosen = value.expand_dims(-1).eq(numbers);
+        let k = inside.select(value, 0.0);
         let log_prob = match self.0 {
             // Only the chosen probability meets the logarithm: another may be 0.
-            Parameter::Probabilities(p) => chosen.select(p, 1.0).ln(),
-            Parameter::Logits(t) => chosen.select(t.log_softmax(-1), 0.0),
+            Parameter::Probabilities(p) => inside.select(pick(k, p), 1.0).ln(),
+            Parameter::Logits(t) => pick(k, t.log_softmax(-1)),
         };
-        inside.select(log_prob.sum_axis(-1), f64::NEG_INFINITY)
+        inside.select(log_prob, f64::NEG_INFINITY)
     }
     /// The number of cumulative probabilities that a uniform number has passed.
     fn draw(&self, batch: &Shape) -> Var {

@@ -20,6 +20,17 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `Cauchy(loc, scale)`, PyMC `Cauchy(alpha, beta)`, Stan `cauchy(mu, sigma)`.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Cauchy;
+/// // 1 / (pi (1 + 1)).
+/// let (log_prob, _) = value_and_grad(|x| Cauchy::new(0.0, 1.0).log_prob(x), 1.0)?;
+/// assert!((log_prob - (-(2.0 * PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Cauchy {
     loc: Var,

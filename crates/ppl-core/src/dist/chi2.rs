@@ -18,6 +18,17 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `Chi2(df)`, PyMC `ChiSquared(nu)`, Stan `chi_square(nu)`.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Chi2;
+/// // With two degrees of freedom e^(-x/2) / 2.
+/// let (log_prob, _) = value_and_grad(|x| Chi2::new(2.0).log_prob(x), 1.0)?;
+/// assert!((log_prob - (-0.5 - LN_2)).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Chi2 {
     df: Var,

@@ -15,6 +15,16 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `Delta(v)`, PyMC `DiracDelta(c)`.
+/// Stan has none.
+///
+/// ```
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Delta;
+/// let (log_prob, _) = value_and_grad(|x| Delta::new(2.0).log_prob(x), 2.0)?;
+/// assert_eq!(log_prob, 0.0);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Delta {
     value: Var,

@@ -20,6 +20,18 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `Dirichlet(concentration)`, PyMC `Dirichlet(a)`, Stan `dirichlet(alpha)`.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ndarray::array;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Dirichlet;
+/// // Uniform over a triangle of area 1/2.
+/// let (log_prob, _) = value_and_grad(|x| Dirichlet::new([1.0; 3]).log_prob(x), &array![0.2, 0.3, 0.5])?;
+/// assert!((log_prob - LN_2).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Dirichlet {
     concentration: Var,

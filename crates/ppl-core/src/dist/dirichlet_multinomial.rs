@@ -23,6 +23,18 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `DirichletMultinomial(concentration, total_count)`, PyMC `DirichletMultinomial(n, a)`, Stan
 /// `dirichlet_multinomial(alpha)`: the total count comes first here, as in [`Multinomial`](super::Multinomial).
+///
+/// ```
+/// use ndarray::array;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::DirichletMultinomial;
+/// // Three outcomes of the same probability.
+/// let law = |x| DirichletMultinomial::new(2.0, [1.0, 1.0]).log_prob(x);
+/// let (log_prob, _) = value_and_grad(law, &array![1.0, 1.0])?;
+/// assert!((log_prob - (-(3f64.ln()))).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct DirichletMultinomial {
     total_count: Var,

@@ -17,6 +17,16 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `DiscreteUniform(low, high)`, PyMC `DiscreteUniform(lower, upper)`, Stan `discrete_range`.
+///
+/// ```
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::DiscreteUniform;
+/// // A die.
+/// let (log_prob, _) = value_and_grad(|x| DiscreteUniform::new(1.0, 6.0).log_prob(x), 3.0)?;
+/// assert!((log_prob - (-(6f64.ln()))).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct DiscreteUniform {
     low: Var,

@@ -25,6 +25,17 @@ const FAR: f64 = 6.0;
 ///
 /// # Source
 /// PyMC `ExGaussian(mu, sigma, nu)`; Stan `exp_mod_normal(mu, sigma, lambda)` with `lambda = 1 / nu`.
+/// NumPyro has none.
+///
+/// ```
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::ExGaussian;
+/// // e^(1/2) Phi(-1).
+/// let (log_prob, _) = value_and_grad(|x| ExGaussian::new(0.0, 1.0, 1.0).log_prob(x), 0.0)?;
+/// assert!((log_prob - (0.5 + 0.158_655_253_931_457_05f64.ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ExGaussian {
     loc: Var,

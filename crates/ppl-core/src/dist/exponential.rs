@@ -18,6 +18,17 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `Exponential(rate)`, PyMC `Exponential(lam | scale)`, Stan `exponential(beta)`.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Exponential;
+/// // 2 e^(-2 x).
+/// let (log_prob, _) = value_and_grad(|x| Exponential::new(2.0).log_prob(x), 1.5)?;
+/// assert!((log_prob - (LN_2 - 3.0)).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Exponential {
     rate: Var,

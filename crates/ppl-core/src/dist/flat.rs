@@ -17,6 +17,15 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `ImproperUniform`, PyMC `Flat`, Stan's default for parameters without a prior.
+///
+/// ```
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Flat;
+/// let (log_prob, _) = value_and_grad(|x| Flat.log_prob(x), 7.0)?;
+/// assert_eq!(log_prob, 0.0);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Flat;
 

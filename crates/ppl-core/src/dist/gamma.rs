@@ -21,6 +21,17 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `Gamma(concentration, rate)`, PyMC `Gamma(alpha, beta | mu, sigma)`, Stan `gamma(alpha, beta)`.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Gamma;
+/// // With concentration 1 it is exponential: 2 e^(-2 x).
+/// let (log_prob, _) = value_and_grad(|x| Gamma::new(1.0, 2.0).log_prob(x), 1.5)?;
+/// assert!((log_prob - (LN_2 - 3.0)).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Gamma {
     concentration: Var,

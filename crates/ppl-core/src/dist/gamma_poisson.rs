@@ -23,6 +23,17 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `GammaPoisson(concentration, rate)`, Stan `neg_binomial(alpha, beta)`; PyMC has it as
 /// `NegativeBinomial(mu=a/b, alpha=a)`.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::GammaPoisson;
+/// // With concentration and rate 1 it is geometric: 2^-(k + 1).
+/// let (log_prob, _) = value_and_grad(|a| GammaPoisson::new(a, 1.0).log_prob(2.0.into()), 1.0)?;
+/// assert!((log_prob - (-3.0 * LN_2)).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct GammaPoisson {
     concentration: Var,

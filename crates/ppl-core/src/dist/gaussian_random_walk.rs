@@ -20,6 +20,19 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `GaussianRandomWalk(scale, num_steps)`, whose start is a step from 0 as in [`GaussianRandomWalk::new`], PyMC
 /// `GaussianRandomWalk(mu, sigma, init_dist, steps)`, which has one value more than steps.
+/// Stan users write the differences.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ndarray::array;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::GaussianRandomWalk;
+/// // Steps of 1 and 0.
+/// let (log_prob, _) = value_and_grad(|x| GaussianRandomWalk::new(1.0, 2).log_prob(x), &array![1.0, 1.0])?;
+/// assert!((log_prob - (-0.5 - (2.0 * PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct GaussianRandomWalk {
     drift: Var,

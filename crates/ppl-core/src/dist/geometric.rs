@@ -19,6 +19,18 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `Geometric(probs | logits)`. PyMC `Geometric(p)` counts the success too, as
 /// [`Geometric::trials`].
+/// Stan: `neg_binomial_2(mu, 1)`.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Geometric;
+/// // Two failures and a success.
+/// let (log_prob, _) = value_and_grad(|p| Geometric::new(p).log_prob(2.0.into()), 0.5)?;
+/// assert!((log_prob - (-3.0 * LN_2)).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Geometric {
     parameter: Parameter,

@@ -18,6 +18,18 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `Gompertz(concentration, rate)`.
+/// PyMC and Stan have none.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Gompertz;
+/// // The hazard at 0 is concentration times rate.
+/// let (log_prob, _) = value_and_grad(|x| Gompertz::new(1.0, 2.0).log_prob(x), 0.0)?;
+/// assert!((log_prob - LN_2).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Gompertz {
     concentration: Var,

@@ -20,6 +20,15 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `Gumbel(loc, scale)`, PyMC `Gumbel(mu, beta)`, Stan `gumbel(mu, beta)`.
+///
+/// ```
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Gumbel;
+/// let (log_prob, _) = value_and_grad(|x| Gumbel::new(0.0, 1.0).log_prob(x), 0.0)?;
+/// assert!((log_prob + 1.0).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Gumbel {
     loc: Var,

@@ -21,6 +21,17 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `HalfCauchy(scale)`, PyMC `HalfCauchy(beta)`; Stan: `cauchy(0, sigma)` with a lower bound of 0. As a prior
 /// of scales: Gelman (2006), Bayesian Analysis 1(3).
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::HalfCauchy;
+/// // 2 / (pi (1 + 1)).
+/// let (log_prob, _) = value_and_grad(|x| HalfCauchy::new(1.0).log_prob(x), 1.0)?;
+/// assert!((log_prob - (-PI.ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct HalfCauchy {
     scale: Var,

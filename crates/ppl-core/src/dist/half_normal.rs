@@ -22,6 +22,17 @@ use crate::support::Support;
 /// # Source
 /// NumPyro and PyMC `HalfNormal(scale)`; Stan: `normal(0, scale)` with a lower bound of 0. Leone, Nelson and
 /// Nottingham (1961), Technometrics 3(4), with mean 0.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::HalfNormal;
+/// // sqrt(2 / pi) at 0.
+/// let (log_prob, _) = value_and_grad(|x| HalfNormal::new(1.0).log_prob(x), 0.0)?;
+/// assert!((log_prob - (0.5 * (2.0 / PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct HalfNormal {
     scale: Var,

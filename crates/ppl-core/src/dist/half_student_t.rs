@@ -23,6 +23,18 @@ use crate::support::Support;
 ///
 /// # Source
 /// PyMC `HalfStudentT(nu, sigma)`; Gelman (2006), Bayesian Analysis 1(3), as a prior of scales.
+/// NumPyro has none; Stan: `student_t(nu, 0, sigma)` with a lower bound of 0.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::HalfStudentT;
+/// // With one degree of freedom it is half-Cauchy.
+/// let (log_prob, _) = value_and_grad(|x| HalfStudentT::new(1.0, 1.0).log_prob(x), 1.0)?;
+/// assert!((log_prob - (-PI.ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct HalfStudentT {
     df: Var,

@@ -26,6 +26,7 @@ use crate::support::Support;
 /// # Source
 /// PyMC `HurdleGamma`, `HurdleLogNormal`, `HurdleNegativeBinomial`, `HurdlePoisson`, with psi = 1 - gate. Mullahy (1986), J.
 /// Econometrics 33(3).
+/// NumPyro `HurdleDistribution`; Stan users write it out.
 ///
 /// ```
 /// use ppl_autodiff::value_and_grad;

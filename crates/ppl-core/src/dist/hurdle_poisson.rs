@@ -21,6 +21,17 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `HurdlePoisson(gate, rate)`; the psi of PyMC's `HurdlePoisson(psi, mu)` is `1 - gate`. Mullahy (1986), J.
 /// Econometrics 33(3).
+/// Stan users write it out.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::HurdlePoisson;
+/// let (log_prob, _) = value_and_grad(|gate| HurdlePoisson::new(gate, 2.0).log_prob(0.0.into()), 0.25)?;
+/// assert!((log_prob - (-2.0 * LN_2)).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct HurdlePoisson {
     gate: Gate,

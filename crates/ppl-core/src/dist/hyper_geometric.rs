@@ -19,6 +19,17 @@ use crate::support::Support;
 ///
 /// # Source
 /// PyMC `HyperGeometric(N, k, n)`, Stan `hypergeometric(N, a, b)` with a marked and b others.
+/// NumPyro has none.
+///
+/// ```
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::HyperGeometric;
+/// // 2 * 2 of the 6 pairs have one of each kind.
+/// let (log_prob, _) = value_and_grad(|x| HyperGeometric::new(4.0, 2.0, 2.0).log_prob(x), 1.0)?;
+/// assert!((log_prob - ((2.0f64 / 3.0).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct HyperGeometric {
     population: Var,

@@ -27,6 +27,7 @@ use crate::support::Support;
 /// # Source
 /// PyMC `ICAR(W, sigma)` with a soft constraint on the sum; Stan users write the pairwise differences. Besag, York and
 /// Mollie (1991), Annals of the Institute of Statistical Mathematics 43(1).
+/// NumPyro has none.
 ///
 /// ```
 /// use ndarray::array;

@@ -22,6 +22,16 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `InverseGamma(concentration, rate)`, PyMC `InverseGamma(alpha, beta)`, Stan `inv_gamma(alpha, beta)`; the
 /// rate is that of the gamma law, hence a scale of x.
+///
+/// ```
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::InverseGamma;
+/// // e^(-1/x) / x^2.
+/// let (log_prob, _) = value_and_grad(|x| InverseGamma::new(1.0, 1.0).log_prob(x), 1.0)?;
+/// assert!((log_prob + 1.0).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct InverseGamma {
     concentration: Var,

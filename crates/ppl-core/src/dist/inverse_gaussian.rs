@@ -20,6 +20,18 @@ use crate::support::Support;
 /// # Source
 /// PyMC `Wald(mu, lam)`; Michael, Schucany and Haas (1976), The American Statistician
 /// 30(2), for the draws.
+/// NumPyro and Stan have none.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::InverseGaussian;
+/// // At the mean only the constant is left.
+/// let (log_prob, _) = value_and_grad(|x| InverseGaussian::new(1.0, 1.0).log_prob(x), 1.0)?;
+/// assert!((log_prob - (-0.5 * (2.0 * PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct InverseGaussian {
     mean: Var,

@@ -19,6 +19,19 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `InverseWishart(concentration, scale_matrix)`, Stan `inv_wishart(nu, S)`.
+/// PyMC has none.
+///
+/// ```
+/// use std::f64::consts::{LN_2, PI};
+/// use ndarray::array;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::InverseWishart;
+/// // In one dimension it is InverseGamma(n / 2, s / 2).
+/// let (log_prob, _) = value_and_grad(|x| InverseWishart::new(3.0, &array![[1.0]]).log_prob(x), &array![[1.0]])?;
+/// assert!((log_prob - (-1.5 * LN_2 - (PI.sqrt() / 2.0).ln() - 0.5)).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct InverseWishart(Parameters);
 

@@ -20,6 +20,18 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `Kumaraswamy(concentration1, concentration0)`, PyMC `Kumaraswamy(a, b)`; Jones (2009), Statistical
 /// Methodology 6(1).
+/// Stan has none.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Kumaraswamy;
+/// // 1 - (1 - x^2) has the density 2 x.
+/// let (log_prob, _) = value_and_grad(|x| Kumaraswamy::new(2.0, 1.0).log_prob(x), 0.25)?;
+/// assert!((log_prob + LN_2).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Kumaraswamy {
     concentration1: Var,

@@ -21,6 +21,17 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `Laplace(loc, scale)`, PyMC `Laplace(mu, b)`, Stan `double_exponential(mu, sigma)`.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Laplace;
+/// // e^-|x| / 2.
+/// let (log_prob, _) = value_and_grad(|x| Laplace::new(0.0, 1.0).log_prob(x), 2.0)?;
+/// assert!((log_prob - (-2.0 - LN_2)).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Laplace {
     loc: Var,

@@ -20,6 +20,17 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `Levy(loc, scale)`.
+/// PyMC and Stan have none.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Levy;
+/// let (log_prob, _) = value_and_grad(|x| Levy::new(0.0, 1.0).log_prob(x), 1.0)?;
+/// assert!((log_prob - (-0.5 - 0.5 * (2.0 * PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Levy {
     loc: Var,

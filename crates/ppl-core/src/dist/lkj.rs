@@ -20,6 +20,18 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `LKJ(dimension, concentration)`, PyMC `LKJCorr(n, eta)`, Stan `lkj_corr(eta)`. Lewandowski, Kurowicka and Joe
 /// (2009), J. Multivariate Analysis 100(9).
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ndarray::array;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::LKJ;
+/// // A single correlation is uniform on (-1, 1).
+/// let (log_prob, _) = value_and_grad(|r| LKJ::new(2, 1.0).log_prob(r), &array![[1.0, 0.3], [0.3, 1.0]])?;
+/// assert!((log_prob + LN_2).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LKJ(LKJCholesky);
 

@@ -23,6 +23,18 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `LKJCholesky(dimension, concentration)`, PyMC `LKJCholeskyCov(n, eta)` without scales, Stan
 /// `lkj_corr_cholesky(eta)`. Lewandowski, Kurowicka and Joe (2009), J. Multivariate Analysis 100(9).
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ndarray::array;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::LKJCholesky;
+/// // A single correlation is uniform on (-1, 1).
+/// let (log_prob, _) = value_and_grad(|l| LKJCholesky::new(2, 1.0).log_prob(l), &array![[1.0, 0.0], [0.6, 0.8]])?;
+/// assert!((log_prob + LN_2).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LKJCholesky {
     dim: usize,

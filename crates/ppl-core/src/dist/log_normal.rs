@@ -23,6 +23,16 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `LogNormal(loc, scale)`, PyMC `LogNormal(mu, sigma)`, Stan `lognormal(mu, sigma)`: mean and standard
 /// deviation of the logarithm.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::LogNormal;
+/// let (log_prob, _) = value_and_grad(|x| LogNormal::new(0.0, 1.0).log_prob(x), 1.0)?;
+/// assert!((log_prob - (-0.5 * (2.0 * PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LogNormal {
     loc: Var,

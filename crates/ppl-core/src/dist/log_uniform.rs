@@ -17,6 +17,18 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `LogUniform(low, high)`.
+/// PyMC and Stan have none.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::LogUniform;
+/// // 1 / (x ln 10).
+/// let (log_prob, _) = value_and_grad(|x| LogUniform::new(1.0, 10.0).log_prob(x), 2.0)?;
+/// assert!((log_prob - (-LN_2 - 10f64.ln().ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LogUniform {
     low: Var,

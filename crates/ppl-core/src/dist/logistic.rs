@@ -19,6 +19,17 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `Logistic(loc, scale)`, PyMC `Logistic(mu, s)`, Stan `logistic(mu, sigma)`.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Logistic;
+/// // 1/4 at the middle.
+/// let (log_prob, _) = value_and_grad(|x| Logistic::new(0.0, 1.0).log_prob(x), 0.0)?;
+/// assert!((log_prob - (-2.0 * LN_2)).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Logistic {
     loc: Var,

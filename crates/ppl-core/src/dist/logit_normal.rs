@@ -22,6 +22,18 @@ use crate::support::Support;
 ///
 /// # Source
 /// PyMC `LogitNormal(mu, sigma)`.
+/// NumPyro and Stan have none.
+///
+/// ```
+/// use std::f64::consts::{LN_2, PI};
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::LogitNormal;
+/// // At 1/2 the slope of the log-odds is 4.
+/// let (log_prob, _) = value_and_grad(|x| LogitNormal::new(0.0, 1.0).log_prob(x), 0.5)?;
+/// assert!((log_prob - (2.0 * LN_2 - 0.5 * (2.0 * PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LogitNormal {
     loc: Var,

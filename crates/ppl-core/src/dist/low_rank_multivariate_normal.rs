@@ -23,6 +23,19 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `LowRankMultivariateNormal(loc, cov_factor, cov_diag)`; neither PyMC nor Stan has it. Woodbury's identity and
 /// the matrix determinant lemma.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ndarray::array;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::LowRankMultivariateNormal;
+/// // The covariance is [[2, 1], [1, 2]], with determinant 3.
+/// let law = |x| LowRankMultivariateNormal::new([0.0, 0.0], &array![[1.0], [1.0]], [1.0, 1.0]).log_prob(x);
+/// let (log_prob, _) = value_and_grad(law, &array![0.0, 0.0])?;
+/// assert!((log_prob - (-0.5 * 3f64.ln() - (2.0 * PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LowRankMultivariateNormal {
     loc: Var,

@@ -12,6 +12,15 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `MaskedDistribution`, `handlers.mask`.
+///
+/// ```
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::{Masked, Normal};
+/// let (log_prob, _) = value_and_grad(|x| Masked::new(Normal::new(0.0, 1.0), 0.0).log_prob(x), 3.0)?;
+/// assert_eq!(log_prob, 0.0);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Masked<D> {
     base: D,

@@ -21,6 +21,20 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `MatrixNormal(loc, scale_tril_row, scale_tril_column)`, PyMC `MatrixNormal(mu, rowchol, colchol)`.
+/// Stan has none.
+///
+/// ```
+/// use std::f64::consts::{LN_2, PI};
+/// use ndarray::array;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::MatrixNormal;
+/// // In one dimension it is normal with the product of the scales.
+/// let law = |x| MatrixNormal::new(&array![[0.0]], &array![[1.0]], &array![[2.0]]).log_prob(x);
+/// let (log_prob, _) = value_and_grad(law, &array![[2.0]])?;
+/// assert!((log_prob - (-0.5 - LN_2 - 0.5 * (2.0 * PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct MatrixNormal {
     loc: Var,

@@ -374,6 +374,19 @@ pub(crate) fn batch_of(name: &'static str, parameters: &[Var]) -> Shape {
     })
 }
 
+/// Element `k` of the last axis of `table`, k an integer in range: for few elements by a chain of choices, whose operands
+/// stay in the first-level cache.
+pub(crate) fn pick(k: Var, table: Var) -> Var {
+    const FEW: usize = 16;
+    let n = table.dim(-1);
+    if n <= FEW {
+        let first = table.index(-1, 0);
+        return (1..n).fold(first, |chosen, j| k.eq(j as f64).select(table.index(-1, j), chosen));
+    }
+    let numbers: Vec<f64> = (0..n).map(|j| j as f64).collect();
+    k.expand_dims(-1).eq(numbers).select(table, 0.0).sum_axis(-1)
+}
+
 /// What tests, docs and benchmarks know about a distribution: its line in the catalogue.
 pub struct Entry {
     /// The name of the type.

@@ -22,6 +22,17 @@ use crate::support::Support;
 ///
 /// # Source
 /// PyMC `Moyal(mu, sigma)`; Moyal (1955), Philosophical Magazine 46(374).
+/// NumPyro and Stan have none.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Moyal;
+/// let (log_prob, _) = value_and_grad(|x| Moyal::new(0.0, 1.0).log_prob(x), 0.0)?;
+/// assert!((log_prob - (-0.5 - 0.5 * (2.0 * PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Moyal {
     loc: Var,

@@ -20,6 +20,18 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `Multinomial(total_count, probs | logits)`, PyMC `Multinomial(n, p)`, Stan `multinomial(theta)`,
 /// `multinomial_logit(gamma)`, where the data give the total count.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ndarray::array;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Multinomial;
+/// // One of each of two kinds.
+/// let (log_prob, _) = value_and_grad(|x| Multinomial::new(2.0, [0.5, 0.5]).log_prob(x), &array![1.0, 1.0])?;
+/// assert!((log_prob + LN_2).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Multinomial {
     total_count: Var,

@@ -23,6 +23,18 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `MultivariateNormal(loc, scale_tril | covariance_matrix | precision_matrix)`, PyMC
 /// `MvNormal(mu, chol | cov | tau)`, Stan `multi_normal_cholesky`, `multi_normal`, `multi_normal_prec`.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ndarray::array;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::MultivariateNormal;
+/// let law = |x| MultivariateNormal::scale_tril([0.0, 0.0], &array![[1.0, 0.0], [0.0, 1.0]]).log_prob(x);
+/// let (log_prob, _) = value_and_grad(law, &array![1.0, 0.0])?;
+/// assert!((log_prob - (-0.5 - (2.0 * PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct MultivariateNormal {
     loc: Var,

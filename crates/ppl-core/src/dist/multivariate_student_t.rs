@@ -25,6 +25,19 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `MultivariateStudentT(df, loc, scale_tril)`, PyMC `MvStudentT(nu, mu, chol)`, Stan
 /// `multi_student_t_cholesky(nu, mu, L)`.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ndarray::array;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::MultivariateStudentT;
+/// // In one dimension with one degree of freedom it is a Cauchy law.
+/// let law = |x| MultivariateStudentT::new(1.0, [0.0], &array![[1.0]]).log_prob(x);
+/// let (log_prob, _) = value_and_grad(law, &array![1.0])?;
+/// assert!((log_prob - (-(2.0 * PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct MultivariateStudentT {
     df: Var,

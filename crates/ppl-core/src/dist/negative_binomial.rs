@@ -28,6 +28,17 @@ use crate::support::Support;
 /// NumPyro `NegativeBinomial2(mean, concentration)`, `NegativeBinomial(total_count, probs | logits)`, PyMC
 /// `NegativeBinomial(mu, alpha)` and `(n, p)` with p one minus ours, Stan `neg_binomial_2(mu, phi)`. Saddle point: Loader
 /// (2000).
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::NegativeBinomial;
+/// // With mean and concentration 1 it is geometric: 2^-(k + 1).
+/// let (log_prob, _) = value_and_grad(|m| NegativeBinomial::new(m, 1.0).log_prob(2.0.into()), 1.0)?;
+/// assert!((log_prob - (-3.0 * LN_2)).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct NegativeBinomial {
     concentration: Var,

@@ -3,7 +3,7 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Mistake, Shape, Var, mistake};
 
-use super::{Distribution, Entry, Form, check, vector};
+use super::{Distribution, Entry, Form, check, pick, vector};
 use crate::support::Support;
 
 /// Ordered logistic distribution on {0, .., K - 1}: the number of the K - 1 increasing cutpoints c that a logistic
@@ -21,6 +21,17 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `OrderedLogistic(predictor, cutpoints)`, PyMC `OrderedLogistic(eta, cutpoints)`, Stan `ordered_logistic(eta, c)`,
 /// which counts from 1.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::OrderedLogistic;
+/// // Half of the opinions lie below a cutpoint at the predictor.
+/// let (log_prob, _) = value_and_grad(|e| OrderedLogistic::new(e, [0.0, 1.0]).log_prob(0.0.into()), 0.0)?;
+/// assert!((log_prob + LN_2).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct OrderedLogistic {
     predictor: Var,
@@ -63,17 +74,17 @@ impl Distribution for OrderedLogistic {
     /// where `b - a` comes from the cutpoints alone: nothing cancels, however far off the predictor is.
     fn log_prob(&self, value: Var) -> Var {
         let inside = self.support().contains(value);
-        let k = inside.select(value, 0.0).expand_dims(-1);
+        let k = inside.select(value, 0.0);
         let n = self.cuts();
-        let distance = self.cutpoints - self.predictor.expand_dims(-1);
-        let numbers = |from: usize, to: usize| Var::from((from..to).map(|j| j as f64).collect::<Vec<f64>>());
-        let above = k.eq(numbers(0, n)).select((-distance).softplus(), 0.0);
-        let below = k.eq(numbers(1, n + 1)).select(distance.softplus(), 0.0);
-        let ends = (above + below).sum_axis(-1);
+        let (first, last) = (k.eq(0.0), k.eq(n as f64));
+        let above = pick(last.select(0.0, k), self.cutpoints) - self.predictor;
+        let below = pick(first.select(0.0, k - 1.0), self.cutpoints) - self.predictor;
+        let ends = last.select(0.0, (-above).softplus()) + first.select(0.0, below.softplus());
         let log_prob = if n > 1 {
-            let between = k.eq(numbers(1, n));
             let gaps = self.cutpoints.slice(-1, 1..n) - self.cutpoints.slice(-1, 0..n - 1);
-            between.select(between.select(gaps, 1.0).log1mexp(), 0.0).sum_axis(-1) - ends
+            let wide = gaps.gt(0.0);
+            let between = wide.select(wide.select(gaps, 1.0).log1mexp(), f64::NEG_INFINITY);
+            (first + last).select(0.0, pick((first + last).select(0.0, k - 1.0), between)) - ends
         } else {
             -ends
         };

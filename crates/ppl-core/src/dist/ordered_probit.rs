@@ -3,7 +3,7 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Mistake, Shape, Var, mistake};
 
-use super::{Distribution, Entry, Form, check, vector};
+use super::{Distribution, Entry, Form, check, pick, vector};
 use crate::special::NormalInterval;
 use crate::support::Support;
 
@@ -84,11 +84,9 @@ impl Distribution for OrderedProbit {
         let inside = self.support().contains(value);
         let k = inside.select(value, 0.0);
         let n = self.cuts();
-        let distance = (self.cutpoints - self.predictor.expand_dims(-1)) / self.scale.expand_dims(-1);
-        let numbers = |from: usize| Var::from((from..from + n).map(|j| j as f64).collect::<Vec<f64>>());
-        let pick = |from: usize| k.expand_dims(-1).eq(numbers(from)).select(distance, 0.0).sum_axis(-1);
-        let (above, below) = (pick(0), pick(1));
         let (first, last) = (k.eq(0.0), k.eq(n as f64));
+        let distance = |k: Var| (pick(k, self.cutpoints) - self.predictor) / self.scale;
+        let (above, below) = (distance(last.select(0.0, k)), distance(first.select(0.0, k - 1.0)));
         let middle = (1.0 - first) * (1.0 - last);
         let some = middle * above.gt(below);
         let between = NormalInterval::new(some.select(below, -1.0), some.select(above, 1.0)).log_mass();

@@ -17,6 +17,17 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `Pareto(scale, alpha)`; PyMC `Pareto(alpha, m)` has the exponent first; Stan `pareto(y_min, alpha)`.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Pareto;
+/// // 2 / x^3.
+/// let (log_prob, _) = value_and_grad(|x| Pareto::new(1.0, 2.0).log_prob(x), 2.0)?;
+/// assert!((log_prob - (-2.0 * LN_2)).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Pareto {
     scale: Var,

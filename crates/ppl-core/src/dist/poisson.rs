@@ -24,6 +24,15 @@ const MANY: f64 = 1e2;
 /// # Source
 /// NumPyro `Poisson(rate)`, PyMC `Poisson(mu)`, Stan `poisson(lambda)`, `poisson_log(alpha)`. Saddle point: Loader
 /// (2000).
+///
+/// ```
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Poisson;
+/// let (log_prob, _) = value_and_grad(|rate| Poisson::new(rate).log_prob(0.0.into()), 2.0)?;
+/// assert!((log_prob + 2.0).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Poisson(Parameter);
 

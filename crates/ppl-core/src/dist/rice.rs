@@ -21,6 +21,17 @@ use crate::support::Support;
 ///
 /// # Source
 /// PyMC `Rice(nu, sigma)`.
+/// NumPyro and Stan have none.
+///
+/// ```
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Rice;
+/// // Without a signal it is Rayleigh's law: x e^(-x^2 / 2).
+/// let (log_prob, _) = value_and_grad(|x| Rice::new(0.0, 1.0).log_prob(x), 1.0)?;
+/// assert!((log_prob + 0.5).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Rice {
     nu: Var,

@@ -22,6 +22,18 @@ use crate::support::Support;
 /// # Source
 /// PyMC `SkewNormal(mu, sigma, alpha)`, Stan `skew_normal(xi, omega, alpha)`; Azzalini (1985), Scandinavian Journal of
 /// Statistics 12(2).
+/// NumPyro has none.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::SkewNormal;
+/// // Without skew it is normal.
+/// let (log_prob, _) = value_and_grad(|x| SkewNormal::new(0.0, 1.0, 0.0).log_prob(x), 0.0)?;
+/// assert!((log_prob - (-0.5 * (2.0 * PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct SkewNormal {
     loc: Var,

@@ -24,6 +24,17 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `StudentT(df, loc, scale)`, PyMC `StudentT(nu, mu, sigma)`, Stan `student_t(nu, mu, sigma)`.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::StudentT;
+/// // With one degree of freedom it is a Cauchy law.
+/// let (log_prob, _) = value_and_grad(|x| StudentT::new(1.0, 0.0, 1.0).log_prob(x), 1.0)?;
+/// assert!((log_prob - (-(2.0 * PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct StudentT {
     df: Var,

@@ -20,6 +20,18 @@ use crate::support::Support;
 ///
 /// # Source
 /// PyMC `Triangular(lower, c, upper)`.
+/// NumPyro and Stan have none.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Triangular;
+/// // 2 / (high - low) at the peak.
+/// let (log_prob, _) = value_and_grad(|x| Triangular::new(0.0, 1.0, 4.0).log_prob(x), 1.0)?;
+/// assert!((log_prob + LN_2).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Triangular {
     low: Var,

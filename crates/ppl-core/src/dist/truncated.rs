@@ -146,7 +146,7 @@ pub(super) const ENTRY: Entry = Entry {
             arguments: &["rate", "high"],
             good: &[&[3.0, 5.0], &[12.0, 7.0]],
             bad: &[&[1.0, f64::INFINITY]],
-            build: |p| Box::new(Truncated::right(Poisson::new(p[0]), Var::from(p[1]).detach())),
+            build: |p| Box::new(Truncated::right(Poisson::new(p[0]), p[1])),
         },
     ],
 };

@@ -20,6 +20,18 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `TruncatedNormal(loc, scale, low, high)`, PyMC `TruncatedNormal(mu, sigma, lower, upper)`.
+/// Stan: `normal(mu, sigma) T[low, high]`.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::TruncatedNormal;
+/// // From the mean on it is half-normal: sqrt(2 / pi).
+/// let (log_prob, _) = value_and_grad(|x| TruncatedNormal::left(0.0, 1.0, 0.0).log_prob(x), 0.0)?;
+/// assert!((log_prob - (0.5 * (2.0 / PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TruncatedNormal {
     loc: Var,
@@ -133,12 +145,14 @@ impl Distribution for TruncatedNormal {
             Bounds::Left(low) => normal - (-self.standard(low)).log_ndtr(),
             Bounds::Right(high) => normal - self.standard(high).log_ndtr(),
             Bounds::Both(low, high) => {
-                // Where the value is outside, nothing may depend on the bounds, not even a slope that is infinite.
-                let (low, high) = (inside.select(low, -1.0), inside.select(high, 1.0));
+                // Bounds out of order have no mass, and no slope that is infinite. All this is of the parameters' shape.
+                let some = high.gt(low);
+                let (low, high) = (some.select(low, -1.0), some.select(high, 1.0));
                 let interval = NormalInterval::new(self.standard(low), self.standard(high));
                 let m = interval.middle();
                 let narrow = -0.5 * (z - m) * (z + m) - (high - low).ln() - interval.log_shape();
-                interval.narrow.select(narrow, normal - interval.log_mass_wide())
+                let log_prob = interval.narrow.select(narrow, normal - interval.log_mass_wide());
+                some.select(log_prob, f64::NEG_INFINITY)
             }
         };
         inside.select(log_prob, f64::NEG_INFINITY)

@@ -17,6 +17,16 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `Uniform(low, high)`, PyMC `Uniform(lower, upper)`, Stan `uniform(alpha, beta)`.
+///
+/// ```
+/// use std::f64::consts::LN_2;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Uniform;
+/// let (log_prob, _) = value_and_grad(|x| Uniform::new(0.0, 4.0).log_prob(x), 1.0)?;
+/// assert!((log_prob - (-2.0 * LN_2)).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Uniform {
     low: Var,

@@ -22,6 +22,17 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `VonMises(loc, concentration)`, PyMC `VonMises(mu, kappa)`, Stan `von_mises(mu, kappa)`.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::VonMises;
+/// // A quarter of a turn away only the constant is left: I0(1) = 1.266..
+/// let (log_prob, _) = value_and_grad(|x| VonMises::new(0.0, 1.0).log_prob(x), 0.5 * PI)?;
+/// assert!((log_prob - (-(2.0 * PI * 1.266_065_877_752_008_4).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct VonMises {
     loc: Var,

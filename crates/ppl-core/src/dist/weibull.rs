@@ -20,6 +20,16 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `Weibull(scale, concentration)`; PyMC `Weibull(alpha, beta)` and Stan `weibull(alpha, sigma)` have the
 /// concentration first.
+///
+/// ```
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Weibull;
+/// // With concentration 1 it is exponential.
+/// let (log_prob, _) = value_and_grad(|x| Weibull::new(1.0, 1.0).log_prob(x), 2.0)?;
+/// assert!((log_prob + 2.0).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Weibull {
     scale: Var,

@@ -21,6 +21,18 @@ use crate::support::Support;
 ///
 /// # Source
 /// NumPyro `Wishart(concentration, scale_matrix)`, PyMC `Wishart(nu, V)`, Stan `wishart(nu, S)`. Draws: Bartlett (1933).
+///
+/// ```
+/// use std::f64::consts::{LN_2, PI};
+/// use ndarray::array;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::Wishart;
+/// // In one dimension it is Gamma(n / 2, 1 / (2 s)).
+/// let (log_prob, _) = value_and_grad(|x| Wishart::new(3.0, &array![[1.0]]).log_prob(x), &array![[1.0]])?;
+/// assert!((log_prob - (-1.5 * LN_2 - (PI.sqrt() / 2.0).ln() - 0.5)).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Wishart(Parameters);
 

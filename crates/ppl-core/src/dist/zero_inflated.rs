@@ -20,6 +20,7 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `ZeroInflatedDistribution(base, gate | gate_logits)`, `ZeroInflatedPoisson(gate, rate)`; the psi of PyMC's
 /// `ZeroInflatedPoisson(psi, mu)` is `1 - gate`. Lambert (1992), Technometrics 34(1).
+/// Stan users write `log_mix`.
 ///
 /// ```
 /// use ppl_autodiff::{Var, value_and_grad};

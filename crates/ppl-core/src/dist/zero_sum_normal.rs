@@ -22,6 +22,17 @@ use crate::support::Support;
 /// # Source
 /// NumPyro `ZeroSumNormal(scale, event_shape)`, PyMC `ZeroSumNormal(sigma, shape)`, Stan `sum_to_zero_vector` with a
 /// normal prior.
+///
+/// ```
+/// use std::f64::consts::PI;
+/// use ndarray::array;
+/// use ppl_autodiff::value_and_grad;
+/// use ppl_core::Distribution;
+/// use ppl_core::dist::ZeroSumNormal;
+/// let (log_prob, _) = value_and_grad(|x| ZeroSumNormal::new(1.0, 2).log_prob(x), &array![1.0, -1.0])?;
+/// assert!((log_prob - (-1.0 - 0.5 * (2.0 * PI).ln())).abs() < 1e-14);
+/// # Ok::<(), ppl_autodiff::TraceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ZeroSumNormal {
     scale: Var,

@@ -1,8 +1,8 @@
 //! Dormand and Prince's method of order 5 with steps that fit themselves to the solution.
 
-use ppl_autodiff::{Mistake, Var, mistake};
+use ppl_autodiff::{Mistake, Var, mistake, scan};
 
-use super::{Solver, blend};
+use super::{Solver, System, after, blend, choose};
 
 /// Dormand and Prince's Runge-Kutta method of order 5(4): each step compares two solutions, and is accepted if they differ
 /// by at most `absolute + relative |y|` in root mean square; the next step is as long as the error allows.
@@ -74,58 +74,65 @@ impl DormandPrince {
     fn error(&self, h: Var, before: &[Var], after: &[Var], slopes: &[Vec<Var>]) -> Var {
         let nothing: Vec<Var> = before.iter().map(|_| Var::from(0.0)).collect();
         let errors = blend(&nothing, h, &ERROR, slopes);
-        let elements: usize = before.iter().map(|y| y.shape().size()).sum();
-        let squares = errors.iter().zip(before.iter().zip(after)).map(|(e, (&a, &b))| {
-            let tolerance = self.absolute + self.relative * a.detach().abs().max(b.detach().abs());
-            (e.detach() / tolerance).square().sum()
+        let squares = errors.iter().zip(before.iter().zip(after)).map(|(error, (a, b))| {
+            let size = a.detach().abs().max(b.detach().abs());
+            (error.detach() / (self.absolute + self.relative * size)).square().sum()
         });
+        let elements: usize = before.iter().map(|y| y.shape().size()).sum();
         (squares.sum::<Var>() / elements.max(1) as f64).sqrt()
     }
 }
 
-/// The length of the next step, once one was found.
-#[derive(Debug, Default)]
-pub struct NextStep(Option<Var>);
-
 impl Solver for DormandPrince {
-    type Memory = NextStep;
-
-    fn advance<F: Fn(Var, &[Var]) -> Vec<Var>>(
-        &self,
-        slope: &F,
-        from: f64,
-        to: f64,
-        mut state: Vec<Var>,
-        memory: &mut NextStep,
-    ) -> Vec<Var> {
-        let mut length = memory.0.unwrap_or_else(|| Var::from(to - from));
-        let mut rest = Var::from(to - from);
-        let mut first = slope(from.into(), &state);
-        for _ in 0..self.attempts {
+    fn rows(&self, system: &System<'_>, start_time: f64, start: &[Var], times: &[f64]) -> Var {
+        let joined = system.join(start);
+        // Of each attempt: the time to reach, how far that is, and whether it is the first to try.
+        let (mut ends, mut spans, mut begins, mut counts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut from = start_time;
+        for &to in times {
+            let attempts = if to > from { self.attempts } else { 0 };
+            for attempt in 0..attempts {
+                ends.push(to);
+                spans.push(to - from);
+                begins.push(f64::from(u8::from(attempt == 0)));
+            }
+            counts.push(ends.len());
+            from = to;
+        }
+        let Some(&longest) = spans.first() else {
+            return after(joined, Var::zeros([0, joined.dim(0)]), &counts);
+        };
+        let first = system.join(&system.slope(start_time.into(), start));
+        let inputs = [Var::from(&ends), Var::from(spans), Var::from(begins)];
+        let init = [joined, first, longest.into(), 0.0.into()];
+        let (_, [states]) = scan(ends.len(), init, inputs, |[y, first, length, rest], [end, span, begin]| {
+            let (y, first) = (system.split(y), system.split(first));
+            // What was not finished before is no solution.
+            let lost = begin * rest.gt(0.0);
+            let y: Vec<Var> = y.iter().map(|&y| lost.select(f64::NAN, y)).collect();
+            let rest = begin.select(span, rest);
             let whole = length.ge(rest);
             let h = whole.select(rest, length);
-            let t = to - rest;
+            let t = end - rest;
             let mut slopes = vec![first.clone()];
-            let mut after = state.clone();
+            let mut new = y.clone();
             for (node, weights) in NODES.iter().zip(STAGES) {
-                after = blend(&state, h, weights, &slopes);
-                slopes.push(slope(t + *node * h, &after));
+                new = blend(&y, h, weights, &slopes);
+                slopes.push(system.slope(t + *node * h, &new));
             }
-            let error = self.error(h, &state, &after, &slopes);
+            let error = self.error(h, &y, &new, &slopes);
             let accepted = error.le(1.0);
             // A NaN error shrinks the step as much as may be.
             let factor = (SAFETY * (-0.2 * error.max(LEAST_ERROR).ln()).exp()).max(SHRINK).min(GROW);
             let factor = error.lt(f64::INFINITY).select(factor, SHRINK);
             // The end of a span cuts its last step short, which says nothing about the next.
             let next = (h * factor).max((accepted * whole).select(length, 0.0));
-            length = rest.gt(0.0).select(next, length);
-            rest = accepted.select(whole.select(0.0, rest - h), rest);
-            let keep = |new: &[Var], old: &[Var]| new.iter().zip(old).map(|(&n, &o)| accepted.select(n, o)).collect();
-            state = keep(&after, &state);
-            first = keep(slopes.last().unwrap_or(&first), &first);
-        }
-        memory.0 = Some(length);
-        let done = rest.le(0.0);
-        state.into_iter().map(|y| done.select(y, f64::NAN)).collect()
+            let length = rest.gt(0.0).select(next, length);
+            let rest = accepted.select(whole.select(0.0, rest - h), rest);
+            let y = system.join(&choose(accepted, &new, &y));
+            let first = system.join(&choose(accepted, &slopes[STAGES.len()], &first));
+            ([y, first, length, rest], [rest.le(0.0).select(y, f64::NAN)])
+        });
+        after(joined, states, &counts)
     }
 }

@@ -17,29 +17,24 @@ mod rk4;
 pub use dormand_prince::DormandPrince;
 pub use rk4::Rk4;
 
-use ppl_autodiff::{Mistake, Shape, Var, mistake, stack};
+use ppl_autodiff::{Mistake, Shape, Var, concat, mistake, stack};
 
-/// A way to go from one time to the next.
+/// A way to solve.
 pub trait Solver {
-    /// What it carries from one span of time to the next, such as the size of steps that it found to do.
-    type Memory: Default;
+    /// The states at `times`, which increase from `start_time` on, as rows of a matrix: components one after the other.
+    fn rows(&self, system: &System<'_>, start_time: f64, start: &[Var], times: &[f64]) -> Var;
+}
 
-    /// The state at `to` from the state at `from`.
-    fn advance<F: Fn(Var, &[Var]) -> Vec<Var>>(
-        &self,
-        slope: &F,
-        from: f64,
-        to: f64,
-        state: Vec<Var>,
-        memory: &mut Self::Memory,
-    ) -> Vec<Var>;
+/// The slope of a state, which is a list of components.
+pub struct System<'f> {
+    slope: &'f dyn Fn(Var, &[Var]) -> Vec<Var>,
+    shapes: Vec<Shape>,
 }
 
 /// The solution of `dy/dt = slope(t, y)` with `y(start_time) = start` at some later times.
 ///
-/// The state is a list of components, numbers or arrays, as is the slope: components are worked on one by one, which for
-/// systems of a few equations makes the fastest programs. Every operation of every step stands on the tape, so cost and
-/// memory of tracing grow with their number.
+/// The state is a list of components, numbers or arrays, as is the slope. A step of the solver, or a few, is traced once
+/// ([`scan`](ppl_autodiff::scan())), however many there are.
 ///
 /// # Shapes
 /// Component i of the result has the shape of component i of `start` with the times as a new first axis.
@@ -58,39 +53,70 @@ pub fn solve<S: Solver, F: Fn(Var, &[Var]) -> Vec<Var>>(
     start: &[Var],
     times: &[f64],
 ) -> Vec<Var> {
-    let shapes: Vec<Shape> = start.iter().map(|y| y.shape()).collect();
-    let checked = |t: Var, y: &[Var]| {
-        let slope = slope(t, y);
-        if slope.len() != shapes.len() || slope.iter().zip(&shapes).any(|(f, y)| !f.shape().broadcasts_to(y)) {
+    let system = System { slope: &slope, shapes: start.iter().map(|y| y.shape()).collect() };
+    let increase = times.iter().try_fold(start_time, |last, &t| (t >= last).then_some(t)).is_some();
+    if start.is_empty() || !increase {
+        let (owner, wanted) = ("ode::solve".to_owned(), "in increasing order, of a state with components");
+        let got = times.first().copied().unwrap_or(start_time);
+        mistake(Mistake::Argument { owner, argument: "times", wanted, got });
+        return start.iter().map(|&y| stack(&vec![y; times.len().max(1)], 0)).collect();
+    }
+    let rows = solver.rows(&system, start_time, start, times);
+    let mut at = 0;
+    let component = |shape: &Shape| {
+        let first = at;
+        at += shape.size();
+        rows.slice(1, first..at).reshape(Shape::from(times.len()).join(shape))
+    };
+    system.shapes.iter().map(component).collect()
+}
+
+impl System<'_> {
+    /// The slope at a time and a state, each component in the shape of the state's.
+    fn slope(&self, t: Var, y: &[Var]) -> Vec<Var> {
+        let slope = (self.slope)(t, y);
+        if slope.len() != y.len() || slope.iter().zip(&self.shapes).any(|(f, y)| !f.shape().broadcasts_to(y)) {
             let shapes: Vec<Shape> = slope.iter().map(|f| f.shape()).collect();
             let rule = "the slope has one component for each component of the state, of its shape";
             mistake(Mistake::Shapes { operation: "ode::solve", shapes, rule });
             return y.to_vec();
         }
-        slope
-    };
-    let mut rows = Vec::with_capacity(times.len());
-    let (mut from, mut state, mut memory) = (start_time, start.to_vec(), S::Memory::default());
-    for &to in times {
-        if to.is_nan() || to < from {
-            let (owner, wanted) = ("ode::solve".to_owned(), "in increasing order");
-            mistake(Mistake::Argument { owner, argument: "times", wanted, got: to });
-            return start.iter().map(|&y| stack(&vec![y; times.len()], 0)).collect();
-        }
-        if to > from {
-            state = solver.advance(&checked, from, to, state, &mut memory);
-        }
-        rows.push(state.clone());
-        from = to;
+        slope.iter().zip(&self.shapes).map(|(f, shape)| f.broadcast_to(shape.clone())).collect()
     }
-    (0..start.len()).map(|i| stack(&rows.iter().map(|row| row[i]).collect::<Vec<Var>>(), 0)).collect()
+
+    /// The components one after the other.
+    fn join(&self, parts: &[Var]) -> Var {
+        let flat: Vec<Var> = parts.iter().zip(&self.shapes).map(|(part, shape)| part.reshape([shape.size()])).collect();
+        concat(&flat, 0)
+    }
+
+    fn split(&self, joined: Var) -> Vec<Var> {
+        let mut at = 0;
+        let part = |shape: &Shape| {
+            let first = at;
+            at += shape.size();
+            joined.slice(0, first..at).reshape(shape.clone())
+        };
+        self.shapes.iter().map(part).collect()
+    }
 }
 
-/// `state + h sum_i weight_i slope_i`, weights of 0 left out.
-fn blend(state: &[Var], h: Var, weights: &[f64], slopes: &[Vec<Var>]) -> Vec<Var> {
-    let blend = |i: usize| {
+/// `y + h sum_i weight_i slope_i`, weights of 0 left out. Components are worked on one by one: operations on numbers make
+/// one instruction.
+fn blend(y: &[Var], h: Var, weights: &[f64], slopes: &[Vec<Var>]) -> Vec<Var> {
+    let component = |(i, &y): (usize, &Var)| {
         let terms = weights.iter().zip(slopes).filter(|(w, _)| **w != 0.0);
-        terms.map(|(&w, k)| w * k[i]).sum::<Var>()
+        y + h * terms.map(|(&w, k)| w * k[i]).sum::<Var>()
     };
-    state.iter().enumerate().map(|(i, &y)| y + h * blend(i)).collect()
+    y.iter().enumerate().map(component).collect()
+}
+
+/// `condition ? a : b`, component by component.
+fn choose(condition: Var, a: &[Var], b: &[Var]) -> Vec<Var> {
+    a.iter().zip(b).map(|(&a, &b)| condition.select(a, b)).collect()
+}
+
+/// The rows of the states after some of the steps, where 0 is the start.
+fn after(start: Var, steps: Var, counts: &[usize]) -> Var {
+    concat(&[start.expand_dims(0), steps], 0).gather(0, counts)
 }

@@ -1,8 +1,8 @@
 //! The classical Runge-Kutta method in steps of fixed size.
 
-use ppl_autodiff::{Mistake, Var, mistake};
+use ppl_autodiff::{Mistake, Var, mistake, scan, stack};
 
-use super::{Solver, blend};
+use super::{Solver, System, after, blend};
 
 /// The classical fourth-order Runge-Kutta method: steps of one size, the error of order `step^4`.
 ///
@@ -32,30 +32,56 @@ impl Rk4 {
     }
 }
 
-impl Solver for Rk4 {
-    type Memory = ();
+/// Steps that are traced side by side: what a step of the scan costs beside its arithmetic is shared by so many.
+const UNROLLED: usize = 8;
 
-    fn advance<F: Fn(Var, &[Var]) -> Vec<Var>>(
-        &self,
-        slope: &F,
-        from: f64,
-        to: f64,
-        mut state: Vec<Var>,
-        (): &mut (),
-    ) -> Vec<Var> {
-        // A span that is a multiple of the step but for rounding takes that many.
-        let steps = ((to - from) / self.step - 1e-9).ceil().max(1.0);
-        let h = (to - from) / steps;
-        for step in 0..steps as usize {
-            let t = from + h * step as f64;
-            let half = Var::from(t + 0.5 * h);
-            let shifted = |by: f64, k: &Vec<Var>| blend(&state, by.into(), &[1.0], std::slice::from_ref(k));
-            let k1 = slope(t.into(), &state);
-            let k2 = slope(half, &shifted(0.5 * h, &k1));
-            let k3 = slope(half, &shifted(0.5 * h, &k2));
-            let k4 = slope((t + h).into(), &shifted(h, &k3));
-            state = blend(&state, (h / 6.0).into(), &[1.0, 2.0, 2.0, 1.0], &[k1, k2, k3, k4]);
+impl Solver for Rk4 {
+    fn rows(&self, system: &System<'_>, start_time: f64, start: &[Var], times: &[f64]) -> Var {
+        let start = system.join(start);
+        let (mut at, mut lengths, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut from = start_time;
+        for &to in times {
+            // A span that is a multiple of the step but for rounding takes that many.
+            let steps = ((to - from) / self.step - 1e-9).ceil();
+            let h = (to - from) / steps;
+            for step in 0..steps as usize {
+                at.push(from + h * step as f64);
+                lengths.push(h);
+            }
+            counts.push(at.len());
+            from = to;
         }
-        state
+        if at.is_empty() {
+            return after(start, Var::zeros([0, start.dim(0)]), &counts);
+        }
+        // Filled up to whole blocks with steps that go nowhere.
+        let (block, steps) = (UNROLLED.min(at.len()), at.len());
+        let blocks = steps.div_ceil(block);
+        at.resize(blocks * block, from);
+        lengths.resize(blocks * block, 0.0);
+        let rows = |v: Vec<f64>| Var::from(v).reshape([blocks, block]);
+        let (_, [states]) = scan(blocks, [start], [rows(at), rows(lengths)], |[y], [t, h]| {
+            let mut y = system.split(y);
+            let mut states = Vec::with_capacity(block);
+            for step in 0..block {
+                y = Self::advance(system, t.index(0, step), h.index(0, step), &y);
+                states.push(system.join(&y));
+            }
+            ([states[block - 1]], [stack(&states, 0)])
+        });
+        let states = states.reshape([blocks * block, start.dim(0)]);
+        after(start, states, &counts)
+    }
+}
+
+impl Rk4 {
+    fn advance(system: &System<'_>, t: Var, h: Var, y: &[Var]) -> Vec<Var> {
+        let half = 0.5 * h;
+        let shifted = |by: Var, k: &Vec<Var>| blend(y, by, &[1.0], std::slice::from_ref(k));
+        let k1 = system.slope(t, y);
+        let k2 = system.slope(t + half, &shifted(half, &k1));
+        let k3 = system.slope(t + half, &shifted(half, &k2));
+        let k4 = system.slope(t + h, &shifted(h, &k3));
+        blend(y, h / 6.0, &[1.0, 2.0, 2.0, 1.0], &[k1, k2, k3, k4])
     }
 }

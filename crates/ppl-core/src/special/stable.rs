@@ -83,14 +83,9 @@ pub(crate) fn half_step(x: Var) -> Var {
     large.select(series, (x + 0.5).lgamma() - x.lgamma() - 0.5 * x.ln())
 }
 
-/// `x ln(x / m) + m - x` for positive x and m, which is 0 at x = m: half of a Poisson deviance. Near there by a series
-/// in `(x - m) / (x + m)`. Loader (2000), "Fast and accurate computation of binomial probabilities".
+/// `x ln(x / m) + m - x` for positive x and m.
 pub(crate) fn deviance(x: Var, m: Var) -> Var {
-    let v = (x - m) / (x + m);
-    let near = v.abs().lt(0.1);
-    let s = v.square();
-    let series = (x - m) * v + 2.0 * x * v * s * even_series(s, &ATANH);
-    near.select(series, x * (x / m).ln() + (m - x))
+    x.deviance(m)
 }
 
 /// `ln(1 + w^2)`, also where the square would overflow.

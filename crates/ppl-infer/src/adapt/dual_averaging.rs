@@ -20,6 +20,7 @@ pub struct DualAveraging {
     shortfall: f64,
     log_step: f64,
     log_averaged: f64,
+    log_limit: f64,
 }
 
 impl DualAveraging {
@@ -33,12 +34,20 @@ impl DualAveraging {
             shortfall: 0.0,
             log_step: step_size.ln(),
             log_averaged: step_size.ln(),
+            log_limit: f64::INFINITY,
         }
+    }
+
+    /// Steps never grow beyond `limit`.
+    pub fn set_limit(&mut self, limit: f64) {
+        self.log_limit = limit.ln();
+        self.log_step = self.log_step.min(self.log_limit);
+        self.log_averaged = self.log_averaged.min(self.log_limit);
     }
 
     /// Forgets everything but the target and starts again from a step size.
     pub fn restart(&mut self, step_size: f64) {
-        *self = Self::new(step_size, self.target);
+        *self = Self { log_limit: self.log_limit, ..Self::new(step_size, self.target) };
     }
 
     /// Learns one acceptance statistic. One that is not a number counts as 0.
@@ -47,7 +56,7 @@ impl DualAveraging {
         self.count += 1.0;
         let eta = 1.0 / (self.count + T0);
         self.shortfall = (1.0 - eta) * self.shortfall + eta * (self.target - acceptance);
-        self.log_step = self.mu - self.shortfall * self.count.sqrt() / GAMMA;
+        self.log_step = (self.mu - self.shortfall * self.count.sqrt() / GAMMA).min(self.log_limit);
         let weight = self.count.powf(-KAPPA);
         self.log_averaged = (1.0 - weight) * self.log_averaged + weight * self.log_step;
     }

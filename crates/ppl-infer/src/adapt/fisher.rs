@@ -56,6 +56,11 @@ impl FisherDiagonal {
         self.inverse_mass().zip(means).map(|(scale, (draw, gradient))| draw + scale * gradient)
     }
 
+    /// Means of draws and gradients.
+    pub(super) fn means(&self) -> (&[f64], &[f64]) {
+        (self.draws.mean(), self.gradients.mean())
+    }
+
     /// A first guess from one gradient: M^-1 = 1 / |g|, and 1 where that is not finite.
     pub fn guess(gradient: &[f64]) -> impl Iterator<Item = f64> {
         gradient.iter().map(|g| {

@@ -2,13 +2,17 @@
 
 mod dual_averaging;
 mod fisher;
+mod fisher_warmup;
+mod low_rank;
 mod step_size;
+mod symmetric;
 mod warmup;
 mod welford;
 mod windows;
 
 pub use dual_averaging::DualAveraging;
 pub use fisher::FisherDiagonal;
+pub use low_rank::FisherLowRank;
 pub use step_size::{StepSizeError, find_step_size};
 pub use warmup::{MetricAdaptation, Warmup, WarmupConfig, WarmupError};
 pub use welford::{WelfordDense, WelfordDiagonal};

@@ -4,12 +4,14 @@ use ppl_autodiff::random::Purpose;
 use thiserror::Error;
 
 use crate::density::{DensityError, LogDensity};
-use crate::dynamics::{Metric, Point, leapfrog};
+use crate::dynamics::{Drift, Flow, Point, leapfrog};
 use crate::kernel::GradientState;
 use crate::random::ChainRng;
 
 const ACCEPTANCE: f64 = 0.8;
 const LARGEST: f64 = 1e7;
+/// Steps of a rotation end at a quarter of a turn: a half would take y to -y.
+pub(super) const LARGEST_TURN: f64 = std::f64::consts::FRAC_PI_2;
 
 /// Why no first step size was found.
 #[derive(Debug, Clone, Error)]
@@ -40,7 +42,7 @@ pub enum StepSizeError {
 /// Hoffman and Gelman (2014), algorithm 4, with Stan's 0.8.
 pub fn find_step_size(
     density: &mut dyn LogDensity,
-    metric: &Metric,
+    flow: Flow<'_>,
     state: &GradientState,
     random: &ChainRng,
     initial: f64,
@@ -60,14 +62,19 @@ pub fn find_step_size(
     let mut gradients = 0;
     loop {
         momenta.fill_standard_normal(&mut from.momentum);
-        from.start(metric);
-        leapfrog(density, metric, step, &from, &mut to)?;
+        from.start(flow);
+        leapfrog(density, flow, step, &from, &mut to)?;
         gradients += 1;
         let accepted = from.energy - to.energy > ACCEPTANCE.ln();
         if *grows.get_or_insert(accepted) != accepted {
             return Ok((step, gradients));
         }
         step *= if accepted { 2.0 } else { 0.5 };
+        if let Drift::Rotation { frequency, .. } = flow.drift
+            && step * frequency >= LARGEST_TURN
+        {
+            return Ok((LARGEST_TURN / frequency, gradients));
+        }
         if step > LARGEST {
             return Err(StepSizeError::Improper(step));
         }

@@ -3,28 +3,50 @@
 use thiserror::Error;
 
 use crate::density::{DensityError, LogDensity};
-use crate::dynamics::{Metric, MetricError};
+use crate::dynamics::{Drift, Flow, Metric, MetricError};
 use crate::kernel::nuts::{NutsInfo, NutsParams};
 use crate::kernel::{Frozen, GradientState};
 use crate::random::ChainRng;
 
 use super::dual_averaging::DualAveraging;
 use super::fisher::FisherDiagonal;
-use super::step_size::{StepSizeError, find_step_size};
+use super::fisher_warmup::{FisherConfig, FisherLearner};
+use super::low_rank::FisherLowRank;
+use super::step_size::{LARGEST_TURN, StepSizeError, find_step_size};
 use super::welford::{WelfordDense, WelfordDiagonal};
-use super::windows::{FisherAction, FisherSchedule, StanWindows};
+use super::windows::StanWindows;
+
+/// Up to this many coordinates [`MetricAdaptation::Fisher`] looks for directions.
+const LOW_RANK_LIMIT: usize = 256;
 
 /// How the metric is learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum MetricAdaptation {
-    /// A diagonal, from draws and gradients, refined after every draw, on nutpie's schedule.
+    /// [`FisherLowRank`](Self::FisherLowRank) up to 256 coordinates, above that
+    /// [`FisherDiagonal`](Self::FisherDiagonal).
     #[default]
+    Fisher,
+    /// A diagonal, from draws and gradients, refined after every draw, on nutpie's schedule.
     FisherDiagonal,
+    /// As the diagonal, with those directions in which it is not enough, refined every 20 draws.
+    FisherLowRank,
     /// A diagonal, from the variances of the draws of Stan's windows.
     StanDiagonal,
     /// A full matrix, from the covariances of the draws of Stan's windows.
     StanDense,
+}
+
+impl MetricAdaptation {
+    /// What the default means for so many coordinates.
+    #[must_use]
+    pub fn of(self, dim: usize) -> Self {
+        match self {
+            Self::Fisher if dim <= LOW_RANK_LIMIT => Self::FisherLowRank,
+            Self::Fisher => Self::FisherDiagonal,
+            chosen => chosen,
+        }
+    }
 }
 
 /// What the user chooses of warm-up.
@@ -38,6 +60,10 @@ pub struct WarmupConfig {
     pub jitter: f64,
     /// How the metric is learned.
     pub metric: MetricAdaptation,
+    /// Whether warm-up may end sooner, once draws ask for the metric that older ones asked for.
+    pub may_end_early: bool,
+    /// Positions drift by a rotation of this frequency, in the frame that draws and gradients give.
+    pub rotation: Option<f64>,
 }
 
 /// Why warm-up could not go on.
@@ -67,7 +93,7 @@ pub struct Warmup {
 }
 
 /// What became of the metric after a draw.
-enum Change {
+pub(super) enum Change {
     None,
     /// A little better: step-size adaptation goes on.
     Refined,
@@ -79,15 +105,8 @@ enum Change {
 enum Learner {
     StanDiagonal(StanWindows, WelfordDiagonal),
     StanDense(StanWindows, WelfordDense),
-    FisherDiagonal(Box<FisherLearner>),
-}
-
-#[derive(Debug, Clone)]
-struct FisherLearner {
-    schedule: FisherSchedule,
-    foreground: FisherDiagonal,
-    background: FisherDiagonal,
-    refined: bool,
+    FisherDiagonal(Box<FisherLearner<FisherDiagonal>>),
+    FisherLowRank(Box<FisherLearner<FisherLowRank>>),
 }
 
 impl Warmup {
@@ -103,30 +122,31 @@ impl Warmup {
     ) -> Result<Self, WarmupError> {
         let dim = state.position.len();
         let mut metric = Metric::identity(dim);
-        let learner = match config.metric {
+        let fisher = FisherConfig {
+            iterations: config.iterations,
+            may_end_early: config.may_end_early,
+            rotation: config.rotation,
+        };
+        let learner = match config.metric.of(dim) {
             MetricAdaptation::StanDiagonal => {
                 Learner::StanDiagonal(StanWindows::new(config.iterations), WelfordDiagonal::new(dim))
             }
             MetricAdaptation::StanDense => {
                 Learner::StanDense(StanWindows::new(config.iterations), WelfordDense::new(dim))
             }
-            MetricAdaptation::FisherDiagonal => {
-                let mut learner = FisherLearner {
-                    schedule: FisherSchedule::new(config.iterations),
-                    foreground: FisherDiagonal::new(dim),
-                    background: FisherDiagonal::new(dim),
-                    refined: false,
-                };
-                learner.add(state);
-                if let Metric::Diagonal(diagonal) = &mut metric {
-                    diagonal.refine(FisherDiagonal::guess(&state.gradient));
-                }
-                Learner::FisherDiagonal(Box::new(learner))
+            MetricAdaptation::FisherLowRank => Learner::FisherLowRank(Box::new(FisherLearner::new(fisher, state))),
+            MetricAdaptation::Fisher | MetricAdaptation::FisherDiagonal => {
+                Learner::FisherDiagonal(Box::new(FisherLearner::new(fisher, state)))
             }
         };
-        let (step_size, gradients) = find_step_size(density, &metric, state, random, 1.0)?;
+        if let (Metric::Diagonal(diagonal), Learner::FisherDiagonal(_) | Learner::FisherLowRank(_)) =
+            (&mut metric, &learner)
+        {
+            diagonal.refine(FisherDiagonal::guess(&state.gradient));
+        }
+        let (step_size, gradients) = find_step_size(density, Flow::from(&metric), state, random, 1.0)?;
         Ok(Self {
-            params: NutsParams { step_size, jitter: config.jitter, metric },
+            params: NutsParams { step_size, jitter: config.jitter, metric, drift: Drift::Straight },
             step_size: DualAveraging::new(step_size, config.target_acceptance),
             metric: learner,
             iterations: config.iterations,
@@ -139,6 +159,17 @@ impl Warmup {
     #[must_use]
     pub fn params(&self) -> &NutsParams {
         &self.params
+    }
+
+    /// Whether there is nothing more to learn: the last iteration is over, or all has settled.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        let end = match &self.metric {
+            Learner::FisherDiagonal(learner) => learner.end(),
+            Learner::FisherLowRank(learner) => learner.end(),
+            Learner::StanDiagonal(..) | Learner::StanDense(..) => self.iterations,
+        };
+        self.iteration >= end
     }
 
     /// Gradients that warm-up itself has used, those of the transitions not counted.
@@ -158,15 +189,19 @@ impl Warmup {
         info: &NutsInfo,
         random: &ChainRng,
     ) -> Result<(), WarmupError> {
-        if self.iteration >= self.iterations {
+        if self.ended() {
             return Ok(());
         }
         self.step_size.update(self.metric.acceptance(info));
         self.params.step_size = self.step_size.step_size();
-        let change = self.metric.update(self.iteration, state, info, &mut self.params.metric)?;
+        let change = self.metric.update(self.iteration, state, info, &mut self.params)?;
+        if let Drift::Rotation { frequency, .. } = self.params.drift {
+            self.step_size.set_limit(LARGEST_TURN / frequency);
+            self.params.step_size = self.step_size.step_size();
+        }
         if let Change::Replaced = change {
             let (step_size, gradients) =
-                find_step_size(density, &self.params.metric, state, random, self.params.step_size)?;
+                find_step_size(density, self.params.flow(), state, random, self.params.step_size)?;
             self.gradients += gradients;
             self.params.step_size = step_size;
             self.step_size.restart(step_size);
@@ -187,7 +222,8 @@ impl Learner {
     /// The statistic that the step size follows. Once the metric has settled nutpie counts errors of both signs.
     fn acceptance(&self, info: &NutsInfo) -> f64 {
         match self {
-            Self::FisherDiagonal(learner) if learner.schedule.is_late() => info.symmetric_acceptance,
+            Self::FisherDiagonal(learner) if learner.is_late() => info.symmetric_acceptance,
+            Self::FisherLowRank(learner) if learner.is_late() => info.symmetric_acceptance,
             _ => info.acceptance,
         }
     }
@@ -197,7 +233,7 @@ impl Learner {
         iteration: usize,
         state: &GradientState,
         info: &NutsInfo,
-        metric: &mut Metric,
+        params: &mut NutsParams,
     ) -> Result<Change, MetricError> {
         match self {
             Self::StanDiagonal(windows, estimate) => {
@@ -207,7 +243,7 @@ impl Learner {
                 if !windows.ends_at(iteration) {
                     return Ok(Change::None);
                 }
-                *metric = Metric::diagonal(estimate.regularised().collect())?;
+                params.metric = Metric::diagonal(estimate.regularised().collect())?;
                 estimate.clear();
                 Ok(Change::Replaced)
             }
@@ -218,42 +254,12 @@ impl Learner {
                 if !windows.ends_at(iteration) {
                     return Ok(Change::None);
                 }
-                *metric = Metric::dense(estimate.regularised())?;
+                params.metric = Metric::dense(estimate.regularised())?;
                 estimate.clear();
                 Ok(Change::Replaced)
             }
-            Self::FisherDiagonal(learner) => Ok(learner.update(iteration, state, info, metric)),
+            Self::FisherDiagonal(learner) => Ok(learner.update(iteration, state, info, params)),
+            Self::FisherLowRank(learner) => Ok(learner.update(iteration, state, info, params)),
         }
-    }
-}
-
-impl FisherLearner {
-    fn add(&mut self, state: &GradientState) {
-        self.foreground.add(&state.position, &state.gradient);
-        self.background.add(&state.position, &state.gradient);
-    }
-
-    fn update(&mut self, iteration: usize, state: &GradientState, info: &NutsInfo, metric: &mut Metric) -> Change {
-        // A chain that stayed, or hardly left the place of a divergence, says nothing new about the scales.
-        let usable = info.index.unsigned_abs() > if info.diverging() { 4 } else { 0 };
-        if usable {
-            self.add(state);
-        }
-        match self.schedule.advance(iteration, usable) {
-            FisherAction::Keep => return Change::None,
-            FisherAction::Refine => {}
-            FisherAction::Switch => {
-                std::mem::swap(&mut self.foreground, &mut self.background);
-                self.background.clear();
-            }
-        }
-        let Metric::Diagonal(diagonal) = metric else {
-            return Change::None;
-        };
-        if self.foreground.count() < 3 {
-            return Change::None;
-        }
-        diagonal.refine(self.foreground.inverse_mass());
-        if std::mem::replace(&mut self.refined, true) { Change::Refined } else { Change::Replaced }
     }
 }

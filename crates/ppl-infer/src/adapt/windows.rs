@@ -77,20 +77,29 @@ pub enum FisherAction {
 /// The schedule of nutpie: the metric follows a foreground estimate that is replaced by a younger background one,
 /// every 10 draws in the first 30 percent, then after 80, 120, 180, ... draws, until the last 15 percent.
 ///
+/// One that may settle has an early phase of at most 120 iterations. Once [`settle`](Self::settle)d there come only as
+/// many iterations for the step size as belong to a run of that length, at least 50.
+///
 /// # Source
-/// nuts-rs 0.18, Seyboldt, Carlson and Carpenter (2026), arXiv:2603.18845.
+/// nuts-rs 0.18, Seyboldt, Carlson and Carpenter (2026), arXiv:2603.18845; the early end is our own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FisherSchedule {
     early_end: usize,
     final_start: usize,
+    end: usize,
     window: usize,
     background: usize,
+    main_switches: usize,
     late: bool,
 }
 
 impl FisherSchedule {
     const EARLY_WINDOW: usize = 10;
     const MAIN_WINDOW: usize = 80;
+    const LONGEST_START: usize = 120;
+    /// Draws between two looks at whether the estimates agree.
+    const LOOK: usize = 40;
+    const SHORTEST_END: usize = 50;
 
     /// For so many iterations. The starting point counts as the first member of both estimates.
     #[must_use]
@@ -98,10 +107,19 @@ impl FisherSchedule {
         Self {
             early_end: (0.3 * iterations as f64) as usize,
             final_start: iterations - (0.15 * iterations as f64) as usize,
+            end: iterations,
             window: Self::MAIN_WINDOW,
             background: 1,
+            main_switches: 0,
             late: false,
         }
+    }
+
+    /// For at most so many iterations.
+    #[must_use]
+    pub fn that_may_settle(iterations: usize) -> Self {
+        let nutpie = Self::new(iterations);
+        Self { early_end: nutpie.early_end.min(Self::LONGEST_START), ..nutpie }
     }
 
     /// Goes past an iteration, told whether its draw was added to the estimates.
@@ -128,8 +146,29 @@ impl FisherSchedule {
         self.background = 0;
         if !early {
             self.window = next;
+            self.main_switches += 1;
         }
         FisherAction::Switch
+    }
+
+    /// Whether the background now holds enough draws, none of which made the foreground of the last switch, to tell
+    /// whether the two agree.
+    #[must_use]
+    pub fn may_settle(&self) -> bool {
+        self.main_switches > 0 && self.background >= Self::MAIN_WINDOW && self.background.is_multiple_of(Self::LOOK)
+    }
+
+    /// The metric has settled after an iteration: what follows belongs to the step size.
+    pub fn settle(&mut self, iteration: usize) {
+        let remaining = ((0.15 / 0.85 * iteration as f64) as usize).max(Self::SHORTEST_END);
+        self.final_start = self.final_start.min(iteration + 1);
+        self.end = self.end.min(self.final_start + remaining);
+    }
+
+    /// The number of iterations, as far as is known.
+    #[must_use]
+    pub fn end(&self) -> usize {
+        self.end
     }
 
     /// Whether no more switches come.

@@ -3,6 +3,7 @@
 use ndarray::Array2;
 use thiserror::Error;
 
+use super::low_rank::LowRank;
 use super::vector::{axpy, dot};
 
 /// Why an inverse mass matrix is not one.
@@ -25,6 +26,18 @@ pub enum MetricError {
         /// What was left of the diagonal entry there.
         pivot: f64,
     },
+    /// Directions do not fit their variances and the scales.
+    #[error("directions are {rows} x {columns}, wanted {variances} x {scales}")]
+    Directions {
+        /// Number of directions.
+        rows: usize,
+        /// Their length.
+        columns: usize,
+        /// Number of variances.
+        variances: usize,
+        /// Number of scales.
+        scales: usize,
+    },
     /// The matrix is not square.
     #[error("inverse mass matrix is {rows} x {columns}, wanted square")]
     NotSquare {
@@ -43,6 +56,8 @@ pub enum Metric {
     Diagonal(Diagonal),
     /// A full matrix: a step costs O(d^2).
     Dense(Dense),
+    /// Scales, and a few directions with variances of their own: a step with k directions costs O(d k).
+    LowRank(LowRank),
 }
 
 impl Metric {
@@ -68,12 +83,32 @@ impl Metric {
         Dense::new(inverse_mass).map(Self::Dense)
     }
 
+    /// Scales, and orthonormal directions (rows) with variances of their own in the scaled space: M^-1 =
+    /// `S (I + U' (diag(v) - 1) U) S`.
+    ///
+    /// # Errors
+    /// [`MetricError::Directions`] where shapes do not fit; [`MetricError::NotPositive`] at the first scale or variance
+    /// that is not finite and positive. That the rows are orthonormal is not checked.
+    pub fn low_rank(scale: Vec<f64>, directions: &Array2<f64>, variances: Vec<f64>) -> Result<Self, MetricError> {
+        let (rows, columns) = directions.dim();
+        if (rows, columns) != (variances.len(), scale.len()) {
+            return Err(MetricError::Directions { rows, columns, variances: variances.len(), scales: scale.len() });
+        }
+        for values in [&scale, &variances] {
+            if let Some(coordinate) = values.iter().position(|v| !(*v > 0.0 && v.is_finite())) {
+                return Err(MetricError::NotPositive { coordinate, value: values[coordinate] });
+            }
+        }
+        Ok(Self::LowRank(LowRank::new(scale, directions, variances)))
+    }
+
     /// The number of coordinates.
     #[must_use]
     pub fn dim(&self) -> usize {
         match self {
             Self::Diagonal(metric) => metric.scale.len(),
             Self::Dense(metric) => metric.factor.nrows(),
+            Self::LowRank(metric) => metric.scale.len(),
         }
     }
 
@@ -83,6 +118,63 @@ impl Metric {
         match self {
             Self::Diagonal(metric) => metric.inverse_mass.clone(),
             Self::Dense(metric) => metric.inverse_mass.diag().to_vec(),
+            Self::LowRank(metric) => metric.variances(),
+        }
+    }
+
+    /// `out = L z`: the velocity M^-1 p of the whitened momentum z = L' p.
+    pub(crate) fn velocity(&self, z: &[f64], out: &mut [f64]) {
+        match self {
+            Self::Diagonal(metric) => {
+                out.iter_mut().zip(z).zip(&metric.scale).for_each(|((out, z), scale)| *out = scale * z);
+            }
+            Self::Dense(metric) => metric.velocity(z, out),
+            Self::LowRank(metric) => metric.velocity(z, out),
+        }
+    }
+
+    /// `out = L' g`: the force on the whitened momentum.
+    pub(crate) fn force(&self, g: &[f64], out: &mut [f64]) {
+        match self {
+            Self::Diagonal(metric) => {
+                out.iter_mut().zip(g).zip(&metric.scale).for_each(|((out, g), scale)| *out = scale * g);
+            }
+            Self::Dense(metric) => metric.force(g, out),
+            Self::LowRank(metric) => metric.force(g, out),
+        }
+    }
+
+    /// The root mean square over coordinates of the differences of log-variances.
+    pub(crate) fn distance(&self, other: &Self) -> f64 {
+        let (a, b) = (self.variances(), other.variances());
+        let squares: f64 = a.iter().zip(&b).map(|(a, b)| (a / b).ln().powi(2)).sum();
+        (squares / a.len().max(1) as f64).sqrt()
+    }
+
+    /// The largest difference of log-variances over the directions that a low-rank metric, either of the two, knows.
+    pub(crate) fn direction_distance(&self, other: &Self) -> f64 {
+        let one_way = |of: &Self, to: &Self| {
+            let Self::LowRank(low_rank) = of else { return 0.0 };
+            let zero = vec![0.0; low_rank.scale.len()];
+            let mut white = zero.clone();
+            let distance = |(u, v): (&[f64], f64)| {
+                // A displacement of one standard deviation in that direction; its length under the other metric.
+                let x: Vec<f64> = u.iter().zip(&low_rank.scale).map(|(u, s)| u * s * v.sqrt()).collect();
+                to.whiten(&x, &zero, &mut white);
+                dot(&white, &white).ln().abs()
+            };
+            low_rank.directions().map(distance).fold(0.0, f64::max)
+        };
+        one_way(self, other).max(one_way(other, self))
+    }
+
+    /// `out = L^-1 (q - center)`.
+    pub(crate) fn whiten(&self, q: &[f64], center: &[f64], out: &mut [f64]) {
+        out.iter_mut().zip(q).zip(center).for_each(|((out, q), center)| *out = q - center);
+        match self {
+            Self::Diagonal(metric) => out.iter_mut().zip(&metric.scale).for_each(|(out, scale)| *out /= scale),
+            Self::Dense(metric) => metric.solve(out),
+            Self::LowRank(metric) => metric.whiten(out),
         }
     }
 }
@@ -183,6 +275,14 @@ impl Dense {
         out.fill(0.0);
         for (i, (row, g)) in self.rows().zip(g).enumerate() {
             axpy(*g, &row[..=i], &mut out[..=i]);
+        }
+    }
+
+    /// `x <- L^-1 x`, by forward substitution.
+    pub(crate) fn solve(&self, x: &mut [f64]) {
+        for (i, row) in self.rows().enumerate() {
+            let known = dot(&row[..i], &x[..i]);
+            x[i] = (x[i] - known) / row[i];
         }
     }
 

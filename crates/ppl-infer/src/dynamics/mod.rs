@@ -5,8 +5,10 @@
 //! z . z': nothing but the leapfrog step knows the metric.
 
 mod leapfrog;
+mod low_rank;
 mod metric;
 pub(crate) mod vector;
 
-pub use leapfrog::{Point, leapfrog};
+pub use leapfrog::{Drift, Flow, Point, leapfrog};
+pub use low_rank::LowRank;
 pub use metric::{Dense, Diagonal, Metric, MetricError};

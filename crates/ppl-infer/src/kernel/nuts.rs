@@ -3,7 +3,7 @@
 use ppl_autodiff::random::{Philox, Purpose};
 
 use crate::density::{DensityError, LogDensity};
-use crate::dynamics::{Metric, leapfrog};
+use crate::dynamics::{Drift, Flow, Metric, leapfrog};
 use crate::random::ChainRng;
 
 use super::tree::{Pool, Tree, log_add_exp};
@@ -34,6 +34,16 @@ pub struct NutsParams {
     pub jitter: f64,
     /// The inverse mass matrix.
     pub metric: Metric,
+    /// How positions move between kicks.
+    pub drift: Drift,
+}
+
+impl NutsParams {
+    /// Metric and drift, as an integrator wants them.
+    #[must_use]
+    pub fn flow(&self) -> Flow<'_> {
+        Flow { metric: &self.metric, drift: &self.drift }
+    }
 }
 
 /// A step that left the energy surface.
@@ -82,7 +92,7 @@ impl NutsInfo {
 ///
 /// ```
 /// use ppl_infer::density::{DensityError, LogDensity};
-/// use ppl_infer::dynamics::Metric;
+/// use ppl_infer::dynamics::{Drift, Metric};
 /// use ppl_infer::kernel::Kernel;
 /// use ppl_infer::kernel::nuts::{NutsKernel, NutsParams};
 /// use ppl_infer::random::ChainRng;
@@ -99,7 +109,7 @@ impl NutsInfo {
 /// }
 ///
 /// let mut kernel = NutsKernel::default();
-/// let params = NutsParams { step_size: 0.9, jitter: 0.0, metric: Metric::identity(1) };
+/// let params = NutsParams { step_size: 0.9, jitter: 0.0, metric: Metric::identity(1), drift: Drift::Straight };
 /// let mut state = kernel.init(&mut Normal, &[0.5])?;
 /// let info = kernel.step(&mut Normal, &params, &ChainRng::new(0, 0), &mut state)?;
 /// assert_eq!(info.log_density, -0.5 * state.position[0].powi(2));
@@ -114,9 +124,9 @@ pub struct NutsKernel {
 }
 
 /// What moves the points of one transition.
-struct Flow<'a> {
+struct Motion<'a> {
     density: &'a mut dyn LogDensity,
-    metric: &'a Metric,
+    flow: Flow<'a>,
     /// Signed step size.
     step: f64,
     initial_energy: f64,
@@ -157,7 +167,7 @@ impl NutsKernel {
     /// Builds 2^depth points beyond the last point of `trajectory`, joining equal halves as they complete.
     fn grow(
         &mut self,
-        flow: &mut Flow<'_>,
+        motion: &mut Motion<'_>,
         trajectory: Tree,
         depth: usize,
         choices: &mut Philox,
@@ -169,8 +179,8 @@ impl NutsKernel {
         loop {
             let mut tree = self.pool.leaf();
             let (from, to) = self.pool.pair(end, tree.last);
-            leapfrog(flow.density, flow.metric, flow.step, from, to)?;
-            let energy_error = to.energy - flow.initial_energy;
+            leapfrog(motion.density, motion.flow, motion.step, from, to)?;
+            let energy_error = to.energy - motion.initial_energy;
             tree.log_weight = -energy_error;
             tally.add(-energy_error);
             if energy_error > self.config.max_energy_error {
@@ -224,19 +234,19 @@ impl Kernel for NutsKernel {
         start.gradient.copy_from_slice(&state.gradient);
         start.log_density = state.log_density;
         random.stream(Purpose::Momentum).fill_standard_normal(&mut start.momentum);
-        start.start(&params.metric);
+        start.start(params.flow());
 
-        let mut flow = Flow { density, metric: &params.metric, step: step_size, initial_energy: start.energy };
+        let mut motion = Motion { density, flow: params.flow(), step: step_size, initial_energy: start.energy };
         let mut tally = Tally::default();
         let mut divergence = None;
         let mut depth = 0;
         while depth < self.config.max_depth {
             let forward = choices.uniform() < 0.5;
-            if forward != (flow.step > 0.0) {
-                flow.step = -flow.step;
+            if forward != (motion.step > 0.0) {
+                motion.step = -motion.step;
                 trajectory = trajectory.reversed();
             }
-            let half = match self.grow(&mut flow, trajectory, depth, &mut choices, &mut tally)? {
+            let half = match self.grow(&mut motion, trajectory, depth, &mut choices, &mut tally)? {
                 Growth::Complete(half) => half,
                 Growth::Turning => break,
                 Growth::Diverging(found) => {

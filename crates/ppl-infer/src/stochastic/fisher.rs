@@ -4,9 +4,6 @@ use super::symmetric::{Rows, Symmetric};
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
 
-/// Sums are taken in this many lanes.
-const LANES: usize = 8;
-
 /// How much of the Fisher information is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -94,17 +91,14 @@ impl FisherEstimate {
     }
 
     /// Takes a batch into the mean.
-    pub(crate) fn update(&mut self, batch: &mut RowGradients) {
+    pub(crate) fn update(&mut self, batch: &RowGradients) {
         self.batches += 1;
         let weight = 1.0 / self.batches as f64;
         let n = batch.count as f64;
         match &mut self.form {
             Form::Blocks(blocks) => {
-                for block in blocks {
-                    let center = &batch.mean[block.first..block.first + block.information.dim()];
-                    let of_block = &batch.rows[block.first * batch.count..][..center.len() * batch.count];
-                    batch.centered.set_centered(of_block, batch.count, center);
-                    block.information.add_gram(1.0 - weight, weight / (n - 1.0), &batch.centered);
+                for (block, rows) in blocks.iter_mut().zip(&batch.by_rows) {
+                    block.information.add_gram(1.0 - weight, weight / (n - 1.0), rows);
                 }
             }
             Form::Diagonal(diagonal) => {
@@ -130,7 +124,8 @@ pub struct RowGradients {
     rows: Vec<f64>,
     /// The sums of squares over rows, where the diagonal is wanted.
     squares: Vec<f64>,
-    centered: Rows,
+    /// The same row by row, for each block.
+    by_rows: Vec<Rows>,
 }
 
 impl RowGradients {
@@ -149,36 +144,28 @@ impl RowGradients {
         let n = self.count as f64;
         self.prior.resize(dim, 0.0);
         self.mean.resize(dim, 0.0);
-        let total = match estimate.form {
-            Form::Blocks(_) => {
+        let total: f64 = match &estimate.form {
+            Form::Blocks(blocks) => {
                 self.rows.resize(self.count * dim, 0.0);
                 density.row_gradients(x, &mut self.prior, &mut self.rows)?;
-                let mut total = 0.0;
-                for (mean, of_rows) in self.mean.iter_mut().zip(self.rows.chunks_exact(self.count.max(1))) {
-                    let (mut lanes, mut sum, mut squares) = ([[0.0; LANES]; 2], 0.0, 0.0);
-                    let (chunks, rest) = of_rows.as_chunks::<LANES>();
-                    for chunk in chunks {
-                        for i in 0..LANES {
-                            lanes[0][i] += chunk[i];
-                            lanes[1][i] += chunk[i] * chunk[i];
-                        }
-                    }
-                    for g in rest {
-                        sum += g;
-                        squares += g * g;
-                    }
-                    *mean = lanes[0].iter().sum::<f64>() + sum;
-                    total += lanes[1].iter().sum::<f64>() + squares;
+                self.by_rows.resize_with(blocks.len(), Rows::default);
+                for (block, rows) in blocks.iter().zip(&mut self.by_rows) {
+                    let (first, length) = (block.first, block.information.dim());
+                    rows.set_columns(
+                        &self.rows[first * self.count..],
+                        self.count,
+                        &mut self.mean[first..first + length],
+                    );
                 }
-                total
+                self.mean.iter().sum()
             }
             Form::Diagonal(_) => {
                 self.squares.resize(dim, 0.0);
                 density.row_moments(x, &mut self.prior, &mut self.mean, &mut self.squares)?;
+                self.mean.iter_mut().for_each(|mean| *mean /= n);
                 self.squares.iter().sum()
             }
         };
-        self.mean.iter_mut().for_each(|mean| *mean /= n);
         if total.is_finite() { Ok(()) } else { Err(DensityError::NotFinite) }
     }
 }

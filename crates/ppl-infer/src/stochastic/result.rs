@@ -1,5 +1,6 @@
 //! What a run gives: the posterior, and of each chain its steps, gradients and the state to go on from.
 
+use std::fmt;
 use std::ops::Deref;
 
 use ndarray::{Array2, ArrayD, Axis};
@@ -14,7 +15,6 @@ use crate::posterior::{ChainReport, Concern, Gathered, Posterior, Recorded, name
 
 /// A run of a stochastic gradient sampler: a [`Posterior`] like any other (it dereferences to it), whose warnings
 /// include what the sampler itself has to say, with the statistics of the chains.
-#[derive(Debug, Clone)]
 pub struct StochasticRun<K: StochasticKernel> {
     posterior: Posterior,
     chains: Vec<StochasticChain<K::State>>,
@@ -78,6 +78,7 @@ impl<K: StochasticKernel> StochasticRun<K> {
             report: ChainReport {
                 chain: c.chain,
                 draws: c.len(),
+                warmup_iterations: settings.warmup.min(c.iterations as usize),
                 warmup_gradients: settings.warmup.min(c.iterations as usize),
                 gradients: c.iterations as usize,
                 seconds: c.seconds,
@@ -137,6 +138,20 @@ impl<K: StochasticKernel> StochasticRun<K> {
             sum.scaled_add(*weight, &draw);
         }
         Ok(sum / weights.sum())
+    }
+}
+
+impl<K: StochasticKernel> Clone for StochasticRun<K> {
+    fn clone(&self) -> Self {
+        Self { posterior: self.posterior.clone(), chains: self.chains.clone(), findings: self.findings.clone() }
+    }
+}
+
+impl<K: StochasticKernel> fmt::Debug for StochasticRun<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("StochasticRun");
+        shown.field("posterior", &self.posterior).field("chains", &self.chains).field("findings", &self.findings);
+        shown.finish()
     }
 }
 

@@ -136,6 +136,7 @@ impl<K: StochasticKernel> ChainRun<'_, K> {
         chain: &mut StochasticChain<K::State>,
     ) -> Result<(), Stop> {
         let mut failures = 0;
+        let iterations = self.settings.iterations();
         while chain.len() < self.settings.draws {
             if self.interrupt.load(Ordering::Relaxed) {
                 return Err(Stop::Interrupted);
@@ -166,6 +167,7 @@ impl<K: StochasticKernel> ChainRun<'_, K> {
                 chain: self.chain,
                 phase: if sampling { Phase::Sampling } else { Phase::Warmup },
                 iteration: iteration as usize,
+                iterations,
                 step_size: step.size,
                 n_steps: 1,
                 diverging: gradient_norm.is_nan(),

@@ -160,7 +160,7 @@ impl Schedule {
                 positive("step_size: scale", scale)?;
                 positive("step_size: offset", offset)?;
                 for (setting, got) in [("step_size: power", power), ("step_size: floor", floor)] {
-                    if !(got >= 0.0 && got < f64::INFINITY) {
+                    if !(0.0..f64::INFINITY).contains(&got) {
                         return Err(SettingsError::Number { setting, got, wanted: "at least 0 and finite" });
                     }
                 }

@@ -164,13 +164,13 @@ impl Normal {
     pub fn variances(&self) -> Vec<f64> {
         let mut factor = Factor::new(self.dim);
         assert!(factor.factor(&self.posterior_precision()));
-        let variance = |i: usize| {
+        let mut variance = |i: usize| {
             let mut unit = vec![0.0; self.dim];
             unit[i] = 1.0;
             factor.solve(&mut unit);
             unit[i]
         };
-        (0..self.dim).map(variance).collect()
+        (0..self.dim).map(&mut variance).collect()
     }
 }
 

@@ -151,11 +151,11 @@ impl StochasticKernel for CsgKernel {
             self.noise.clear();
             self.noise.resize(dim, 0.0);
         }
-        state.covariance.update(&mut self.gradients);
+        state.covariance.update(&self.gradients);
         self.solve(state, n, total);
         let scale = 2.0 * n / total * step.size;
         for (moved, x) in self.move_.iter_mut().zip(&state.position) {
-            *moved = scale.mul_add(*moved, *x);
+            *moved = scale * *moved + x;
         }
         finite(&self.move_)?;
         std::mem::swap(&mut state.position, &mut self.move_);

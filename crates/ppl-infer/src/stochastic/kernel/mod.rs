@@ -1,6 +1,7 @@
 //! Transitions of stochastic gradient samplers: the contract, and one file for each algorithm.
 
 mod csg;
+mod gain;
 mod psgld;
 mod sgfs;
 mod sghmc;
@@ -10,11 +11,14 @@ mod sgnht;
 mod worked;
 
 pub use csg::{CsgKernel, CsgPreconditioner, CsgState};
+pub use gain::{Gain, Preconditioner};
 pub use psgld::{PsgldKernel, PsgldState};
-pub use sgfs::{Gain, Preconditioner, SgfsKernel, SgfsState};
+pub use sgfs::{SgfsKernel, SgfsState};
 pub use sghmc::{SghmcKernel, SghmcState};
 pub use sgld::{SgldKernel, SgldState};
 pub use sgnht::{SgnhtKernel, SgnhtState};
+
+use std::fmt::Debug;
 
 use ppl_autodiff::random::Purpose;
 
@@ -30,7 +34,7 @@ use crate::runner::SettingsError;
 /// kernel holds the user's choices and buffers that mean nothing between steps. Each chain has a kernel of its own.
 pub trait StochasticKernel: Clone + Send + Sync {
     /// What the next step needs.
-    type State: Clone + Send + Sync;
+    type State: Clone + Debug + Send + Sync;
     /// The name that draws carry.
     const NAME: &'static str;
     /// Whether the theory of the method counts on noise of batches that is independent from one to the next. Then the

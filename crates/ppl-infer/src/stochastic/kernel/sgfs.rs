@@ -1,10 +1,10 @@
 //! Stochastic gradient Fisher scoring: the noise of batches is known, so that any step size is right near a normal
 //! posterior.
 
-use ndarray::Array2;
 use rand_core::Rng;
 
-use super::{StepInfo, StochasticKernel, finite, in_range, norm};
+use super::gain::{Gain, Preconditioner};
+use super::{StepInfo, StochasticKernel, finite, norm};
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
 use crate::random::ChainRng;
@@ -22,7 +22,7 @@ use ppl_autodiff::random::Purpose;
 /// precision N I + P, the chain leaves it as it is if, and only if, c = (N + n)/n: A must be that precision plus the
 /// variance of all noise, of which (N/n) N I is from the batches. With rows that are distinct within a batch that is
 /// ((N - n)/n) N I, and c = N/n. Large steps e draw from a normal approximation with little correlation, small ones are
-/// Langevin dynamics under B^-1.
+/// Langevin dynamics under B^-1. Until 2 d rows have been seen the diagonal of I_t counts twice.
 ///
 /// # Source
 /// Ahn, Korattikara and Welling (2012), Bayesian posterior sampling via stochastic gradient Fisher scoring. ICML; the
@@ -33,49 +33,8 @@ pub struct SgfsKernel {
     gain: Gain,
     preconditioner: Preconditioner,
     prior_precision: bool,
+    fisher_every: u64,
     buffers: Buffers,
-}
-
-/// The factor c of the Fisher information in the gain.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-#[non_exhaustive]
-pub enum Gain {
-    /// (N + n)/n, or N/n where the rows of a batch are distinct: right for every step size.
-    #[default]
-    Exact,
-    /// (N + n)/N, as in PyMC3: about N/n times too small, so that the draws are overdispersed by far.
-    Pymc3,
-    /// Another.
-    Factor(f64),
-}
-
-impl Gain {
-    /// c for batches of n of N rows.
-    #[must_use]
-    pub fn factor(self, batch_size: usize, total_size: usize, distinct: bool) -> f64 {
-        let (n, total) = (batch_size as f64, total_size as f64);
-        match self {
-            Self::Exact if distinct => total / n,
-            Self::Exact => (total + n) / n,
-            Self::Pymc3 => (total + n) / total,
-            Self::Factor(factor) => factor,
-        }
-    }
-}
-
-/// The matrix B of the injected noise.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Preconditioner {
-    /// A multiple of the identity.
-    Scaled(f64),
-    /// A diagonal matrix.
-    Diagonal(Vec<f64>),
-    /// A symmetric positive definite matrix; only with [`Fisher::Full`].
-    Dense(Array2<f64>),
-    /// The identity for the first 50 floor(N/n) iterations, then c I_t, as in PyMC3. On networks, whose information is
-    /// near singular, the second explodes where c is right.
-    Fisher,
 }
 
 /// The state of [`SgfsKernel`].
@@ -88,6 +47,9 @@ pub struct SgfsState {
     /// P.
     pub prior: PriorCurvature,
 }
+
+/// Batches that I_t must rest on before any may be left out.
+const ENOUGH: u64 = 20;
 
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Buffers {
@@ -106,6 +68,8 @@ struct Scales {
     information: f64,
     /// 4/e.
     injected: f64,
+    /// Whether I_t rests on so few rows that it may miss directions.
+    early: bool,
     /// c where B = c I_t.
     fisher_as_b: Option<f64>,
 }
@@ -117,6 +81,7 @@ impl Default for SgfsKernel {
             gain: Gain::Exact,
             preconditioner: Preconditioner::Scaled(1.0),
             prior_precision: true,
+            fisher_every: 1,
             buffers: Buffers::default(),
         }
     }
@@ -153,6 +118,13 @@ impl SgfsKernel {
         Self { prior_precision, ..self }
     }
 
+    /// Takes only the batches of every `every`th iteration into I_t once it rests on 20 of them; the others cost a
+    /// gradient and no gradients of rows. 1 unless told otherwise.
+    #[must_use]
+    pub fn fisher_every(self, every: u64) -> Self {
+        Self { fisher_every: every, ..self }
+    }
+
     /// The step with z in its buffer.
     fn advance(
         &mut self,
@@ -161,20 +133,27 @@ impl SgfsKernel {
         state: &mut SgfsState,
     ) -> Result<StepInfo, DensityError> {
         let Buffers { gradients, move_, .. } = &mut self.buffers;
-        gradients.evaluate(density, &state.position, &state.fisher)?;
         move_.resize(state.position.len(), 0.0);
-        let all = density.total_size() as f64;
-        for ((gradient, prior), mean) in move_.iter_mut().zip(&gradients.prior).zip(&gradients.mean) {
-            *gradient = prior + all * mean;
+        let gradient_norm;
+        if state.fisher.batches() < ENOUGH || step.iteration.is_multiple_of(self.fisher_every) {
+            gradients.evaluate(density, &state.position, &state.fisher)?;
+            let all = density.total_size() as f64;
+            for ((gradient, prior), mean) in move_.iter_mut().zip(&gradients.prior).zip(&gradients.mean) {
+                *gradient = prior + all * mean;
+            }
+            gradient_norm = norm(move_)?;
+            state.fisher.update(gradients);
+        } else {
+            density.evaluate(&state.position, move_)?;
+            gradient_norm = norm(move_)?;
         }
-        let gradient_norm = norm(move_)?;
-        state.fisher.update(gradients);
         let (n, total) = (density.batch_size(), density.total_size());
         let c = self.gain.factor(n, total, density.distinct_rows());
         let late = step.iteration + 1 > 50 * (total / n.max(1)) as u64;
         let scales = Scales {
             information: c * total as f64,
             injected: 4.0 / step.size,
+            early: self.gain != Gain::Pymc3 && state.fisher.batches() as usize * (n - 1) < 2 * state.position.len(),
             fisher_as_b: (late && self.preconditioner == Preconditioner::Fisher).then_some(c),
         };
         // No noise where exploring: z = 0, and the gain as it is.
@@ -186,7 +165,7 @@ impl SgfsKernel {
             Form::Blocks(_) => self.solve_blocks(&scales, state)?,
         }
         for (moved, x) in self.buffers.move_.iter_mut().zip(&state.position) {
-            *moved = 2.0f64.mul_add(*moved, *x);
+            *moved = 2.0 * *moved + x;
         }
         finite(&self.buffers.move_)?;
         std::mem::swap(&mut state.position, &mut self.buffers.move_);
@@ -213,16 +192,29 @@ impl SgfsKernel {
         prior: &PriorCurvature,
     ) -> Result<(), DensityError> {
         let Buffers { noise, move_, .. } = &mut self.buffers;
-        for (i, ((moved, z), information)) in move_.iter_mut().zip(noise).zip(information).enumerate() {
-            let b = scales.injected
-                * match (&self.preconditioner, scales.fisher_as_b) {
-                    (_, Some(c)) => c * information,
-                    (Preconditioner::Scaled(b), _) => *b,
-                    (Preconditioner::Diagonal(b), _) => b[i],
-                    (Preconditioner::Dense(_) | Preconditioner::Fisher, _) => 1.0,
-                };
-            let p = if self.prior_precision { prior.get(i) } else { 0.0 };
-            *moved = (*moved + b.sqrt() * *z) / (scales.information * information + b + p);
+        let Scales { information: scale, injected, .. } = *scales;
+        let with_prior = f64::from(u8::from(self.prior_precision));
+        let coordinates = move_.iter_mut().zip(noise).zip(information).zip(prior.iter());
+        match (&self.preconditioner, scales.fisher_as_b) {
+            (_, Some(c)) => {
+                for (((moved, z), information), p) in coordinates {
+                    let b = injected * c * information;
+                    *moved = (*moved + b.sqrt() * *z) / (scale * information + b + with_prior * p);
+                }
+            }
+            (Preconditioner::Diagonal(values), _) => {
+                for ((((moved, z), information), p), b) in coordinates.zip(values) {
+                    let b = injected * b;
+                    *moved = (*moved + b.sqrt() * *z) / (scale * information + b + with_prior * p);
+                }
+            }
+            (preconditioner, _) => {
+                let b = injected * if let Preconditioner::Scaled(b) = preconditioner { *b } else { 1.0 };
+                let root = b.sqrt();
+                for (((moved, z), information), p) in coordinates {
+                    *moved = (*moved + root * *z) / (scale * information + b + with_prior * p);
+                }
+            }
         }
         Ok(())
     }
@@ -242,40 +234,47 @@ impl SgfsKernel {
             }
         }
         for (block, [(a, a_factor), (b, b_factor)]) in blocks.iter().zip(matrices) {
-            let range = block.first..block.first + block.information.dim();
-            a.set_scaled(scales.information, &block.information);
+            let information = &block.information;
+            let range = block.first..block.first + information.dim();
             let (z, right) = (&mut noise[range.clone()], &mut move_[range.clone()]);
             let root = scales.injected.sqrt();
-            match (&self.preconditioner, scales.fisher_as_b) {
-                (_, Some(c)) => {
-                    b.set_scaled(c, &block.information);
-                    b_factor.factor(b).then_some(()).ok_or(DensityError::NotFinite)?;
-                    a.add(scales.injected, b);
+            // What is added to the diagonal but for B.
+            let with_prior = f64::from(u8::from(self.prior_precision));
+            // The information's diagonal a second time: where it is singular steps would otherwise be unstable.
+            let again = scales.information;
+            let fixed = state.prior.iter().skip(block.first).enumerate();
+            let fixed =
+                fixed.map(|(i, p)| with_prior * p + if scales.early { again * information.get(i, i) } else { 0.0 });
+            let whole = match (&self.preconditioner, scales.fisher_as_b) {
+                (Preconditioner::Dense(_), _) | (_, Some(_)) => {
+                    if let Some(c) = scales.fisher_as_b {
+                        b.set_scaled(c, information);
+                        b_factor.factor(b).then_some(()).ok_or(DensityError::NotFinite)?;
+                    }
                     b_factor.add_lower(root, z, right);
-                }
-                (Preconditioner::Dense(_), _) => {
+                    a.set_scaled(scales.information, information);
                     a.add(scales.injected, b);
-                    b_factor.add_lower(root, z, right);
+                    a_factor.factor_sum(1.0, a, fixed)
                 }
                 (Preconditioner::Diagonal(values), _) => {
                     let values = &values[range];
-                    a.add_diagonal(values.iter().map(|b| scales.injected * b));
                     for ((right, z), b) in right.iter_mut().zip(z).zip(values) {
                         *right += root * b.sqrt() * *z;
                     }
+                    let sum = values.iter().zip(fixed).map(|(b, fixed)| scales.injected * b + fixed);
+                    a_factor.factor_sum(scales.information, information, sum)
                 }
                 (Preconditioner::Scaled(_) | Preconditioner::Fisher, _) => {
                     let b = if let Preconditioner::Scaled(b) = self.preconditioner { b } else { 1.0 };
-                    a.add_diagonal(std::iter::repeat(scales.injected * b));
+                    let size = root * b.sqrt();
                     for (right, z) in right.iter_mut().zip(z) {
-                        *right += root * b.sqrt() * *z;
+                        *right += size * *z;
                     }
+                    let sum = fixed.map(|fixed| scales.injected * b + fixed);
+                    a_factor.factor_sum(scales.information, information, sum)
                 }
-            }
-            if self.prior_precision {
-                a.add_diagonal(state.prior.iter().skip(block.first));
-            }
-            a_factor.factor(a).then_some(()).ok_or(DensityError::NotFinite)?;
+            };
+            whole.then_some(()).ok_or(DensityError::NotFinite)?;
             a_factor.solve(right);
         }
         Ok(())
@@ -288,33 +287,11 @@ impl StochasticKernel for SgfsKernel {
     const COUNTS_ON_NOISE: bool = true;
 
     fn check(&self, dim: usize) -> Result<(), SettingsError> {
-        let positive = |b: f64| b > 0.0 && b < f64::INFINITY;
-        if let Gain::Factor(c) = self.gain {
-            in_range("gain", c, positive(c), "positive and finite")?;
+        if self.fisher_every == 0 {
+            return Err(SettingsError::Count { setting: "fisher_every", got: 0, least: 1, most: usize::MAX });
         }
-        let setting = "preconditioner";
-        let length = |got: usize| {
-            if got == dim { Ok(()) } else { Err(SettingsError::Count { setting, got, least: dim, most: dim }) }
-        };
-        match &self.preconditioner {
-            Preconditioner::Fisher => Ok(()),
-            Preconditioner::Scaled(b) => in_range(setting, *b, positive(*b), "positive and finite"),
-            Preconditioner::Diagonal(values) => {
-                length(values.len())?;
-                let bad = values.iter().find(|b| !positive(**b));
-                bad.map_or(Ok(()), |b| in_range(setting, *b, false, "positive and finite numbers"))
-            }
-            Preconditioner::Dense(matrix) => {
-                length(matrix.nrows())?;
-                length(matrix.ncols())?;
-                let wanted = "a matrix only with the full Fisher information";
-                in_range(setting, dim as f64, self.fisher == Fisher::Full, wanted)?;
-                let symmetric =
-                    matrix.iter().zip(matrix.t()).all(|(a, b)| (a - b).abs() <= 1e-12 * (a.abs() + b.abs()));
-                let fits = symmetric && Factor::new(dim).factor(&Symmetric::from_fn(dim, |i, j| matrix[[i, j]]));
-                in_range(setting, dim as f64, fits, "a symmetric positive definite matrix")
-            }
-        }
+        self.gain.check()?;
+        self.preconditioner.check(dim, self.fisher)
     }
 
     fn init(&mut self, density: &mut dyn BatchDensity, position: &[f64]) -> Result<SgfsState, DensityError> {

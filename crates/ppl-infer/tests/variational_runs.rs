@@ -185,6 +185,36 @@ fn streams_can_be_fitted() {
     assert!((fit.params()[0] - 0.5).abs() < 0.03, "{:?}", fit.params());
     assert_eq!((fit.k_hat(), fit.elbo()), (None, None));
     assert!(fit.converged() && fit.to_string().contains("k-hat unknown"), "{fit}");
+
+    // Read once: long enough for the batch that finds the start and those of 1000 steps, and then it ends.
+    let once = |rows: usize| {
+        let rows = (0..rows).map(|i| Ok((Array1::from(vec![(i as f64 * 0.37).sin()]), 0.5 * (i as f64 * 0.37).sin())));
+        Minibatch::<(Array2<f64>, Array1<f64>)>::stream(300, 30, rows).unwrap().model(|(x, y)| regression(x, y))
+    };
+    let batches = once(30 * 1001);
+    let fit = Advi::mean_field().steps(1000).fit_batches(&batches).unwrap();
+    assert!((fit.params()[0] - 0.5).abs() < 0.2, "{:?}", fit.params());
+    let batches = once(30 * 1001);
+    let error = Advi::mean_field().steps(2000).fit_batches(&batches).unwrap_err().to_string();
+    assert!(error.starts_with("iteration 1000: the stream ended after 30030 rows"), "{error}");
+}
+
+/// Two modes, at -3 with a tenth of the mass and at 3: a single start may end in either, the best of eight does not.
+#[test]
+fn several_starts_find_the_better_mode() {
+    use ppl_infer::density::FnTarget;
+    let target = FnTarget::new(1, |x, g| {
+        let of = |m: f64, w: f64| w * (-2.0 * (x[0] - m) * (x[0] - m)).exp();
+        let (a, b) = (of(-3.0, 0.1), of(3.0, 0.9));
+        g[0] = -4.0 * (a * (x[0] + 3.0) + b * (x[0] - 3.0)) / (a + b);
+        (a + b).ln()
+    });
+    let ends = |starts: usize| -> Vec<f64> {
+        let fit = |seed| Advi::mean_field().steps(20_000).starts(starts).seed(seed).fit_target(&target).unwrap();
+        (0..6).map(|seed| fit(seed).params()[0]).collect()
+    };
+    assert!(ends(1).iter().any(|x| (x + 3.0).abs() < 0.1), "the poorer one is met");
+    assert!(ends(8).iter().all(|x| (x - 3.0).abs() < 0.1));
 }
 
 #[test]

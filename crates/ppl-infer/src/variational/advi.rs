@@ -58,6 +58,7 @@ pub struct Advi {
     pub(crate) estimator: Estimator,
     pub(crate) antithetic: bool,
     pub(crate) start: Start,
+    pub(crate) starts: usize,
     pub(crate) scale: f64,
     pub(crate) average: f64,
     pub(crate) batch_loss: bool,
@@ -82,6 +83,7 @@ impl Advi {
             estimator: Estimator::default(),
             antithetic: false,
             start: Start::default(),
+            starts: 1,
             scale: 0.1,
             average: 0.2,
             batch_loss: false,
@@ -173,6 +175,12 @@ impl Advi {
         Self { start, ..self }
     }
 
+    /// Tries so many random starts, each for a twentieth of the steps, and goes on from the one with the largest ELBO:
+    /// for models with several optima. At least 1.
+    pub fn starts(self, starts: usize) -> Self {
+        Self { starts, ..self }
+    }
+
     /// The standard deviations at the start, positive.
     pub fn start_scale(self, scale: f64) -> Self {
         Self { scale, ..self }
@@ -210,6 +218,7 @@ impl Advi {
             ("steps", steps, 1, word),
             ("draws_per_step", self.draws, 1, 1 << 20),
             ("check_draws", self.checks, 100, word),
+            ("starts", self.starts, 1, 1 << 20),
         ] {
             if got < least || got > most {
                 return Err(SettingsError::Count { setting, got, least, most });

@@ -129,7 +129,7 @@ impl Dadvi {
         let (optimum, second, noise_of_gradient, evaluations) = {
             let mut density = problem.density(self.seed)?;
             let settings = Advi::mean_field().seed(self.seed);
-            let start = find_location(&settings, problem.name(), &mut density).map_err(|f| problem.explain(f))?;
+            let start = find_location(&settings, problem.name(), &mut density, 0).map_err(|f| problem.explain(f))?;
             let mut loss = Loss::new(d, &noise, density);
             let mut params = vec![0.0; 2 * d];
             loss.family.start(&start, START_SCALE, &mut params);

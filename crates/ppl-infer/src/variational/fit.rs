@@ -12,7 +12,7 @@ use super::error::VariationalError;
 use super::family::Family;
 use super::objective::Density;
 use super::problem::Problem;
-use super::run::{Ended, Failure, State, find_location, stream};
+use super::run::{Ended, Failure, State, scout, stream};
 use super::tracker::{Tracker, mean_of_last};
 use super::verdict::{Check, Estimate, Verdict, judge, rise};
 use crate::batch::BatchTarget;
@@ -141,14 +141,22 @@ impl Advi {
         trackers: &mut [&mut dyn Tracker],
         interrupt: &AtomicBool,
     ) -> Result<VariationalFit<'m>, InferError> {
-        let name = problem.name();
+        let begin = std::time::Instant::now();
         let settings = Self { family: self.family.resolve(&problem.sites())?, ..self.clone() };
-        let state = {
+        // One density for everything: a stream of batches can be read once.
+        let (state, ended) = {
             let mut density = problem.density(self.seed)?;
-            let location = find_location(&settings, name, &mut density).map_err(|f| problem.explain(f))?;
-            State::new(&settings, &*settings.family.build(density.dim())?, &location)
+            let mut family = settings.family.build(density.dim())?;
+            let name = problem.name();
+            let begun = scout(&settings, name, &mut *family, &mut density, interrupt);
+            let mut state = begun.map_err(|f| problem.explain(f))?;
+            let ended = state.run(name, &mut *family, &mut density, trackers, interrupt);
+            (state, ended.map_err(|f| problem.explain(f))?)
         };
-        VariationalFit::unrun(problem, state).go_on(trackers, interrupt)
+        let mut fit = VariationalFit::unrun(problem, state);
+        fit.ended = ended;
+        fit.seconds = begin.elapsed().as_secs_f64();
+        fit.judged()
     }
 }
 

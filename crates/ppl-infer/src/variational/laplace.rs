@@ -128,7 +128,7 @@ impl Map {
 
 fn mode(problem: &Problem<'_>, density: &mut Density<'_>, seed: u64) -> Result<Minimum, InferError> {
     let settings = Advi::mean_field().seed(seed);
-    let start = find_location(&settings, problem.name(), density).map_err(|f| problem.explain(f))?;
+    let start = find_location(&settings, problem.name(), density, 0).map_err(|f| problem.explain(f))?;
     let mut f = |x: &[f64], g: &mut [f64]| negative(density, x, g);
     let found = Lbfgs::default().minimise(&mut f, &start, &mut |_, _, _| ());
     found.map_err(|error| VariationalError::Density { iteration: 0, error }.into())

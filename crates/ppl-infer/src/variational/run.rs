@@ -11,7 +11,7 @@ use super::error::VariationalError;
 use super::family::Family;
 use super::objective::{Density, Objective};
 use super::optimiser::OptimiserState;
-use super::tracker::{Progress, Tracker};
+use super::tracker::{Progress, Tracker, mean_of_last};
 use crate::density::DensityError;
 use crate::init::{ATTEMPTS, RADIUS};
 
@@ -222,8 +222,52 @@ impl From<VariationalError> for Failure {
     }
 }
 
-/// The location at which a fit starts, where the density and its gradient are finite.
-pub(crate) fn find_location(settings: &Advi, model: &str, density: &mut Density<'_>) -> Result<Vec<f64>, Failure> {
+/// The part of a run that each of several starts is tried for, and the least number of its steps.
+const SCOUTED: f64 = 0.05;
+const LEAST_SCOUTED: u64 = 200;
+
+/// The state before the first step: of several starts the one whose short run reaches the largest ELBO.
+pub(crate) fn scout(
+    settings: &Advi,
+    model: &str,
+    family: &mut dyn Family,
+    density: &mut Density<'_>,
+    interrupt: &AtomicBool,
+) -> Result<State, Failure> {
+    if settings.starts <= 1 {
+        let location = find_location(settings, model, density, 0)?;
+        return Ok(State::new(settings, family, &location));
+    }
+    let steps = ((SCOUTED * settings.steps as f64) as u64).max(LEAST_SCOUTED);
+    let short = Advi { steps, ..settings.clone() };
+    let mut best: Option<(f64, Vec<f64>)> = None;
+    let mut failure = None;
+    for start in 0..settings.starts as u32 {
+        let tried = find_location(settings, model, density, start).and_then(|location| {
+            let mut state = State::new(&short, family, &location);
+            state.run(model, family, density, &mut [], interrupt)?;
+            Ok((mean_of_last(&state.elbo, state.elbo.len() / 2), location))
+        });
+        match tried {
+            Ok((elbo, location)) if best.as_ref().is_none_or(|(b, _)| elbo > *b) => best = Some((elbo, location)),
+            Ok(_) => {}
+            Err(error) => failure = Some(error),
+        }
+    }
+    match (best, failure) {
+        (Some((_, location)), _) => Ok(State::new(settings, family, &location)),
+        (None, Some(error)) => Err(error),
+        (None, None) => Err(VariationalError::NoStart { model: model.to_owned() }.into()),
+    }
+}
+
+/// The location at which a fit starts, where the density and its gradient are finite; `start` counts several starts.
+pub(crate) fn find_location(
+    settings: &Advi,
+    model: &str,
+    density: &mut Density<'_>,
+    start: u32,
+) -> Result<Vec<f64>, Failure> {
     let dim = density.dim();
     density.bind(0).map_err(|error| VariationalError::Density { iteration: 0, error })?;
     let mut slope = vec![0.0; dim];
@@ -238,7 +282,7 @@ pub(crate) fn find_location(settings: &Advi, model: &str, density: &mut Density<
         Start::Random => {
             let mut x = vec![0.0; dim];
             for attempt in 0..ATTEMPTS {
-                let mut uniform = Philox::new(settings.seed, Purpose::Init, 0, attempt);
+                let mut uniform = Philox::new(settings.seed, Purpose::Init, start, attempt);
                 x.fill_with(|| RADIUS * (2.0 * uniform.uniform_open() - 1.0));
                 if finite(&x)? {
                     return Ok(x);

@@ -36,7 +36,7 @@ model! {
         observe!("log_radon", Normal::new(alpha.gather(0, &county) + beta * &floor, sigma_y), log_radon);
     }
 
-    /// Centred county effects, and three predictors `x`: the county's log-uranium, the floor, the county's mean floor.
+    /// Non-centred county effects, and three predictors `x`: the county's log-uranium, the floor, the county's mean floor.
     ///
     /// Inference Gym target `RadonContextualEffectsMinnesota`.
     pub fn radon_contextual_effects(
@@ -47,7 +47,8 @@ model! {
     ) {
         let mean = sample!("county_effect_mean", Normal::new(0.0, 1.0));
         let scale = sample!("county_effect_scale", Uniform::new(0.0, 100.0));
-        let county_effect = sample!("county_effect", Normal::new(mean, scale).expand([counties]));
+        let raw = sample!("county_effect_raw", Normal::new(0.0, 1.0).expand([counties]));
+        let county_effect = deterministic!("county_effect", mean + scale * raw);
         let weight = sample!("weight", Normal::new(0.0, 1.0).expand([x.ncols()]));
         let log_radon_scale = sample!("log_radon_scale", Uniform::new(0.0, 100.0));
         let expected = Var::from(&x).matmul(weight) + county_effect.gather(0, &county);
@@ -85,9 +86,8 @@ pub(super) const VARIABLE_INTERCEPT: Entry = Entry {
 
 pub(super) const CONTEXTUAL_EFFECTS: Entry = Entry {
     needs: Needs {
-        acceptance: Some(0.95),
-        length: 8,
-        remark: "Centred county effects of a small scale: a mild funnel.",
+        length: 2,
+        remark: "Written non-centred: in the centred form, in which it is published, a chain may fall into the funnel where the scale is small and stay there.",
         ..Needs::NOTHING
     },
     ..inference_gym!("radon_contextual_effects_minnesota", "hierarchical", |data| {

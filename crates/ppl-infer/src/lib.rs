@@ -6,6 +6,7 @@
 
 pub mod adapt;
 pub mod batch;
+pub mod calibration;
 pub mod chain;
 pub mod compiled;
 pub mod compiled_batch;
@@ -23,6 +24,7 @@ pub mod random;
 pub mod reduce;
 pub mod runner;
 
+pub use calibration::{Calibration, sbc};
 pub use error::InferError;
 pub use posterior::{Concern, Posterior};
 pub use predictive::{Predictive, prior_predictive};

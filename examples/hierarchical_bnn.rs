@@ -97,6 +97,9 @@ struct Options {
     /// The seed of the data (where they are made) and of the chains.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// The acceptance statistic that step sizes are tuned to: below the usual 0.8, trajectories of 31 steps do.
+    #[arg(long, default_value_t = 0.75)]
+    target_acceptance: f64,
     /// Draw no pictures.
     #[arg(long)]
     no_plots: bool,
@@ -144,6 +147,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => hierarchical_moons(GROUPS.0, GROUPS.1, NOISE, &mut rand::rngs::SmallRng::seed_from_u64(options.seed))?,
     };
     let nuts = Nuts::new().warmup(options.warmup).draws(options.draws).chains(options.chains).seed(options.seed);
+    let nuts = nuts.target_acceptance(options.target_acceptance);
     let first_draw = OnceLock::new();
     let watch = |quiet: bool| Watch {
         inner: if quiet { Box::new(Silent) } else { Box::new(Progress::new()) },

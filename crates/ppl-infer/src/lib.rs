@@ -6,6 +6,7 @@
 
 pub mod adapt;
 pub mod batch;
+pub mod calibration;
 pub mod chain;
 pub mod compiled;
 pub mod compiled_batch;
@@ -25,6 +26,7 @@ pub mod runner;
 pub mod stochastic;
 pub mod variational;
 
+pub use calibration::{Calibration, sbc};
 pub use error::InferError;
 pub use posterior::{Concern, Posterior};
 pub use predictive::{Predictive, prior_predictive};

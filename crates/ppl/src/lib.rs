@@ -44,12 +44,14 @@ pub mod prelude {
     pub use ppl_infer::reduce::{Mean, Quantile, Reducer, Sd};
     pub use ppl_infer::stochastic::{Csg, Fisher, Psgld, Schedule, Sgfs, Sghmc, Sgld, Sgnht, StochasticGradient};
     pub use ppl_infer::variational::{Adam, Advi, VariationalFit};
-    pub use ppl_infer::{InferError, Nuts, Posterior, prior_predictive};
+    pub use ppl_infer::{Calibration, InferError, Nuts, Posterior, prior_predictive, sbc};
 }
 
 /// The book's chapters, so that their code is compiled and run as tests.
 #[cfg(doctest)]
 mod book {
+    #[doc = include_str!("../../../docs/calibration.md")]
+    mod calibration {}
     #[doc = include_str!("../../../docs/first_model.md")]
     mod first_model {}
     #[doc = include_str!("../../../docs/distributions.md")]

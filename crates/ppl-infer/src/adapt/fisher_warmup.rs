@@ -54,7 +54,7 @@ impl Estimate for FisherDiagonal {
         let Metric::Diagonal(diagonal) = metric else {
             return false;
         };
-        diagonal.refine(self.inverse_mass());
+        diagonal.refine(self.shrunk().into_iter());
         true
     }
 }
@@ -140,6 +140,11 @@ impl<E: Estimate> FisherLearner<E> {
     /// Whether errors of both signs count for the step size: once the metric hardly changes.
     pub fn is_late(&self) -> bool {
         self.schedule.is_late()
+    }
+
+    /// Whether an iteration belongs to the phase in which the metric stays.
+    pub fn is_final(&self, iteration: usize) -> bool {
+        iteration >= self.schedule.phases().1
     }
 
     /// The number of iterations, as far as is known.

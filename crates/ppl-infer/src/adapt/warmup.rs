@@ -18,6 +18,8 @@ use super::windows::StanWindows;
 
 /// Up to this many coordinates [`MetricAdaptation::Fisher`] looks for directions.
 const LOW_RANK_LIMIT: usize = 256;
+/// How many times the refusals that the user asked for are taken while the metric is learned.
+const RELAXED: f64 = 1.5;
 
 /// How the metric is learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,6 +89,9 @@ pub struct Warmup {
     params: NutsParams,
     step_size: DualAveraging,
     metric: Learner,
+    target_acceptance: f64,
+    /// Whether the step size follows the target acceptance itself.
+    aiming: bool,
     iterations: usize,
     iteration: usize,
     gradients: usize,
@@ -147,7 +152,9 @@ impl Warmup {
         let (step_size, gradients) = find_step_size(density, Flow::from(&metric), state, random, 1.0)?;
         Ok(Self {
             params: NutsParams { step_size, jitter: config.jitter, metric, drift: Drift::Straight },
-            step_size: DualAveraging::new(step_size, config.target_acceptance),
+            step_size: DualAveraging::new(step_size, learning_target(config.target_acceptance, config.metric)),
+            target_acceptance: config.target_acceptance,
+            aiming: false,
             metric: learner,
             iterations: config.iterations,
             iteration: 0,
@@ -206,6 +213,10 @@ impl Warmup {
             self.params.step_size = step_size;
             self.step_size.restart(step_size);
         }
+        if !self.aiming && self.metric.is_final(self.iteration + 1) {
+            self.step_size.aim(self.target_acceptance);
+            self.aiming = true;
+        }
         self.iteration += 1;
         Ok(())
     }
@@ -218,7 +229,25 @@ impl Warmup {
     }
 }
 
+/// What the step size aims at while the metric is learned: half as many steps again may be refused, for longer steps
+/// and shorter trajectories, as those draws are not kept.
+fn learning_target(target: f64, metric: MetricAdaptation) -> f64 {
+    match metric {
+        MetricAdaptation::StanDiagonal | MetricAdaptation::StanDense => target,
+        _ => 1.0 - RELAXED * (1.0 - target),
+    }
+}
+
 impl Learner {
+    /// Whether an iteration belongs to the phase after the metric's.
+    fn is_final(&self, iteration: usize) -> bool {
+        match self {
+            Self::FisherDiagonal(learner) => learner.is_final(iteration),
+            Self::FisherLowRank(learner) => learner.is_final(iteration),
+            Self::StanDiagonal(..) | Self::StanDense(..) => false,
+        }
+    }
+
     /// The statistic that the step size follows. Once the metric has settled nutpie counts errors of both signs.
     fn acceptance(&self, info: &NutsInfo) -> f64 {
         match self {

@@ -19,7 +19,7 @@ const POINTS: usize = 20;
 /// How to calibrate.
 ///
 /// ```
-/// use ppl_core::{dist::{HalfNormal, Normal}, model, observe, sample};
+/// use ppl_core::{Distribution, dist::{HalfNormal, Normal}, model, observe, sample};
 /// use ppl_infer::{Nuts, calibration::Calibration};
 ///
 /// model! {

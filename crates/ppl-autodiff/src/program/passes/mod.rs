@@ -3,6 +3,7 @@
 
 mod expand;
 mod fold;
+mod short;
 mod simplify;
 
 use super::graph::Graph;
@@ -11,8 +12,13 @@ use super::graph::Graph;
 pub(crate) type Pass = fn(&Graph) -> Graph;
 
 /// All passes by name, in the order in which they run.
-pub(crate) const PASSES: &[(&str, Pass)] =
-    &[("expand", expand::pass), ("simplify", simplify::pass), ("fold", fold::pass), ("clean", simplify::pass)];
+pub(crate) const PASSES: &[(&str, Pass)] = &[
+    ("expand", expand::pass),
+    ("short", short::pass),
+    ("simplify", simplify::pass),
+    ("fold", fold::pass),
+    ("clean", simplify::pass),
+];
 
 /// Runs all passes.
 pub(crate) fn optimise(graph: Graph) -> Graph {

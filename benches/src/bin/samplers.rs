@@ -178,7 +178,11 @@ impl CpuLogpFunc for Counted<'_> {
         if value.is_finite() { Ok(value) } else { Err(Failure(DensityError::NotFinite)) }
     }
 
-    fn expand_vector<R: nuts_rs::rand::Rng + ?Sized>(&mut self, _: &mut R, x: &[f64]) -> Result<Vec<f64>, CpuMathError> {
+    fn expand_vector<R: nuts_rs::rand::Rng + ?Sized>(
+        &mut self,
+        _: &mut R,
+        x: &[f64],
+    ) -> Result<Vec<f64>, CpuMathError> {
         Ok(x.to_vec())
     }
 }
@@ -318,7 +322,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         for f in &all {
             println!(
                 "{:18} {:3} {:7} + {:7} gradients, median ESS {:4.0}, {} divergences, {:.1} + {:.1} s",
-                f.sampler, f.seed, f.warmup_gradients, f.gradients, f.ess_median, f.divergences, f.warmup_seconds, f.seconds
+                f.sampler,
+                f.seed,
+                f.warmup_gradients,
+                f.gradients,
+                f.ess_median,
+                f.divergences,
+                f.warmup_seconds,
+                f.seconds
             );
         }
         runs.insert("hierarchical network".to_owned(), all);

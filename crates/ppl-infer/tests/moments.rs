@@ -56,7 +56,7 @@ fn correlated_normal() {
     let known = densities::equicorrelated(10, 0.9);
     for metric in ALL {
         // No diagonal helps against correlation.
-        let least_ess = if metric == StanDense { 2000.0 } else { 250.0 };
+        let least_ess = if metric == StanDense { 2000.0 } else { 200.0 };
         check(&known, &sample(Nuts::new().metric(metric), &*known.target), least_ess);
     }
 }

@@ -63,6 +63,10 @@ impl Student {
                 scale[i * d..=i * d + i].iter_mut().zip(&off).for_each(|(s, o)| *s += weighted * o);
             }
         }
+        // A coordinate that does not move, up to rounding of its mean.
+        if (0..d).any(|i| scale[i * d + i].sqrt() <= 1e-12 * mean[i].abs()) {
+            return None;
+        }
         let effective = draws.effective();
         let kept = effective / (effective + 2.0 * d as f64);
         for i in 0..d {
@@ -85,10 +89,9 @@ impl Student {
         let freedom = FREEDOM as f64;
         let chi_square: f64 = rest.iter().map(|z| z * z).sum();
         let stretch = (freedom / chi_square).sqrt();
-        for i in 0..d {
+        for (i, (x, mean)) in x.iter_mut().zip(&self.mean).enumerate() {
             let row = &self.factor[i * d..=i * d + i];
-            let along: f64 = row.iter().zip(normal).map(|(l, z)| l * z).sum();
-            x[i] = self.mean[i] + stretch * along;
+            *x = mean + stretch * row.iter().zip(normal).map(|(l, z)| l * z).sum::<f64>();
         }
         let square = stretch * stretch * normal.iter().map(|z| z * z).sum::<f64>();
         -self.log_det - 0.5 * (freedom + d as f64) * (square / freedom).ln_1p()

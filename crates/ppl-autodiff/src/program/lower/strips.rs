@@ -65,7 +65,8 @@ impl<T: Real> Lowering<'_, T> {
             self.views[id as usize] = Some(to);
         }
         let nowhere = Place { store: Store::Constants, offset: 0 };
-        let mut strips = Strips { rows, strip, body, tail, inputs, outputs, memory: nowhere };
+        let threaded = rows * region.width >= policy.threads;
+        let mut strips = Strips { rows, strip, threaded, body, tail, inputs, outputs, memory: nowhere };
         strips.memory.store = self.buffer(strips.memory_length());
         self.push(Instruction::Strips(strips));
     }

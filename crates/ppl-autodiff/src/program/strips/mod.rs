@@ -36,6 +36,8 @@ pub(crate) struct Array {
 pub(crate) struct Strips<T> {
     pub rows: usize,
     pub strip: usize,
+    /// Whether there is enough to do for more than one thread.
+    pub threaded: bool,
     /// The program of a strip, and that of the last, shorter one.
     pub body: Box<Program<T>>,
     pub tail: Option<Box<Program<T>>>,
@@ -106,7 +108,7 @@ impl<T: Real> Strips<T> {
             }
         };
         match memory.threads.min(chunks) {
-            0 | 1 => work(),
+            threads if threads < 2 || !self.threaded => work(),
             threads => std::thread::scope(|scope| {
                 (1..threads).for_each(|_| drop(scope.spawn(work)));
                 work();
@@ -215,7 +217,7 @@ mod tests {
     use crate::random::{Philox, Purpose};
     use crate::{Program, Tensor, Var, gradient, trace};
 
-    const STRIPS: Policy = Policy { rows: 300, elements: 0, ..Policy::PAYS };
+    const STRIPS: Policy = Policy { rows: 300, elements: 0, threads: 0, ..Policy::PAYS };
 
     fn numbers(stream: u32, n: usize) -> Vec<f64> {
         let mut x = vec![0.0; n];

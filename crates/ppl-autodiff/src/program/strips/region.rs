@@ -14,14 +14,17 @@ pub(crate) struct Policy {
     pub elements: usize,
     /// The fewest and the most rows of a strip.
     pub strip: (usize, usize),
+    /// From so many elements on, more than one thread is used where that is allowed.
+    pub threads: usize,
 }
 
 impl Policy {
-    /// From what the second-level cache does not hold together. Strips of fewer rows cost more to set out than to compute.
-    pub const PAYS: Policy = Policy { rows: 2048, elements: 1 << 17, strip: (128, 2048) };
+    /// From what the second-level cache does not hold together. Strips of fewer rows cost more to set out than to compute,
+    /// and a thread costs some 20 us to start, the time of 2^16 elements.
+    pub const PAYS: Policy = Policy { rows: 2048, elements: 1 << 17, strip: (128, 2048), threads: 1 << 19 };
     /// Whatever has two rows, for tests.
-    pub const ALWAYS: Policy = Policy { rows: 2, elements: 0, strip: (2, 3) };
-    pub const NEVER: Policy = Policy { rows: usize::MAX, elements: usize::MAX, strip: (1, 1) };
+    pub const ALWAYS: Policy = Policy { rows: 2, elements: 0, strip: (2, 3), threads: usize::MAX };
+    pub const NEVER: Policy = Policy { rows: usize::MAX, elements: usize::MAX, strip: (1, 1), threads: usize::MAX };
 
     /// The rows of a strip of arrays that have `width` elements a row together.
     pub fn strip_rows(&self, rows: usize, width: usize) -> usize {

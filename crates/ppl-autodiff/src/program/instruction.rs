@@ -7,6 +7,7 @@ use crate::ops::{Law, Reduction};
 use crate::program::layout::{Loop, Store};
 use crate::program::scalar::Scalars;
 use crate::program::scan::Scan;
+use crate::program::sweep::Sweep;
 use crate::random::Key;
 use crate::real::Real;
 
@@ -52,12 +53,23 @@ impl<T> Memory<'_, '_, T> {
 pub(crate) enum Source {
     /// In the order of the result.
     Dense(Place),
+    /// Likewise, of which only the strip at hand is kept.
+    Local(Place),
     /// One number for all elements.
     Number(Place),
     /// One number that is written into a register before the first block.
     Splat(Place),
     /// Anything else: gathered into a register, block by block.
     Strided(Place, Vec<Loop<1>>),
+}
+
+impl Source {
+    /// Where it begins.
+    pub fn place(&self) -> Place {
+        match self {
+            Source::Dense(p) | Source::Local(p) | Source::Number(p) | Source::Splat(p) | Source::Strided(p, _) => *p,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -77,7 +89,8 @@ pub(crate) struct Step<T> {
     pub result: usize,
 }
 
-/// A chain of elementwise operations with one result, run block by block, stored or summed.
+/// A chain of elementwise operations with one result, run block by block, stored or summed. Without steps it is the sum
+/// of its source.
 pub(crate) struct Fused<T> {
     pub elements: usize,
     pub sources: Vec<Source>,
@@ -85,6 +98,8 @@ pub(crate) struct Fused<T> {
     pub steps: Vec<Step<T>>,
     pub sum: Option<SumKernel<T>>,
     pub result: Place,
+    /// Of the result only the strip at hand is kept.
+    pub is_local: bool,
 }
 
 pub(crate) struct Product<T> {
@@ -111,6 +126,7 @@ pub(crate) struct Reduce<T> {
 
 pub(crate) enum Instruction<T> {
     Fused(Fused<T>),
+    Sweep(Sweep<T>),
     Scalars(Scalars<T>),
     Product(Product<T>),
     Reduce(Reduce<T>),
@@ -184,6 +200,7 @@ impl<T> Instruction<T> {
         match self {
             Instruction::Fused(f) if f.sum.is_some() => "fused sum",
             Instruction::Fused(_) => "fused",
+            Instruction::Sweep(_) => "sweep",
             Instruction::Scalars(_) => "scalars",
             Instruction::Product(_) => "matmul",
             Instruction::Reduce(r) => r.op.name(),
@@ -202,11 +219,12 @@ impl<T> Instruction<T> {
     /// Where it writes, and all other places that it touches.
     pub fn places(&self) -> (Place, Vec<Place>) {
         match self {
-            Instruction::Fused(f) => {
-                let place = |s: &Source| match s {
-                    Source::Dense(p) | Source::Number(p) | Source::Splat(p) | Source::Strided(p, _) => *p,
-                };
-                (f.result, f.sources.iter().map(place).collect())
+            Instruction::Fused(f) => (f.result, f.sources.iter().map(Source::place).collect()),
+            Instruction::Sweep(sweep) => {
+                let mut places =
+                    sweep.parts.iter().flat_map(|f| [f.result].into_iter().chain(f.sources.iter().map(Source::place)));
+                let first = places.next().unwrap_or(Place { store: Store::Constants, offset: 0 });
+                (first, places.collect())
             }
             Instruction::Scalars(s) => {
                 let loads = s.loads.iter().map(|&(from, _)| from);
@@ -228,6 +246,26 @@ impl<T> Instruction<T> {
     }
 }
 
+impl<T> Instruction<T> {
+    /// All places that it writes, and all that it reads.
+    pub fn effects(&self) -> (Vec<Place>, Vec<Place>) {
+        match self {
+            Instruction::Scalars(s) => {
+                let writes = s.stores.iter().map(|&(_, to)| to).chain([s.slots]);
+                (writes.collect(), s.loads.iter().map(|&(from, _)| from).collect())
+            }
+            Instruction::Sweep(sweep) => {
+                let reads = sweep.parts.iter().flat_map(|f| f.sources.iter().map(Source::place));
+                (sweep.parts.iter().map(|f| f.result).collect(), reads.collect())
+            }
+            other => {
+                let (result, places) = other.places();
+                (vec![result], places)
+            }
+        }
+    }
+}
+
 impl<T: Real> Instruction<T> {
     /// Runs the instruction.
     ///
@@ -237,7 +275,8 @@ impl<T: Real> Instruction<T> {
         // SAFETY: every arm stays within the arrays that its places, extents and strides describe.
         unsafe {
             match self {
-                Instruction::Fused(fused) => fused.run(memory),
+                Instruction::Fused(fused) => fused.run(memory, 0..fused.elements),
+                Instruction::Sweep(sweep) => sweep.run(memory),
                 Instruction::Scalars(scalars) => scalars.run(memory),
                 Instruction::Product(p) => {
                     let (a, b, c) = (memory.at(p.a), memory.at(p.b), memory.at(p.result));
@@ -364,7 +403,11 @@ unsafe fn copy<T: Real>(nest: &[Loop<2>], from: *const T, to: *mut T) {
 }
 
 impl<T: Real> Fused<T> {
-    unsafe fn run(&self, memory: &mut Memory<'_, '_, T>) {
+    /// Runs the chain over some elements, those before having been done.
+    ///
+    /// # Safety
+    /// As for [`Instruction::run`].
+    pub unsafe fn run(&self, memory: &mut Memory<'_, '_, T>, range: std::ops::Range<usize>) {
         const TABLE: usize = 64;
         let mut table: [*mut T; TABLE] = [std::ptr::null_mut(); TABLE];
         let first_register = self.sources.len();
@@ -374,7 +417,8 @@ impl<T: Real> Fused<T> {
         let mut gathered = 0;
         for (i, source) in self.sources.iter().enumerate() {
             table[i] = match source {
-                Source::Dense(place) | Source::Number(place) => memory.at(*place),
+                Source::Dense(place) => memory.at(*place).wrapping_add(range.start),
+                Source::Local(place) | Source::Number(place) => memory.at(*place),
                 Source::Splat(place) => {
                     let at = register(self.registers + gathered);
                     gathered += 1;
@@ -392,11 +436,17 @@ impl<T: Real> Fused<T> {
             table[first_register + i] = register(i);
         }
         let out = memory.at(self.result);
-        table[result_entry] = if self.sum.is_some() { register(self.registers + gathered) } else { out };
-        let mut total = T::ZERO;
-        let mut start = 0;
-        while start < self.elements {
-            let n = BLOCK.min(self.elements - start);
+        table[result_entry] = match self.sum {
+            Some(_) => register(self.registers + gathered),
+            None if self.is_local => out,
+            None => out.wrapping_add(range.start),
+        };
+        // SAFETY: the result of a sum is one element, written by the elements before.
+        let mut total = if self.sum.is_some() && range.start > 0 { unsafe { *out } } else { T::ZERO };
+        let summed = if self.steps.is_empty() { 0 } else { result_entry };
+        let mut start = range.start;
+        while start < range.end {
+            let n = BLOCK.min(range.end - start);
             for (i, source) in self.sources.iter().enumerate() {
                 if let Source::Strided(place, nest) = source {
                     // SAFETY: the register holds a block, and the loops stay inside the source.
@@ -424,14 +474,14 @@ impl<T: Real> Fused<T> {
             }
             match self.sum {
                 Some(sum) => {
-                    // SAFETY: the last step has just written n elements there.
-                    let block = unsafe { std::slice::from_raw_parts(table[result_entry], n) };
+                    // SAFETY: the last step has just written n elements there, or it is the source.
+                    let block = unsafe { std::slice::from_raw_parts(table[summed], n) };
                     total += sum(block);
                 }
                 None => table[result_entry] = table[result_entry].wrapping_add(n),
             }
             for (i, source) in self.sources.iter().enumerate() {
-                if matches!(source, Source::Dense(_)) {
+                if matches!(source, Source::Dense(_) | Source::Local(_)) {
                     table[i] = table[i].wrapping_add(n);
                 }
             }

@@ -13,13 +13,14 @@ mod plan;
 mod rows;
 mod scalar;
 mod scan;
+mod sweep;
 
 pub use self::rows::Over;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::graph::Graph;
-use self::instruction::{BLOCK, Instruction, MAX_TABLE, Memory};
+use self::instruction::{BLOCK, Fused, Instruction, MAX_TABLE, Memory};
 use crate::random::Key;
 use crate::real::Real;
 use crate::tape::{NodeId, Tape};
@@ -90,13 +91,16 @@ impl<T: Real> Program<T> {
             }
             outputs.push(length);
         }
-        let lowered = T::lower(&graph, &places);
+        let mut lowered = T::lower(&graph, &places);
+        sweep::group(&mut lowered);
         let (buffers, arena) = plan::plan(&lowered.instructions, &lowered.buffers);
+        let chain = |fused: &Fused<T>| {
+            debug_assert!(fused.sources.len() + fused.registers <= MAX_TABLE);
+            fused.scratch_registers()
+        };
         let registers = |i: &Instruction<T>| match i {
-            Instruction::Fused(fused) => {
-                debug_assert!(fused.sources.len() + fused.registers <= MAX_TABLE);
-                fused.scratch_registers()
-            }
+            Instruction::Fused(fused) => chain(fused),
+            Instruction::Sweep(sweep) => sweep.parts.iter().map(chain).max().unwrap_or(0),
             _ => 0,
         };
         let scratch = lowered.instructions.iter().map(registers).max().unwrap_or(0) * BLOCK;

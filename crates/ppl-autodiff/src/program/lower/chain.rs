@@ -81,7 +81,8 @@ impl<T: Real> Lowering<'_, T> {
         let planned = contract(self.graph, &members, &self.uses, number);
         let (steps, sources, registers) = self.steps(root, &planned, &outside, &order, &walk);
         let total: SumKernel<T> = sum_of::<T>;
-        let fused = Fused { elements, sources, registers, steps, sum: sum.map(|_| total), result: place(&result) };
+        let (sum_kernel, place) = (sum.map(|_| total), place(&result));
+        let fused = Fused { elements, sources, registers, steps, sum: sum_kernel, result: place, is_local: false };
         if elements > 0 {
             self.push(Instruction::Fused(fused));
         } else if sum.is_some() {

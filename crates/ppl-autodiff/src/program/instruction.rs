@@ -1,5 +1,7 @@
 //! What a program does, one instruction after another, over places that are fixed when it is compiled.
 
+use smallvec::SmallVec;
+
 use crate::kernels::elementwise::{BinaryKernel, SelectKernel, SumKernel, TernaryKernel, UnaryKernel};
 use crate::kernels::product::{ProductKernel, ProductSpec};
 use crate::kernels::{sample, triangular};
@@ -87,6 +89,10 @@ pub(crate) struct Step<T> {
     pub kernel: StepKernel<T>,
     pub operands: [usize; 3],
     pub result: usize,
+    /// Numbers, by their position, and what they must be (not 0, or 0), or the step is left out.
+    pub guards: SmallVec<[(usize, bool); 2]>,
+    /// Zeros take the place of what was left out, where others than the choice would read it.
+    pub is_read: bool,
 }
 
 /// A chain of elementwise operations with one result, run block by block, stored or summed. Without steps it is the sum
@@ -464,6 +470,12 @@ impl<T: Real> Fused<T> {
                         std::slice::from_raw_parts(table[entry], n)
                     };
                     let result = std::slice::from_raw_parts_mut(result, n);
+                    if step.guards.iter().any(|&(at, wanted)| (*table[at] != T::ZERO) != wanted) {
+                        if step.is_read {
+                            result.fill(T::ZERO);
+                        }
+                        continue;
+                    }
                     match step.kernel {
                         StepKernel::Unary(f) => f(read(a), result),
                         StepKernel::Binary(f) => f(read(a), read(b), result),

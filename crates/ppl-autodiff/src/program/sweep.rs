@@ -235,3 +235,56 @@ impl<T: Real> Parts<T> {
         Instruction::Sweep(Sweep { parts: self.parts })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::SHORTEST;
+    use crate::{Program, Var, gradient, trace};
+
+    /// Value, gradient and running use of a sum, of a vector of n numbers; what the program does.
+    fn run(n: usize) -> (Vec<f64>, String) {
+        let x: Vec<f64> = (0..n).map(|i| 0.1 + (i % 77) as f64 / 16.0).collect();
+        let (outputs, traced) = trace(|| {
+            let (x, p) = (Var::input(0, [n]), Var::input(1, ()));
+            let (a, b) = ((x * p).exp(), (x + p).ln());
+            let y = (a * b - a / (b.square() + 1.0)).sum();
+            let slopes = gradient(y, &[x, p]);
+            // Waits for the sum.
+            let shifted = (x - y / n as f64).square();
+            [vec![y, shifted], slopes].concat()
+        })
+        .unwrap();
+        let slots: Vec<&[Var]> = outputs.iter().map(std::slice::from_ref).collect();
+        let program = Program::<f64>::compile(traced.tape(), &slots);
+        let mut out = vec![vec![0.0], vec![0.0; n], vec![0.0; n], vec![0.0]];
+        let mut slices: Vec<&mut [f64]> = out.iter_mut().map(|o| &mut o[..]).collect();
+        program.evaluate(&mut program.workspace(), &[&x, &[0.3]], &mut slices);
+        (out.concat(), program.explain())
+    }
+
+    #[test]
+    fn a_long_vector_gives_what_its_parts_give() {
+        // 77 numbers over and over: sums grow with their number, elements are the same.
+        let (few, many) = (77, 77 * (SHORTEST / 77 + 3));
+        let ((short, plain), (long, swept)) = (run(few), run(many));
+        assert!(!plain.contains("sweep") && swept.contains("sweep"), "{swept}");
+        let times = (many / few) as f64;
+        let close = |a: f64, b: f64| (a - b).abs() <= 1e-12 * b.abs();
+        assert!(close(long[0], short[0] * times) && close(long[2 * many + 1], short[2 * few + 1] * times));
+        for i in 0..many {
+            assert!(close(long[1 + i], short[1 + i % few]), "shifted {i}");
+            assert!(close(long[1 + many + i], short[1 + few + i % few]), "slope {i}");
+        }
+    }
+
+    #[test]
+    fn what_only_the_sweep_needs_takes_a_strip() {
+        let arena = |explanation: &str| -> usize {
+            let rest = explanation.split_once("; ").map(|(_, rest)| rest.split(' ').next().unwrap());
+            rest.unwrap().parse().unwrap()
+        };
+        let n = 77 * (SHORTEST / 77 + 3);
+        // Less than one of the arrays between the chains would take.
+        assert!(arena(&run(50 * n).1) < 8 * 50 * n);
+    }
+}

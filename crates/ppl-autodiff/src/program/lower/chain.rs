@@ -8,6 +8,7 @@ use super::{Lowering, place};
 use crate::kernels::elementwise::{SumKernel, select, sum as sum_of};
 use crate::ops::Op;
 use crate::program::contract::{Planned, Rule, contract};
+use crate::program::guard::{Guard, of_choice};
 use crate::program::instruction::{Fused, Instruction, Source, Step, StepKernel};
 use crate::program::layout::{Store, View, loops};
 use crate::real::Real;
@@ -43,6 +44,16 @@ impl<T: Real> Lowering<'_, T> {
                 let inside = self.chains.root[operand as usize] == Some(root);
                 if !inside && outside.iter().all(|(id, _)| *id != operand) {
                     outside.push((operand, self.view(operand).broadcast(&shape)));
+                }
+            }
+        }
+        // Single numbers that say which of its steps count.
+        for &member in &members {
+            for guard in self.guards[member as usize].clone() {
+                if outside.iter().all(|(id, _)| *id != guard.condition) {
+                    let number = self.view(guard.condition);
+                    let number = View::dense(number.store, number.offset, Shape::scalar());
+                    outside.push((guard.condition, number.broadcast(&shape)));
                 }
             }
         }
@@ -161,6 +172,14 @@ impl<T: Real> Lowering<'_, T> {
                     _ => StepKernel::Select(select::<T>),
                 }
             };
+            let own = &self.guards[step.node as usize];
+            let reads = |user: &&Planned| user.operands.contains(&step.node);
+            let discards = |user: &Planned, guard: &Guard| {
+                let choice = of_choice(self.graph, user.node, step.node);
+                user.rule == Rule::Plain && choice == Some(*guard) || self.guards[user.node as usize].contains(guard)
+            };
+            let mut users = planned[at + 1..].iter().filter(reads);
+            let is_read = step.node == root || users.any(|user| own.iter().any(|guard| !discards(user, guard)));
             steps.push(Step {
                 name: match step.rule {
                     Rule::Plain => node.op.name(),
@@ -169,6 +188,8 @@ impl<T: Real> Lowering<'_, T> {
                 kernel,
                 operands,
                 result,
+                guards: own.iter().map(|guard| (entry[&guard.condition], guard.wanted)).collect(),
+                is_read,
             });
             entry.insert(step.node, result);
             for (i, o) in step.operands.iter().enumerate() {

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::fuse::{Chains, chains};
 use super::graph::Graph;
+use super::guard::{Guards, guards};
 use super::instruction::{Instruction, Place, Reduce};
 use super::layout::{Loop, Store, View, loops};
 use super::scan::Scan;
@@ -30,6 +31,8 @@ pub(crate) struct Lowered<T> {
 struct Lowering<'g, T> {
     graph: &'g Graph,
     chains: Chains,
+    /// What each node's value is needed for.
+    guards: Vec<Guards>,
     views: Vec<Option<View>>,
     out: Lowered<T>,
     /// Constants that were laid out: table entry and order of axes to their place in the store.
@@ -49,6 +52,7 @@ pub(crate) fn lower<T: Real>(graph: &Graph, outputs: &[(u32, usize)]) -> Lowered
     let mut lowering = Lowering {
         graph,
         chains: chains(graph),
+        guards: guards(graph),
         views,
         out,
         laid_out: HashMap::new(),

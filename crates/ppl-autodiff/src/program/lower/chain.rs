@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 
 use super::{Lowering, place};
-use crate::kernels::elementwise::{SumKernel, select, sum as sum_of};
+use crate::kernels::elementwise::{SumKernel, select_kernels, sum as sum_of};
 use crate::ops::Op;
 use crate::program::contract::{Planned, Rule, contract};
 use crate::program::guard::{Guard, of_choice};
@@ -120,7 +120,7 @@ impl<T: Real> Lowering<'_, T> {
                 operands.contains(&id)
                     && match (operands.len(), &self.graph.node(step.node).op) {
                         (2, _) => number(operands[1]) && operands[0] == id,
-                        (3, Op::Binary(_)) => operands[0] == id,
+                        (3, _) => operands[0] == id,
                         _ => true,
                     }
             })
@@ -169,7 +169,7 @@ impl<T: Real> Lowering<'_, T> {
                 match &node.op {
                     Op::Unary(op) => StepKernel::Unary(op.kernel::<T>()),
                     Op::Binary(op) => StepKernel::Binary(op.kernels::<T>()[binary_form]),
-                    _ => StepKernel::Select(select::<T>),
+                    _ => StepKernel::Select(select_kernels()[usize::from(number(1)) + 2 * usize::from(number(2))]),
                 }
             };
             let own = &self.guards[step.node as usize];

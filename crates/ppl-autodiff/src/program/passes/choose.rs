@@ -1,7 +1,7 @@
 //! A function of a choice between two numbers is a choice between two values of the function, which are computed once and
 //! not for every element: `ln(select(c, p, 1)) = select(c, ln p, ln 1)`.
 
-use crate::ops::{Op, Unary};
+use crate::ops::Op;
 use crate::program::graph::Graph;
 use crate::shape::Shape;
 use crate::tape::{Node, NodeId};
@@ -15,7 +15,10 @@ fn rule(g: &mut Graph, node: &Node) -> Option<NodeId> {
         return None;
     }
     match (&node.op, &node.operands[..]) {
-        (Op::Unary(op), &[x]) => unary(g, node, *op, x),
+        (Op::Unary(_), &[x]) => {
+            let choice = of_numbers(g, node, x)?;
+            Some(distribute(g, node, &choice, |part| vec![part]))
+        }
         (Op::Binary(_), &[x, y]) => {
             let number = |g: &Graph, id: NodeId| g.shape(id).size() == 1;
             if number(g, y)
@@ -37,12 +40,6 @@ fn rule(g: &mut Graph, node: &Node) -> Option<NodeId> {
         }
         _ => None,
     }
-}
-
-fn unary(g: &mut Graph, node: &Node, op: Unary, x: NodeId) -> Option<NodeId> {
-    let choice = of_numbers(g, node, x)?;
-    // A sign costs no more than the choice.
-    (op != Unary::Neg).then(|| distribute(g, node, &choice, |part| vec![part]))
 }
 
 /// A node that chooses between two numbers for each element of `node`: condition and numbers.

@@ -23,8 +23,9 @@ fn common_order(shape: &Shape, outside: &[(NodeId, View)]) -> SmallVec<[usize; 4
         let arrays = outside.iter().filter(|(_, v)| !v.is_scalar() && !matches!(v.store, Store::Constants));
         arrays.filter(|(_, v)| v.strides[axis] == 1 && shape[axis] > 1).count()
     };
-    // Of axes with equally many operands the last stays last.
-    if let Some(inner) = order.iter().copied().max_by_key(|&axis| contiguous(axis)).filter(|&a| contiguous(a) > 0) {
+    // Of axes with equally many operands the longest, of those equally long the last.
+    let key = |&axis: &usize| (contiguous(axis), shape[axis]);
+    if let Some(inner) = order.iter().copied().max_by_key(key).filter(|&a| contiguous(a) > 0) {
         order.retain(|axis| *axis != inner);
         order.push(inner);
     }

@@ -111,6 +111,16 @@ pub(crate) struct MulSub;
 /// `c - a b` with one rounding.
 pub(crate) struct SubMul;
 
+/// `(a - b) / c`, with both roundings.
+pub(crate) struct SubDiv;
+
+impl Elementwise3 for SubDiv {
+    #[inline(always)]
+    fn value<T: Real>(a: T, b: T, c: T) -> T {
+        (a - b) / c
+    }
+}
+
 /// 1 where `b <= a <= c`, else 0, with `<` for an end that does not belong to the interval.
 pub(crate) struct Between<const LOW: bool, const HIGH: bool>;
 

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use crate::kernels::elementwise::{
-    Between, BinaryKernel, MulAdd, MulSub, SubMul, TernaryKernel, TimesOneMinusSquare, function_kernels,
+    Between, BinaryKernel, MulAdd, MulSub, SubDiv, SubMul, TernaryKernel, TimesOneMinusSquare, function_kernels,
     ternary_kernels,
 };
 use crate::ops::{Binary, Op, Unary};
@@ -25,6 +25,8 @@ pub(crate) enum Rule {
     MulSub,
     /// `c - a b`
     SubMul,
+    /// `(a - b) / c`, with both roundings.
+    SubDiv,
     /// 1 where `b <= a <= c`, else 0; with `<` in the places of `<=` as the operations say.
     Within(Within),
     /// `a (1 - b^2)`, the adjoint of the hyperbolic tangent.
@@ -53,6 +55,7 @@ impl Rule {
             Rule::MulAdd => "mul_add",
             Rule::MulSub => "mul_sub",
             Rule::SubMul => "sub_mul",
+            Rule::SubDiv => "sub_div",
             Rule::Within(_) => "within",
             Rule::TimesOneMinusSquare => "times_one_minus_square",
         }
@@ -64,6 +67,7 @@ impl Rule {
             Rule::MulAdd => Some(ternary_kernels::<T, MulAdd>()),
             Rule::MulSub => Some(ternary_kernels::<T, MulSub>()),
             Rule::SubMul => Some(ternary_kernels::<T, SubMul>()),
+            Rule::SubDiv => Some(ternary_kernels::<T, SubDiv>()),
             Rule::Within(Within { low: true, high: true }) => Some(ternary_kernels::<T, Between<true, true>>()),
             Rule::Within(Within { low: true, high: false }) => Some(ternary_kernels::<T, Between<true, false>>()),
             Rule::Within(Within { low: false, high: true }) => Some(ternary_kernels::<T, Between<false, true>>()),
@@ -112,6 +116,11 @@ pub(crate) fn contract(
             };
             (a == b && graph.uniform(c) == Some(1.0)).then_some((id, a))
         };
+        let difference = |id: NodeId| {
+            let operands = &once(id).filter(|p| p.rule == Rule::Plain)?.operands;
+            let is_difference = graph.node(id).op == Op::Binary(Binary::Sub) && !is_number(operands[0]);
+            is_difference.then_some((id, operands[0], operands[1]))
+        };
         // A comparison with an end of an interval: which end, whether it belongs to it, what is compared with what.
         let end = |id: NodeId| {
             let operands = &once(id).filter(|p| p.rule == Rule::Plain)?.operands;
@@ -136,6 +145,7 @@ pub(crate) fn contract(
             Op::Binary(Binary::Sub) => {
                 product(x).map(|p| (Rule::MulSub, p, y)).or_else(|| product(y).map(|p| (Rule::SubMul, p, x)))
             }
+            Op::Binary(Binary::Div) => difference(x).map(|d| (Rule::SubDiv, d, y)),
             _ => None,
         };
         let (rule, operands) = if let Some((rule, (inner, a, b), c)) = found {
@@ -190,6 +200,8 @@ mod tests {
         assert_eq!(rules(|x, y| x * y - y), ["mul_sub"]);
         assert_eq!(rules(|x, y| y - x.square()), ["sub_mul"]);
         assert_eq!(rules(|x, y| (x * 2.0 + y).exp()), ["mul_add", "exp"]);
+        assert_eq!(rules(|x, y| (x - 2.0) / y), ["sub_div"]);
+        assert_eq!(rules(|x, y| (2.0 - x) / y), ["sub", "div"]);
     }
 
     #[test]

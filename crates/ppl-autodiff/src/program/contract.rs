@@ -117,9 +117,9 @@ pub(crate) fn contract(
             (a == b && graph.uniform(c) == Some(1.0)).then_some((id, a))
         };
         let difference = |id: NodeId| {
-            let operands = &once(id).filter(|p| p.rule == Rule::Plain)?.operands;
-            let is_difference = graph.node(id).op == Op::Binary(Binary::Sub) && !is_number(operands[0]);
-            is_difference.then_some((id, operands[0], operands[1]))
+            let step = once(id).filter(|p| p.rule == Rule::Plain && graph.node(id).op == Op::Binary(Binary::Sub))?;
+            let (a, b) = (step.operands[0], step.operands[1]);
+            (!is_number(a)).then_some((id, a, b))
         };
         // A comparison with an end of an interval: which end, whether it belongs to it, what is compared with what.
         let end = |id: NodeId| {

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Write};
 
 use super::Program;
-use super::instruction::{Fused, Instruction, Place, Source};
+use super::instruction::{Instruction, Place, Source};
 use super::layout::Store;
 use crate::real::Real;
 
@@ -40,19 +40,15 @@ impl<T: Real> Program<T> {
         )?;
         for (at, instruction) in self.instructions.iter().enumerate() {
             let (result, sources) = instruction.places();
-            if let Instruction::Sweep(_) = instruction {
-                write!(out, "{at:4}  sweep")?;
-            } else {
-                let sources: Vec<String> = sources.iter().map(|p| p.to_string()).collect();
-                write!(out, "{at:4}  {result} = {}({})", instruction.name(), sources.join(", "))?;
-            }
+            let sources: Vec<String> = sources.iter().map(|p| p.to_string()).collect();
+            write!(out, "{at:4}  {result} = {}({})", instruction.name(), sources.join(", "))?;
             match instruction {
-                Instruction::Fused(f) => write!(out, "{f}")?,
-                Instruction::Sweep(sweep) => {
-                    for part in &sweep.parts {
-                        let sources: Vec<String> = part.sources.iter().map(|s| s.place().to_string()).collect();
-                        let sum = if part.sum.is_some() { "sum " } else { "" };
-                        write!(out, "\n        {} = {sum}({}){part}", part.result, sources.join(", "))?;
+                Instruction::Fused(f) => {
+                    let steps: Vec<&str> = f.steps.iter().map(|s| s.name).collect();
+                    let gathered = f.sources.iter().filter(|s| matches!(s, Source::Strided(..))).count();
+                    write!(out, "  {} x [{}]", f.elements, steps.join(" "))?;
+                    if gathered > 0 {
+                        write!(out, ", {gathered} gathered")?;
                     }
                 }
                 Instruction::Scalars(s) => {
@@ -74,6 +70,7 @@ impl<T: Real> Program<T> {
                     write!(out, "  {}", nest.iter().map(|l| l.extent).product::<usize>())?;
                 }
                 Instruction::Scan(scan) => write!(out, "  {scan}")?,
+                Instruction::Strips(strips) => write!(out, "  {strips}")?,
                 Instruction::Fill { elements, .. } | Instruction::Random { elements, .. } => {
                     write!(out, "  {elements}")?
                 }
@@ -82,15 +79,6 @@ impl<T: Real> Program<T> {
             out.push('\n');
         }
         Ok(())
-    }
-}
-
-impl<T> Display for Fused<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let steps: Vec<&str> = self.steps.iter().map(|s| s.name).collect();
-        let gathered = self.sources.iter().filter(|s| matches!(s, Source::Strided(..))).count();
-        write!(f, "  {} x [{}]", self.elements, steps.join(" "))?;
-        if gathered > 0 { write!(f, ", {gathered} gathered") } else { Ok(()) }
     }
 }
 

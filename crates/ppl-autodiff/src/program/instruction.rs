@@ -10,7 +10,7 @@ use crate::ops::{Law, Reduction};
 use crate::program::layout::{Loop, Store};
 use crate::program::scalar::Scalars;
 use crate::program::scan::Scan;
-use crate::program::sweep::Sweep;
+use crate::program::strips::Strips;
 use crate::random::Key;
 use crate::real::Real;
 
@@ -35,6 +35,8 @@ pub(crate) struct Memory<'a, 'o, T> {
     /// The registers of fused programs.
     pub scratch: *mut T,
     pub key: &'a Key,
+    /// How many threads may be used.
+    pub threads: usize,
 }
 
 impl<T> Memory<'_, '_, T> {
@@ -56,8 +58,6 @@ impl<T> Memory<'_, '_, T> {
 pub(crate) enum Source {
     /// In the order of the result.
     Dense(Place),
-    /// Likewise, of which only the strip at hand is kept.
-    Local(Place),
     /// One number for all elements.
     Number(Place),
     /// One number that is written into a register before the first block.
@@ -70,7 +70,7 @@ impl Source {
     /// Where it begins.
     pub fn place(&self) -> Place {
         match self {
-            Source::Dense(p) | Source::Local(p) | Source::Number(p) | Source::Splat(p) | Source::Strided(p, _) => *p,
+            Source::Dense(p) | Source::Number(p) | Source::Splat(p) | Source::Strided(p, _) => *p,
         }
     }
 }
@@ -96,8 +96,7 @@ pub(crate) struct Step<T> {
     pub is_read: bool,
 }
 
-/// A chain of elementwise operations with one result, run block by block, stored or summed. Without steps it is the sum
-/// of its source.
+/// A chain of elementwise operations with one result, run block by block, stored or summed.
 pub(crate) struct Fused<T> {
     pub elements: usize,
     pub sources: Vec<Source>,
@@ -105,8 +104,6 @@ pub(crate) struct Fused<T> {
     pub steps: Vec<Step<T>>,
     pub sum: Option<SumKernel<T>>,
     pub result: Place,
-    /// Of the result only the strip at hand is kept.
-    pub is_local: bool,
 }
 
 pub(crate) struct Product<T> {
@@ -133,7 +130,6 @@ pub(crate) struct Reduce<T> {
 
 pub(crate) enum Instruction<T> {
     Fused(Fused<T>),
-    Sweep(Sweep<T>),
     Scalars(Scalars<T>),
     Product(Product<T>),
     Reduce(Reduce<T>),
@@ -228,6 +224,7 @@ pub(crate) enum Instruction<T> {
         result: Place,
     },
     Scan(Scan<T>),
+    Strips(Strips<T>),
     Random {
         law: Law,
         stream: u32,
@@ -243,7 +240,6 @@ impl<T> Instruction<T> {
         match self {
             Instruction::Fused(f) if f.sum.is_some() => "fused sum",
             Instruction::Fused(_) => "fused",
-            Instruction::Sweep(_) => "sweep",
             Instruction::Scalars(_) => "scalars",
             Instruction::Product(_) => "matmul",
             Instruction::Reduce(r) => r.op.name(),
@@ -263,6 +259,7 @@ impl<T> Instruction<T> {
             Instruction::Eliminate { wanted: lu::Wanted::DetSign, .. } => "det_sign",
             Instruction::Eliminate { wanted: lu::Wanted::Inverse, .. } => "inverse",
             Instruction::Scan(_) => "scan",
+            Instruction::Strips(_) => "strips",
             Instruction::Random { .. } => "random",
         }
     }
@@ -271,12 +268,6 @@ impl<T> Instruction<T> {
     pub fn places(&self) -> (Place, Vec<Place>) {
         match self {
             Instruction::Fused(f) => (f.result, f.sources.iter().map(Source::place).collect()),
-            Instruction::Sweep(sweep) => {
-                let mut places =
-                    sweep.parts.iter().flat_map(|f| [f.result].into_iter().chain(f.sources.iter().map(Source::place)));
-                let first = places.next().unwrap_or(Place { store: Store::Constants, offset: 0 });
-                (first, places.collect())
-            }
             Instruction::Scalars(s) => {
                 let loads = s.loads.iter().map(|&(from, _)| from);
                 let stores = s.stores.iter().map(|&(_, to)| to);
@@ -297,27 +288,8 @@ impl<T> Instruction<T> {
             Instruction::Eliminate { from, memory, result, .. } => (*result, vec![*from, *memory]),
             Instruction::Solve { factor, result, .. } => (*result, vec![*factor, *result]),
             Instruction::Scan(scan) => scan.places(),
+            Instruction::Strips(strips) => strips.places(),
             Instruction::Random { parameters, result, .. } => (*result, parameters.iter().map(|p| p.0).collect()),
-        }
-    }
-}
-
-impl<T> Instruction<T> {
-    /// All places that it writes, and all that it reads.
-    pub fn effects(&self) -> (Vec<Place>, Vec<Place>) {
-        match self {
-            Instruction::Scalars(s) => {
-                let writes = s.stores.iter().map(|&(_, to)| to).chain([s.slots]);
-                (writes.collect(), s.loads.iter().map(|&(from, _)| from).collect())
-            }
-            Instruction::Sweep(sweep) => {
-                let reads = sweep.parts.iter().flat_map(|f| f.sources.iter().map(Source::place));
-                (sweep.parts.iter().map(|f| f.result).collect(), reads.collect())
-            }
-            other => {
-                let (result, places) = other.places();
-                (vec![result], places)
-            }
         }
     }
 }
@@ -331,8 +303,7 @@ impl<T: Real> Instruction<T> {
         // SAFETY: every arm stays within the arrays that its places, extents and strides describe.
         unsafe {
             match self {
-                Instruction::Fused(fused) => fused.run(memory, 0..fused.elements),
-                Instruction::Sweep(sweep) => sweep.run(memory),
+                Instruction::Fused(fused) => fused.run(memory),
                 Instruction::Scalars(scalars) => scalars.run(memory),
                 Instruction::Product(p) => {
                     let (a, b, c) = (memory.at(p.a), memory.at(p.b), memory.at(p.result));
@@ -431,6 +402,7 @@ impl<T: Real> Instruction<T> {
                     }
                 }
                 Instruction::Scan(scan) => scan.run(memory),
+                Instruction::Strips(strips) => strips.run(memory),
                 Instruction::Random { law, stream, elements, parameters, result } => {
                     let key = memory.key;
                     // A law has at most two parameters.
@@ -499,11 +471,7 @@ unsafe fn copy<T: Real>(nest: &[Loop<2>], from: *const T, to: *mut T) {
 }
 
 impl<T: Real> Fused<T> {
-    /// Runs the chain over some elements, those before having been done.
-    ///
-    /// # Safety
-    /// As for [`Instruction::run`].
-    pub unsafe fn run(&self, memory: &mut Memory<'_, '_, T>, range: std::ops::Range<usize>) {
+    unsafe fn run(&self, memory: &mut Memory<'_, '_, T>) {
         const TABLE: usize = 64;
         let mut table: [*mut T; TABLE] = [std::ptr::null_mut(); TABLE];
         let first_register = self.sources.len();
@@ -513,8 +481,7 @@ impl<T: Real> Fused<T> {
         let mut gathered = 0;
         for (i, source) in self.sources.iter().enumerate() {
             table[i] = match source {
-                Source::Dense(place) => memory.at(*place).wrapping_add(range.start),
-                Source::Local(place) | Source::Number(place) => memory.at(*place),
+                Source::Dense(place) | Source::Number(place) => memory.at(*place),
                 Source::Splat(place) => {
                     let at = register(self.registers + gathered);
                     gathered += 1;
@@ -532,17 +499,11 @@ impl<T: Real> Fused<T> {
             table[first_register + i] = register(i);
         }
         let out = memory.at(self.result);
-        table[result_entry] = match self.sum {
-            Some(_) => register(self.registers + gathered),
-            None if self.is_local => out,
-            None => out.wrapping_add(range.start),
-        };
-        // SAFETY: the result of a sum is one element, written by the elements before.
-        let mut total = if self.sum.is_some() && range.start > 0 { unsafe { *out } } else { T::ZERO };
-        let summed = if self.steps.is_empty() { 0 } else { result_entry };
-        let mut start = range.start;
-        while start < range.end {
-            let n = BLOCK.min(range.end - start);
+        table[result_entry] = if self.sum.is_some() { register(self.registers + gathered) } else { out };
+        let mut total = T::ZERO;
+        let mut start = 0;
+        while start < self.elements {
+            let n = BLOCK.min(self.elements - start);
             for (i, source) in self.sources.iter().enumerate() {
                 if let Source::Strided(place, nest) = source {
                     // SAFETY: the register holds a block, and the loops stay inside the source.
@@ -576,14 +537,14 @@ impl<T: Real> Fused<T> {
             }
             match self.sum {
                 Some(sum) => {
-                    // SAFETY: the last step has just written n elements there, or it is the source.
-                    let block = unsafe { std::slice::from_raw_parts(table[summed], n) };
+                    // SAFETY: the last step has just written n elements there.
+                    let block = unsafe { std::slice::from_raw_parts(table[result_entry], n) };
                     total += sum(block);
                 }
                 None => table[result_entry] = table[result_entry].wrapping_add(n),
             }
             for (i, source) in self.sources.iter().enumerate() {
-                if matches!(source, Source::Dense(_) | Source::Local(_)) {
+                if matches!(source, Source::Dense(_)) {
                     table[i] = table[i].wrapping_add(n);
                 }
             }

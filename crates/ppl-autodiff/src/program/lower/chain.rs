@@ -51,7 +51,9 @@ impl<T: Real> Lowering<'_, T> {
         // Single numbers that say which of its steps count.
         for &member in &members {
             for guard in self.guards[member as usize].clone() {
-                if outside.iter().all(|(id, _)| *id != guard.condition) {
+                // What comes after rows that are computed in strips is not known yet.
+                let is_known = self.views[guard.condition as usize].is_some() || self.is_constant(guard.condition);
+                if is_known && outside.iter().all(|(id, _)| *id != guard.condition) {
                     let number = self.view(guard.condition);
                     let number = View::dense(number.store, number.offset, Shape::scalar());
                     outside.push((guard.condition, number.broadcast(&shape)));
@@ -93,8 +95,7 @@ impl<T: Real> Lowering<'_, T> {
         let planned = contract(self.graph, &members, &self.uses, number);
         let (steps, sources, registers) = self.steps(root, &planned, &outside, &order, &walk);
         let total: SumKernel<T> = sum_of::<T>;
-        let (sum_kernel, place) = (sum.map(|_| total), place(&result));
-        let fused = Fused { elements, sources, registers, steps, sum: sum_kernel, result: place, is_local: false };
+        let fused = Fused { elements, sources, registers, steps, sum: sum.map(|_| total), result: place(&result) };
         if elements > 0 {
             self.push(Instruction::Fused(fused));
         } else if sum.is_some() {
@@ -173,7 +174,8 @@ impl<T: Real> Lowering<'_, T> {
                     _ => StepKernel::Select(select_kernels()[usize::from(number(1)) + 2 * usize::from(number(2))]),
                 }
             };
-            let own = &self.guards[step.node as usize];
+            let known = |guard: &&Guard| entry.contains_key(&guard.condition);
+            let own: SmallVec<[&Guard; 2]> = self.guards[step.node as usize].iter().filter(known).collect();
             let reads = |user: &&Planned| user.operands.contains(&step.node);
             let discards = |user: &Planned, guard: &Guard| {
                 let choice = of_choice(self.graph, user.node, step.node);

@@ -4,13 +4,13 @@ use smallvec::SmallVec;
 
 use crate::kernels::elementwise::{BinaryKernel, SelectKernel, SumKernel, TernaryKernel, UnaryKernel};
 use crate::kernels::product::{ProductKernel, ProductSpec};
-use crate::kernels::window::WindowSpec;
-use crate::kernels::{lu, sample, sort, triangular};
+use crate::kernels::{sample, triangular};
 use crate::ops::{Law, Reduction};
 use crate::program::layout::{Loop, Store};
 use crate::program::scalar::Scalars;
 use crate::program::scan::Scan;
 use crate::program::strips::Strips;
+use crate::program::whole::Whole;
 use crate::random::Key;
 use crate::real::Real;
 
@@ -187,42 +187,7 @@ pub(crate) enum Instruction<T> {
         factor: Place,
         result: Place,
     },
-    /// Windows of images (`forth`) or their adjoint: the loops over images have steps among images and windows.
-    Windows {
-        forth: bool,
-        spec: WindowSpec,
-        images: Vec<Loop<2>>,
-        image: Place,
-        windows: Place,
-        /// The number of elements of all images, which lie dense.
-        elements: usize,
-    },
-    /// The order of each of some rows.
-    ArgSort {
-        rows: usize,
-        length: usize,
-        from: Place,
-        result: Place,
-    },
-    /// Elements of rows at indices (`forth`) or added at them: rows of `length` and of `count` elements.
-    Along {
-        forth: bool,
-        rows: usize,
-        length: usize,
-        count: usize,
-        from: Place,
-        index: Place,
-        result: Place,
-    },
-    /// Determinant or inverse of dense `n x n` matrices.
-    Eliminate {
-        wanted: lu::Wanted,
-        matrices: usize,
-        n: usize,
-        from: Place,
-        memory: Place,
-        result: Place,
-    },
+    Whole(Whole),
     Scan(Scan<T>),
     Strips(Strips<T>),
     Random {
@@ -250,14 +215,7 @@ impl<T> Instruction<T> {
             Instruction::ScatterAdd { .. } => "scatter_add",
             Instruction::Cholesky { .. } => "cholesky",
             Instruction::Solve { .. } => "solve_lower",
-            Instruction::Windows { forth: true, .. } => "windows",
-            Instruction::Windows { forth: false, .. } => "overlay",
-            Instruction::ArgSort { .. } => "argsort",
-            Instruction::Along { forth: true, .. } => "take_along",
-            Instruction::Along { forth: false, .. } => "put_along",
-            Instruction::Eliminate { wanted: lu::Wanted::LogAbsDet, .. } => "log_abs_det",
-            Instruction::Eliminate { wanted: lu::Wanted::DetSign, .. } => "det_sign",
-            Instruction::Eliminate { wanted: lu::Wanted::Inverse, .. } => "inverse",
+            Instruction::Whole(whole) => whole.name(),
             Instruction::Scan(_) => "scan",
             Instruction::Strips(_) => "strips",
             Instruction::Random { .. } => "random",
@@ -281,11 +239,7 @@ impl<T> Instruction<T> {
             | Instruction::ScatterAdd { from, result, .. }
             | Instruction::Cholesky { from, result, .. } => (*result, vec![*from]),
             Instruction::Fill { result, .. } => (*result, vec![]),
-            Instruction::Windows { forth: true, image, windows, .. } => (*windows, vec![*image]),
-            Instruction::Windows { forth: false, image, windows, .. } => (*image, vec![*windows]),
-            Instruction::ArgSort { from, result, .. } => (*result, vec![*from]),
-            Instruction::Along { from, index, result, .. } => (*result, vec![*from, *index]),
-            Instruction::Eliminate { from, memory, result, .. } => (*result, vec![*from, *memory]),
+            Instruction::Whole(whole) => whole.places(),
             Instruction::Solve { factor, result, .. } => (*result, vec![*factor, *result]),
             Instruction::Scan(scan) => scan.places(),
             Instruction::Strips(strips) => strips.places(),
@@ -361,46 +315,7 @@ impl<T: Real> Instruction<T> {
                         triangular::solve(*transposed, *n, *m, l.offset(i), strides[0], strides[1], x.offset(j));
                     });
                 }
-                Instruction::Windows { forth, spec, images, image, windows, elements } => {
-                    let (x, y) = (memory.at(*image), memory.at(*windows));
-                    if !forth {
-                        std::slice::from_raw_parts_mut(x, *elements).fill(T::ZERO);
-                    }
-                    each(images, [0; 2], &mut |[i, j]| match forth {
-                        true => spec.gather(x.offset(i), y.offset(j)),
-                        false => spec.scatter(y.offset(j), x.offset(i)),
-                    });
-                }
-                Instruction::ArgSort { rows, length, from, result } => {
-                    let x = std::slice::from_raw_parts(memory.at(*from), rows * length);
-                    let y = std::slice::from_raw_parts_mut(memory.at(*result), rows * length);
-                    for (x, y) in x.chunks_exact((*length).max(1)).zip(y.chunks_exact_mut((*length).max(1))) {
-                        sort::argsort(x, y);
-                    }
-                }
-                Instruction::Along { forth, rows, length, count, from, index, result } => {
-                    let (read, written) = if *forth { (length, count) } else { (count, length) };
-                    let x = std::slice::from_raw_parts(memory.at(*from), rows * read);
-                    let order = std::slice::from_raw_parts(memory.at(*index), rows * count);
-                    let y = std::slice::from_raw_parts_mut(memory.at(*result), rows * written);
-                    for row in 0..*rows {
-                        let x = &x[row * read..(row + 1) * read];
-                        let order = &order[row * count..(row + 1) * count];
-                        let y = &mut y[row * written..(row + 1) * written];
-                        if *forth { sort::take(x, order, y) } else { sort::put(x, order, y) }
-                    }
-                }
-                Instruction::Eliminate { wanted, matrices, n, from, memory: work, result } => {
-                    let size = n * n;
-                    let written = if *wanted == lu::Wanted::Inverse { size } else { 1 };
-                    let a = std::slice::from_raw_parts(memory.at(*from), matrices * size);
-                    let work = std::slice::from_raw_parts_mut(memory.at(*work), size);
-                    let out = std::slice::from_raw_parts_mut(memory.at(*result), matrices * written);
-                    for matrix in 0..*matrices {
-                        let a = &a[matrix * size..(matrix + 1) * size];
-                        lu::run(*wanted, *n, a, work, &mut out[matrix * written..(matrix + 1) * written]);
-                    }
-                }
+                Instruction::Whole(whole) => whole.run(memory),
                 Instruction::Scan(scan) => scan.run(memory),
                 Instruction::Strips(strips) => strips.run(memory),
                 Instruction::Random { law, stream, elements, parameters, result } => {
@@ -423,7 +338,7 @@ impl<T: Real> Instruction<T> {
 
 /// Calls `f` with the offsets of every combination of the loops' indices, in order.
 #[inline]
-fn each<const N: usize>(nest: &[Loop<N>], base: [isize; N], f: &mut impl FnMut([isize; N])) {
+pub(crate) fn each<const N: usize>(nest: &[Loop<N>], base: [isize; N], f: &mut impl FnMut([isize; N])) {
     match nest {
         [] => f(base),
         [outer, rest @ ..] => {

@@ -15,6 +15,7 @@ mod rows;
 mod scalar;
 mod scan;
 pub(crate) mod strips;
+mod whole;
 
 pub use self::rows::Over;
 

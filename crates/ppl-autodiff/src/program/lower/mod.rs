@@ -1,10 +1,10 @@
 //! Lowering: every node of a graph becomes a view of something that exists, or an instruction that makes it.
 
 mod chain;
-mod dense;
 mod product;
 mod scalar;
 mod strips;
+mod whole;
 
 use std::collections::HashMap;
 
@@ -335,34 +335,9 @@ impl<T: Real> Lowering<'_, T> {
             Op::Inverse => self.eliminate(Wanted::Inverse, operands[0], &shape),
             Op::Windows(window) => self.windows(*window, operands[0], &shape),
             Op::Overlay { window, .. } => self.overlay(*window, operands[0], &shape),
-            Op::ArgSort => {
-                let from = self.view(operands[0]);
-                let from = place(&self.row_major(from));
-                let to = self.new_dense(&shape);
-                let length = shape[shape.rank() - 1];
-                let rows = shape.size().checked_div(length).unwrap_or(0);
-                self.push(Instruction::ArgSort { rows, length, from, result: place(&to) });
-                to
-            }
-            Op::TakeAlong | Op::PutAlong { .. } => {
-                let [from, index] = [0, 1].map(|i| {
-                    let view = self.view(operands[i]);
-                    self.row_major(view)
-                });
-                let to = self.new_dense(&shape);
-                let last = shape.rank() - 1;
-                let rows = shape[..last].iter().product();
-                let forth = node.op == Op::TakeAlong;
-                let (length, count) = (if forth { from.shape[last] } else { shape[last] }, index.shape[last]);
-                let (from, index, result) = (place(&from), place(&index), place(&to));
-                // Of an empty row nothing can be taken.
-                if length == 0 || count == 0 {
-                    self.fill(&to, T::ZERO);
-                } else {
-                    self.push(Instruction::Along { forth, rows, length, count, from, index, result });
-                }
-                to
-            }
+            Op::ArgSort => self.argsort(operands[0], &shape),
+            Op::TakeAlong => self.along(true, [operands[0], operands[1]], &shape),
+            Op::PutAlong { .. } => self.along(false, [operands[0], operands[1]], &shape),
             Op::Scan { body, length, reverse } => {
                 let [init, inputs, shared] = [0, 1, 2].map(|i| {
                     let view = self.view(operands[i]);

@@ -6,6 +6,7 @@ use crate::kernels::window::WindowSpec;
 use crate::ops::{Axes, Window};
 use crate::program::instruction::{Instruction, Place};
 use crate::program::layout::{View, loops};
+use crate::program::whole::Whole;
 use crate::real::Real;
 use crate::shape::Shape;
 use crate::tape::NodeId;
@@ -20,7 +21,7 @@ impl<T: Real> Lowering<'_, T> {
         let matrices = from.shape[..from.shape.rank() - 2].iter().product();
         let memory = Place { store: self.buffer(n * n), offset: 0 };
         let (from, result) = (place(&from), place(&to));
-        self.push(Instruction::Eliminate { wanted, matrices, n, from, memory, result });
+        self.push(Instruction::Whole(Whole::Eliminate { wanted, matrices, n, from, memory, result }));
         to
     }
 
@@ -48,6 +49,37 @@ impl<T: Real> Lowering<'_, T> {
         image
     }
 
+    /// The order of each row.
+    pub(super) fn argsort(&mut self, operand: NodeId, shape: &Shape) -> View {
+        let view = self.view(operand);
+        let from = place(&self.row_major(view));
+        let to = self.new_dense(shape);
+        let length = shape[shape.rank() - 1];
+        let rows = shape.size().checked_div(length).unwrap_or(0);
+        self.push(Instruction::Whole(Whole::ArgSort { rows, length, from, result: place(&to) }));
+        to
+    }
+
+    /// Elements of rows at indices, or added at them.
+    pub(super) fn along(&mut self, forth: bool, operands: [NodeId; 2], shape: &Shape) -> View {
+        let [from, index] = operands.map(|operand| {
+            let view = self.view(operand);
+            self.row_major(view)
+        });
+        let to = self.new_dense(shape);
+        let last = shape.rank() - 1;
+        let rows = shape[..last].iter().product();
+        let (length, count) = (if forth { from.shape[last] } else { shape[last] }, index.shape[last]);
+        let (from, index, result) = (place(&from), place(&index), place(&to));
+        // Of an empty row nothing can be taken.
+        if length == 0 || count == 0 {
+            self.fill(&to, T::ZERO);
+        } else {
+            self.push(Instruction::Whole(Whole::Along { forth, rows, length, count, from, index, result }));
+        }
+        to
+    }
+
     fn push_windows(&mut self, forth: bool, window: Window, image: &View, windows: &View) {
         let leading = image.shape.rank() - 2;
         let pair = |v: &View, at: usize| [v.strides[at], v.strides[at + 1]];
@@ -67,7 +99,7 @@ impl<T: Real> Lowering<'_, T> {
         let elements = image.shape.size();
         let (image, windows) = (place(image), place(windows));
         if shape.size() > 0 {
-            self.push(Instruction::Windows { forth, spec, images, image, windows, elements });
+            self.push(Instruction::Whole(Whole::Windows { forth, spec, images, image, windows, elements }));
         }
     }
 }

@@ -5,5 +5,6 @@ pub mod elementary;
 pub(crate) mod elementwise;
 pub(crate) mod product;
 pub(crate) mod sample;
+pub mod symmetric;
 pub(crate) mod triangular;
 pub(crate) mod vector;

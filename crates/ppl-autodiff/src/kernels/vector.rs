@@ -25,6 +25,10 @@ pub(crate) trait Vector: Copy {
     unsafe fn store_first(self, to: *mut Self::Number, n: usize);
     /// `self * factor + addend` with one rounding.
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// `addend - self * factor` with one rounding.
+    unsafe fn neg_mul_add(self, factor: Self, addend: Self) -> Self;
+    unsafe fn mul(self, factor: Self) -> Self;
+    unsafe fn add(self, addend: Self) -> Self;
     /// All lanes added up, halves onto halves.
     unsafe fn sum(self) -> Self::Number;
 }
@@ -72,6 +76,27 @@ impl<T: Real, const L: usize> Vector for Portable<T, L> {
     unsafe fn mul_add(mut self, factor: Self, addend: Self) -> Self {
         for ((x, &f), &a) in self.0.iter_mut().zip(&factor.0).zip(&addend.0) {
             *x = x.mul_add(f, a);
+        }
+        self
+    }
+    #[inline(always)]
+    unsafe fn neg_mul_add(mut self, factor: Self, addend: Self) -> Self {
+        for ((x, &f), &a) in self.0.iter_mut().zip(&factor.0).zip(&addend.0) {
+            *x = (-*x).mul_add(f, a);
+        }
+        self
+    }
+    #[inline(always)]
+    unsafe fn mul(mut self, factor: Self) -> Self {
+        for (x, &f) in self.0.iter_mut().zip(&factor.0) {
+            *x = *x * f;
+        }
+        self
+    }
+    #[inline(always)]
+    unsafe fn add(mut self, addend: Self) -> Self {
+        for (x, &a) in self.0.iter_mut().zip(&addend.0) {
+            *x += a;
         }
         self
     }
@@ -134,7 +159,7 @@ mod x86 {
 
     macro_rules! avx512 {
         ($name:ident, $t:ident, $lanes:literal, $mask:ident, $set1:ident, $load:ident, $mask_load:ident,
-            $store:ident, $mask_store:ident, $fma:ident, |$x:ident| $sum:expr) => {
+            $store:ident, $mask_store:ident, $fma:ident, $neg_fma:ident, $mul:ident, $add:ident, |$x:ident| $sum:expr) => {
             impl Vector for $name {
                 type Number = $t;
                 const LANES: usize = $lanes;
@@ -171,6 +196,21 @@ mod x86 {
                     Self(unsafe { $fma(self.0, factor.0, addend.0) })
                 }
                 #[inline(always)]
+                unsafe fn neg_mul_add(self, factor: Self, addend: Self) -> Self {
+                    // SAFETY: the caller's.
+                    Self(unsafe { $neg_fma(self.0, factor.0, addend.0) })
+                }
+                #[inline(always)]
+                unsafe fn mul(self, factor: Self) -> Self {
+                    // SAFETY: the caller's.
+                    Self(unsafe { $mul(self.0, factor.0) })
+                }
+                #[inline(always)]
+                unsafe fn add(self, addend: Self) -> Self {
+                    // SAFETY: the caller's.
+                    Self(unsafe { $add(self.0, addend.0) })
+                }
+                #[inline(always)]
                 unsafe fn sum(self) -> $t {
                     let $x = self.0;
                     // SAFETY: the caller's.
@@ -191,6 +231,9 @@ mod x86 {
         _mm512_storeu_pd,
         _mm512_mask_storeu_pd,
         _mm512_fmadd_pd,
+        _mm512_fnmadd_pd,
+        _mm512_mul_pd,
+        _mm512_add_pd,
         |x| sum_f64(_mm256_add_pd(_mm512_castpd512_pd256(x), _mm512_extractf64x4_pd::<1>(x)))
     );
     avx512!(
@@ -204,12 +247,15 @@ mod x86 {
         _mm512_storeu_ps,
         _mm512_mask_storeu_ps,
         _mm512_fmadd_ps,
+        _mm512_fnmadd_ps,
+        _mm512_mul_ps,
+        _mm512_add_ps,
         |x| sum_f32(_mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps::<1>(x)))
     );
 
     macro_rules! avx2 {
         ($name:ident, $t:ident, $bits:ident, $lanes:literal, $set1:ident, $load:ident, $mask_load:ident,
-            $store:ident, $mask_store:ident, $fma:ident, $add:ident, $sum:ident) => {
+            $store:ident, $mask_store:ident, $fma:ident, $neg_fma:ident, $mul:ident, $add:ident, $sum:ident) => {
             impl $name {
                 /// The masks of the first `n` lanes.
                 #[inline(always)]
@@ -280,6 +326,26 @@ mod x86 {
                     }
                 }
                 #[inline(always)]
+                unsafe fn neg_mul_add(self, factor: Self, addend: Self) -> Self {
+                    // SAFETY: the caller's.
+                    unsafe {
+                        Self([
+                            $neg_fma(self.0[0], factor.0[0], addend.0[0]),
+                            $neg_fma(self.0[1], factor.0[1], addend.0[1]),
+                        ])
+                    }
+                }
+                #[inline(always)]
+                unsafe fn mul(self, factor: Self) -> Self {
+                    // SAFETY: the caller's.
+                    unsafe { Self([$mul(self.0[0], factor.0[0]), $mul(self.0[1], factor.0[1])]) }
+                }
+                #[inline(always)]
+                unsafe fn add(self, addend: Self) -> Self {
+                    // SAFETY: the caller's.
+                    unsafe { Self([$add(self.0[0], addend.0[0]), $add(self.0[1], addend.0[1])]) }
+                }
+                #[inline(always)]
                 unsafe fn sum(self) -> $t {
                     // SAFETY: the caller's.
                     unsafe { $sum($add(self.0[0], self.0[1])) }
@@ -299,6 +365,8 @@ mod x86 {
         _mm256_storeu_pd,
         _mm256_maskstore_pd,
         _mm256_fmadd_pd,
+        _mm256_fnmadd_pd,
+        _mm256_mul_pd,
         _mm256_add_pd,
         sum_f64
     );
@@ -313,6 +381,8 @@ mod x86 {
         _mm256_storeu_ps,
         _mm256_maskstore_ps,
         _mm256_fmadd_ps,
+        _mm256_fnmadd_ps,
+        _mm256_mul_ps,
         _mm256_add_ps,
         sum_f32
     );

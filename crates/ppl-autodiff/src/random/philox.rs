@@ -8,16 +8,15 @@ use rand_core::{Rng, TryRng, utils};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::Purpose;
+use crate::kernels::dispatch::multiversion;
 use crate::kernels::sample;
 
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 const ROUNDS: usize = 10;
-/// Blocks made at once: their rounds are independent, which hides the latency of the multiplications.
-const BATCH: usize = 4;
-const WORDS: usize = 4 * BATCH;
-/// Blocks of a vector: one register of AVX-512, two of AVX2.
+/// Blocks that are made at once, one for each lane of a vector: one register of AVX-512, two of AVX2.
 pub(crate) const LANES: usize = 8;
+const WORDS: usize = 4 * LANES;
 
 /// The Philox4x32-10 bijection of a 128-bit counter under a 64-bit key.
 ///
@@ -163,7 +162,7 @@ impl Philox {
 
     /// Goes to a place in the stream, counted in 32-bit words modulo 2^34.
     pub fn set_position(&mut self, words: u64) {
-        self.block = (words / WORDS as u64 * BATCH as u64) as u32;
+        self.block = (words / WORDS as u64 * LANES as u64) as u32;
         self.next = WORDS;
         let rest = (words % WORDS as u64) as usize;
         if rest > 0 {
@@ -200,20 +199,31 @@ impl Philox {
     /// [`Philox::standard_normal`], which cost more and may be asked for one at a time.
     pub fn fill_standard_normal(&mut self, out: &mut [f64]) {
         let first = self.position().div_ceil(4) as u32;
-        let [index, chain, purpose] = self.stream;
-        let key = u64::from(self.key[0]) | u64::from(self.key[1]) << 32;
-        sample::standard_normal(&Blocks::new(key, [0, index, chain, purpose], 0), first, out);
+        sample::standard_normal(&self.blocks(), first, out);
         self.block = first.wrapping_add(out.len().div_ceil(2) as u32);
         self.next = WORDS;
     }
 
     fn refill(&mut self) {
-        let [index, chain, purpose] = self.stream;
-        for (i, words) in self.words.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-            *words = philox4x32([self.block.wrapping_add(i as u32), index, chain, purpose], self.key);
-        }
-        self.block = self.block.wrapping_add(BATCH as u32);
+        words(&self.blocks(), self.block, &mut self.words);
+        self.block = self.block.wrapping_add(LANES as u32);
         self.next = 0;
+    }
+
+    fn blocks(&self) -> Blocks {
+        let [index, chain, purpose] = self.stream;
+        Blocks { key: self.key, counter: [0, index, chain, purpose], running: 0 }
+    }
+}
+
+multiversion! {
+    /// The words of some blocks from `block` on.
+    fn words(blocks: &Blocks, block: u32, out: &mut [u32; WORDS]) {
+        let numbers = blocks.lanes(block);
+        for (l, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            let [a, b] = [numbers[0][l], numbers[1][l]];
+            *out = [a as u32, (a >> 32) as u32, b as u32, (b >> 32) as u32];
+        }
     }
 }
 

@@ -6,10 +6,10 @@
 
 #![allow(clippy::needless_range_loop, reason = "loops over the rows of a tile read better by index")]
 
-use super::dispatch::{Isa, multiversion};
+use super::dispatch::Isa;
 #[cfg(target_arch = "x86_64")]
 use super::vector::{Avx2F64, Avx512F64};
-use super::vector::{Portable, Vector};
+use super::vector::{Interleave, Portable, Vector};
 
 /// Rows and columns of a tile: one vector.
 pub const TILE: usize = 8;
@@ -365,64 +365,100 @@ unsafe fn over_diagonal<V: Vector<Number = f64>>(
     multiples
 }
 
-multiversion! {
+with_vectors! {
     /// Lays columns of `count` numbers out as `count` rows of `stride` numbers, padded with zeros and relative to the first
-    /// row, and gives their mean, relative as well. Tile by tile, so that rows are written a vector at a time.
+    /// row, and gives their mean, relative as well.
     pub fn lay_out(stride: usize, columns: &[f64], count: usize, rows: &mut [f64], mean: &mut [f64]) {
-        for (tile, mean) in mean.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
-            // The last tile may be of padding only.
-            let start = (tile * TILE * count).min(columns.len());
-            let end = (start + TILE * count).min(columns.len());
-            let of_tile = &columns[start..end];
-            let mut first = [0.0; TILE];
-            of_tile.iter().step_by(count).zip(&mut first).for_each(|(x, first)| *first = *x);
-            let mut sums = [0.0; TILE];
-            let whole = if of_tile.len() == TILE * count { count / TILE } else { 0 };
-            let (blocks, rest) = rows.split_at_mut(whole * TILE * stride);
-            if whole > 0 {
-                let mut parts = [&of_tile[..count]; TILE];
-                for (j, part) in parts.iter_mut().enumerate() {
-                    *part = &of_tile[j * count..][..count];
-                }
-                for (block, rows) in blocks.chunks_exact_mut(TILE * stride).enumerate() {
-                    let mut square = Tile::default();
-                    for j in 0..TILE {
-                        square[j] = parts[j].as_chunks::<TILE>().0[block];
-                    }
-                    let square = transposed(square);
-                    for (row, values) in rows.chunks_exact_mut(stride).zip(&square) {
-                        let out = &mut row.as_chunks_mut::<TILE>().0[tile];
-                        for j in 0..TILE {
-                            out[j] = values[j] - first[j];
-                            sums[j] += out[j];
-                        }
-                    }
-                }
+        check: stride.is_multiple_of(TILE)
+            && count > 0
+            && columns.len().is_multiple_of(count)
+            && columns.len() <= stride * count
+            && rows.len() >= stride * count
+            && mean.len() >= stride,
+        run: lay_out_tiles(stride, columns, count, rows.as_mut_ptr(), mean.as_mut_ptr())
+    }
+}
+
+/// Tile by tile, so that rows are written a vector at a time.
+///
+/// # Safety
+/// `rows` is `count` rows of `stride` numbers, whole tiles, `mean` one, and there are at most as many columns.
+#[inline(always)]
+unsafe fn lay_out_tiles<V: Interleave<Number = f64>>(
+    stride: usize,
+    columns: &[f64],
+    count: usize,
+    rows: *mut f64,
+    mean: *mut f64,
+) {
+    // SAFETY: all offsets are of tiles.
+    unsafe {
+        for tile in (0..stride).step_by(TILE) {
+            let of_tile = columns.get(tile * count..).unwrap_or_default();
+            let (mut first, mut sum) = (V::splat(0.0), V::splat(0.0));
+            let whole = if of_tile.len() >= TILE * count { count - count % TILE } else { 0 };
+            for row in (0..whole).step_by(TILE) {
+                let to = rows.add(row * stride + tile);
+                let part = lay_out_tile::<V, true>(stride, of_tile, count, row, to, &mut first);
+                sum = sum.add(part);
             }
-            for (r, row) in rest.chunks_exact_mut(stride).enumerate() {
-                let mut values = [0.0; TILE];
-                for (value, column) in values.iter_mut().zip(of_tile.chunks_exact(count)) {
-                    *value = column[whole * TILE + r];
-                }
-                let out = &mut row.as_chunks_mut::<TILE>().0[tile];
-                for j in 0..TILE {
-                    out[j] = values[j] - first[j];
-                    sums[j] += out[j];
-                }
+            for row in (whole..count).step_by(TILE) {
+                let to = rows.add(row * stride + tile);
+                let part = lay_out_tile::<V, false>(stride, of_tile, count, row, to, &mut first);
+                sum = sum.add(part);
             }
-            *mean = sums.map(|sum| sum / count as f64);
+            sum.mul(V::splat(1.0 / count as f64)).store(mean.add(tile));
         }
     }
 }
 
-/// The transpose of a tile.
+/// Some rows of a tile, `WHOLE` or not; their sum. The first row is `first` from then on.
+///
+/// # Safety
+/// That of [`lay_out_tiles`].
 #[inline(always)]
-fn transposed(tile: Tile) -> Tile {
-    let mut next = Tile::default();
-    for i in 0..TILE {
-        for j in 0..TILE {
-            next[i][j] = tile[j][i];
+unsafe fn lay_out_tile<V: Interleave<Number = f64>, const WHOLE: bool>(
+    stride: usize,
+    columns: &[f64],
+    count: usize,
+    row: usize,
+    to: *mut f64,
+    first: &mut V,
+) -> V {
+    let height = (count - row).min(TILE);
+    // SAFETY: all offsets are of this tile's numbers.
+    unsafe {
+        let (zero, minus_one) = (V::splat(0.0), V::splat(-1.0));
+        let mut square = [zero; TILE];
+        if WHOLE {
+            for j in 0..TILE {
+                square[j] = V::load(columns.as_ptr().add(j * count + row));
+            }
+        } else {
+            for (square, column) in square.iter_mut().zip(columns.chunks_exact(count)) {
+                *square = V::load_first(column.as_ptr().add(row), height);
+            }
         }
+        // Three perfect shuffles are a transposition.
+        for _ in 0..3 {
+            let mut next = square;
+            for i in 0..HALF {
+                [next[2 * i], next[2 * i + 1]] = square[i].interleave(square[i + HALF]);
+            }
+            square = next;
+        }
+        if row == 0 {
+            *first = square[0];
+        }
+        for r in 0..TILE {
+            if WHOLE || r < height {
+                square[r] = first.mul_add(minus_one, square[r]);
+                square[r].store(to.add(r * stride));
+            } else {
+                square[r] = zero;
+            }
+        }
+        let s = |i: usize| square[i].add(square[i + 1]);
+        s(0).add(s(2)).add(s(4).add(s(6)))
     }
-    next
 }

@@ -33,6 +33,15 @@ pub(crate) trait Vector: Copy {
     unsafe fn sum(self) -> Self::Number;
 }
 
+/// Vectors that can be taken apart and put together otherwise.
+///
+/// # Safety
+/// As of [`Vector`].
+pub(crate) trait Interleave: Vector {
+    /// The lanes of both in turn: the first of each, the second of each, and so on.
+    unsafe fn interleave(self, other: Self) -> [Self; 2];
+}
+
 /// An array as a vector, where nothing better is known.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable<T, const L: usize>([T; L]);
@@ -114,6 +123,18 @@ impl<T: Real, const L: usize> Vector for Portable<T, L> {
     }
 }
 
+impl<T: Real, const L: usize> Interleave for Portable<T, L> {
+    #[inline(always)]
+    unsafe fn interleave(self, other: Self) -> [Self; 2] {
+        let mut next = [self; 2];
+        for l in 0..L {
+            next[2 * l / L].0[2 * l % L] = self.0[l];
+            next[(2 * l + 1) / L].0[(2 * l + 1) % L] = other.0[l];
+        }
+        next
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{Avx2F32, Avx2F64, Avx512F32, Avx512F64};
 
@@ -121,7 +142,7 @@ pub(crate) use x86::{Avx2F32, Avx2F64, Avx512F32, Avx512F64};
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::Vector;
+    use super::{Interleave, Vector};
 
     #[derive(Clone, Copy)]
     pub(crate) struct Avx512F64(__m512d);
@@ -386,4 +407,31 @@ mod x86 {
         _mm256_add_ps,
         sum_f32
     );
+
+    impl Interleave for Avx512F64 {
+        #[inline(always)]
+        unsafe fn interleave(self, other: Self) -> [Self; 2] {
+            // SAFETY: the caller's.
+            unsafe {
+                let low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+                let high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+                [low, high].map(|order| Self(_mm512_permutex2var_pd(self.0, order, other.0)))
+            }
+        }
+    }
+
+    impl Interleave for Avx2F64 {
+        #[inline(always)]
+        unsafe fn interleave(self, other: Self) -> [Self; 2] {
+            let half = |i: usize| {
+                // SAFETY: the caller's.
+                unsafe {
+                    let low = _mm256_unpacklo_pd(self.0[i], other.0[i]);
+                    let high = _mm256_unpackhi_pd(self.0[i], other.0[i]);
+                    Self([_mm256_permute2f128_pd::<0x20>(low, high), _mm256_permute2f128_pd::<0x31>(low, high)])
+                }
+            };
+            [half(0), half(1)]
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Laplace's approximation, deterministic ADVI and Pathfinder: exact on normal laws, near the references elsewhere.
 
 use ppl_infer::density::Target;
-use ppl_infer::variational::{Dadvi, Laplace, Map, Pathfinder};
+use ppl_infer::variational::{Dadvi, Laplace, Map, Pathfinder, PathfinderFit};
 
 mod common;
 use common::densities::{self, Function};
@@ -102,21 +102,37 @@ fn mean_of(draws: &ndarray::ArrayD<f64>, f: impl Fn(&[f64]) -> [f64; 10]) -> [f6
 }
 
 /// The mode of this density lies far out, at tau = 29, and the laws on the way there have too small a spread: k-hat says
-/// so, and the weights correct in part. Over ten seeds the weighted means are off by 0.5 to 0.9 standard deviations.
+/// so. By the algorithm of the paper alone the weighted means are off by 0.5 to 0.9 standard deviations over ten seeds
+/// (0.8 to 1.0 in pymc-extras 0.10, with as many paths and draws); rounds of importance sampling bring that to 0.04.
 #[test]
 fn eight_schools() {
     let target = densities::eight_schools();
+    let means = |fit: &PathfinderFit<'_>| {
+        let (candidates, weights) = fit.candidates();
+        let mut got = [0.0; 10];
+        for (x, w) in candidates.outer_iter().zip(weights) {
+            got.iter_mut().zip(schools(x.as_slice().unwrap())).for_each(|(m, v)| *m += w * v);
+        }
+        got
+    };
+    let near = |got: [f64; 10], within: f64, fit: &PathfinderFit<'_>| {
+        for (i, (got, (mean, sd))) in got.iter().zip(SCHOOLS).enumerate() {
+            assert!((got - mean).abs() < within * sd, "{i}: {got} {mean} {sd}\n{fit}");
+        }
+    };
+    let paper = Pathfinder::new().rounds(0).candidates(4000).seed(1).fit_target(&*target).unwrap();
+    assert!(paper.k_hat() > 0.7 && !paper.draws(10).unwrap().warnings().is_empty(), "{paper}");
+    near(means(&paper), 1.0, &paper);
+    // About 4000 effective draws: five standard errors are 0.08 standard deviations; tau has a heavy tail.
+    for seed in 0..5 {
+        let fit = Pathfinder::new().seed(seed).fit_target(&*target).unwrap();
+        assert!(fit.k_hat() <= 0.7 && fit.rounds().len() == 3, "{fit}");
+        near(means(&fit), 0.1, &fit);
+        // Resampled: as many draws again.
+        near(mean_of(fit.draws(4000).unwrap().get("x").unwrap(), schools), 0.15, &fit);
+    }
     let fit = Pathfinder::new().candidates(4000).seed(1).fit_target(&*target).unwrap();
-    assert!(fit.k_hat() > 0.7 && !fit.draws(10).unwrap().warnings().is_empty(), "{fit}");
     let draws = fit.draws(4000).unwrap();
-    let (candidates, weights) = fit.candidates();
-    let mut got = [0.0; 10];
-    for (x, w) in candidates.outer_iter().zip(weights) {
-        got.iter_mut().zip(schools(x.as_slice().unwrap())).for_each(|(m, v)| *m += w * v);
-    }
-    for (i, (got, (mean, sd))) in got.iter().zip(SCHOOLS).enumerate() {
-        assert!((got - mean).abs() < sd, "{i}: {got} {mean} {sd}\n{fit}");
-    }
     // The same, whatever the threads; paths end after a few dozen iterations.
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let again = one.install(|| Pathfinder::new().candidates(4000).seed(1).fit_target(&*target)).unwrap();
@@ -186,8 +202,11 @@ fn kidiq_by_all_three() {
 #[test]
 fn the_funnel_is_flagged() {
     let target = densities::funnel(10).target;
+    for seed in 0..10 {
+        let fit = Pathfinder::new().seed(seed).fit_target(&*target).unwrap();
+        assert!(fit.k_hat() > 0.7, "{fit}");
+    }
     let fit = Pathfinder::new().fit_target(&*target).unwrap();
-    assert!(fit.k_hat() > 0.7, "{fit}");
     assert!(fit.to_string().contains("for starting points only"), "{fit}");
     let starts = fit.starts(4);
     assert_eq!(starts.dim(), (4, 10));

@@ -11,6 +11,7 @@ mod error;
 pub mod family;
 mod fit;
 mod gaussian;
+mod importance;
 mod laplace;
 mod lbfgs;
 mod objective;
@@ -34,7 +35,7 @@ pub use objective::{Estimator, Objective};
 pub use optimiser::{
     Adadelta, Adagrad, AdagradWindow, Adam, AdamW, Adamax, Momentum, Nesterov, Optimiser, RmsProp, Sgd, StanAdagrad,
 };
-pub use pathfinder::{PathReport, Pathfinder, PathfinderFit};
+pub use pathfinder::{PathReport, Pathfinder, PathfinderFit, RoundReport};
 pub use run::{Ended, State};
 pub use schedule::Schedule;
 pub use tracker::{ElboConverged, ParametersConverged, Progress, Record, Tracker};

@@ -1,6 +1,6 @@
 //! `e^x` and `e^x - 1`.
 
-use super::lane::{Lane, at_least, at_most, horner};
+use super::lane::{Lane, at_least, at_most, horner_in_two};
 
 /// Constants of the exponential, for each number type.
 pub trait ExpTable: Lane {
@@ -75,7 +75,8 @@ pub fn reduce<T: ExpTable>(x: T) -> Reduced<T> {
 #[inline(always)]
 pub fn exp<T: ExpTable>(x: T) -> T {
     let Reduced { t, r, .. } = reduce(at_most(at_least(x, T::UNDERFLOW), T::OVERFLOW));
-    let p = (r * r).mul_add(horner(r, T::Q), r);
+    let square = r * r;
+    let p = square.mul_add(horner_in_two(r, square, T::Q), r);
     let (a, b) = T::pow2_split(t);
     a.mul_add(p, a) * b
 }
@@ -86,7 +87,8 @@ pub fn exp<T: ExpTable>(x: T) -> T {
 pub fn exp_sum<T: ExpTable>(x: T, extra: T, scale: T) -> T {
     let Reduced { t, r, low } = reduce(x);
     let r = r + (low + extra);
-    let p = (r * r).mul_add(horner(r, T::Q), r);
+    let square = r * r;
+    let p = square.mul_add(horner_in_two(r, square, T::Q), r);
     let (a, b) = T::pow2_split(t);
     let a = a * scale;
     a.mul_add(p, a) * b
@@ -96,7 +98,8 @@ pub fn exp_sum<T: ExpTable>(x: T, extra: T, scale: T) -> T {
 #[inline(always)]
 pub fn expm1<T: ExpTable>(x: T) -> T {
     let Reduced { t, r, low } = reduce(at_most(at_least(x, T::EXPM1_LOW), T::OVERFLOW));
-    let c = (r * r).mul_add(horner(r, T::Q), low);
+    let square = r * r;
+    let c = square.mul_add(horner_in_two(r, square, T::Q), low);
     // Half of it, since 2^1024 is no number and half of it is.
     let h = T::pow2_half(t);
     let y = h.mul_add(c, h.mul_add(r, h - T::HALF));

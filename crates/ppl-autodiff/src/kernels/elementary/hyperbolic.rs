@@ -1,8 +1,8 @@
 //! The S-shaped functions: hyperbolic tangent, logistic function and softplus.
 
 use super::exp::{ExpTable, Reduced, exp, reduce};
-use super::lane::{at_least, at_most, horner};
-use super::log::LogTable;
+use super::lane::{at_least, at_most, horner_in_two};
+use super::log::{LogTable, ln_1p_unit};
 
 /// Where the functions have reached their limits.
 pub trait SigmoidTable: ExpTable + LogTable {
@@ -10,20 +10,16 @@ pub trait SigmoidTable: ExpTable + LogTable {
     const TANH_ONE: Self;
     /// From here on the logistic function rounds to 1.
     const SIGMOID_ONE: Self;
-    /// sqrt(2) - 1, where the logarithm of `1 + e` changes its exponent.
-    const SQRT_2_MINUS_1: Self;
 }
 
 impl SigmoidTable for f64 {
     const TANH_ONE: Self = 20.0;
     const SIGMOID_ONE: Self = 40.0;
-    const SQRT_2_MINUS_1: Self = 0.414_213_562_373_095_05;
 }
 
 impl SigmoidTable for f32 {
     const TANH_ONE: Self = 10.0;
     const SIGMOID_ONE: Self = 20.0;
-    const SQRT_2_MINUS_1: Self = 0.414_213_57;
 }
 
 /// `tanh |x| = u / (u + 2)` with `u = e^(2|x|) - 1`: one exponential and one division for the whole line. Small
@@ -32,7 +28,8 @@ impl SigmoidTable for f32 {
 pub fn tanh<T: SigmoidTable>(x: T) -> T {
     let a = at_most(x.abs(), T::TANH_ONE);
     let Reduced { t, r, low } = reduce(a + a);
-    let p = r + (r * r).mul_add(horner(r, T::Q), low);
+    let square = r * r;
+    let p = r + square.mul_add(horner_in_two(r, square, T::Q), low);
     let s = T::pow2(t);
     let u = s.mul_add(p, s - T::ONE);
     let (quotient, half) = (u / (u + T::TWO), T::HALF * u);
@@ -44,7 +41,8 @@ pub fn tanh<T: SigmoidTable>(x: T) -> T {
 #[inline(always)]
 pub fn sigmoid<T: SigmoidTable>(x: T) -> T {
     let Reduced { t, r, .. } = reduce(-at_most(at_least(x, T::UNDERFLOW), T::SIGMOID_ONE));
-    let p = (r * r).mul_add(horner(r, T::Q), r);
+    let square = r * r;
+    let p = square.mul_add(horner_in_two(r, square, T::Q), r);
     let (a, b) = T::pow2_split_neg(t);
     let power = a * b;
     let sum = power + T::ONE;
@@ -53,12 +51,8 @@ pub fn sigmoid<T: SigmoidTable>(x: T) -> T {
     (a / (sum + (p + error))) * b
 }
 
-/// `max(x, 0) + ln(1 + e)` with `e = e^-|x|`. As `e <= 1`, `1 + e` needs no general logarithm: it is near 1, or near 2.
+/// `max(x, 0) + ln(1 + e)` with `e = e^-|x|`, which is at most 1 and so needs no general logarithm.
 #[inline(always)]
 pub fn softplus<T: SigmoidTable>(x: T) -> T {
-    let e = exp(-x.abs());
-    let near_two = e > T::SQRT_2_MINUS_1;
-    let f = T::select(near_two, (e - T::ONE) * T::HALF, e);
-    let k = T::select(near_two, T::ONE, T::ZERO);
-    at_least(x, T::ZERO) + T::ln_near_one(f, k, T::ZERO)
+    at_least(x, T::ZERO) + ln_1p_unit(exp(-x.abs()))
 }

@@ -93,9 +93,7 @@ macro_rules! impl_lane {
 impl_lane!(f64, u64, round: 6_755_399_441_055_744.0, sqrt_half: 0x3FE6_A09E_667F_3BCD_u64, explicit: 52);
 impl_lane!(f32, u32, round: 12_582_912.0, sqrt_half: 0x3F35_04F3_u32, explicit: 23);
 
-/// `c[0] + c[1] x + c[2] x^2 + ...` by Horner's rule with fused multiply-adds.
-///
-/// The fewest operations; its long chain costs nothing in a loop, where several elements are under way at once.
+/// `c[0] + c[1] x + c[2] x^2 + ...` by Horner's rule with fused multiply-adds: the fewest operations, in one long chain.
 #[inline(always)]
 pub fn horner<T: Real>(x: T, coefficients: &[T]) -> T {
     let mut sum = T::ZERO;
@@ -105,6 +103,20 @@ pub fn horner<T: Real>(x: T, coefficients: &[T]) -> T {
         first = false;
     }
     sum
+}
+
+/// As [`horner`], its even and its odd part side by side, given `square = x^2`.
+///
+/// As many operations where the square is at hand, in a chain of half the length: an out-of-order core sees only so many
+/// instructions ahead, so the long chain of a whole function leaves its multipliers waiting.
+#[inline(always)]
+pub fn horner_in_two<T: Real>(x: T, square: T, coefficients: &[T]) -> T {
+    let mut parts = [T::ZERO; 2];
+    for (i, &c) in coefficients.iter().enumerate().rev() {
+        let part = &mut parts[i % 2];
+        *part = if i + 2 < coefficients.len() { part.mul_add(square, c) } else { c };
+    }
+    parts[1].mul_add(x, parts[0])
 }
 
 /// `sum` and what rounding took from it: `a + b = sum + error` exactly (Knuth's two-sum).

@@ -1,6 +1,6 @@
 //! `ln x` and `ln(1 + x)`.
 
-use super::lane::{Lane, horner, two_product};
+use super::lane::{Lane, horner, horner_in_two, two_product};
 use crate::real::Real;
 
 /// The logarithm near 1, for each number type.
@@ -8,6 +8,18 @@ pub trait LogTable: Lane {
     /// `ln(1 + f) + k ln 2 + low` for `sqrt(1/2) <= 1 + f < sqrt(2)`, integer `k`, and a `low` of the size of a rounding
     /// error.
     fn ln_near_one(f: Self, k: Self, low: Self) -> Self;
+    /// `P` of `ln((1+s)/(1-s)) = 2s + s z P(z)`, `z = s^2`, on `0 <= s <= 1/3`, near-minimax.
+    const P_THIRD: &'static [Self];
+}
+
+/// `ln(1 + e)` for `0 <= e <= 1`: with `s = e / (2 + e)` it is `2s + s z P(z)`, where `2s = e - s e` keeps of the
+/// rounding of `s` only a part.
+#[inline(always)]
+pub fn ln_1p_unit<T: LogTable>(e: T) -> T {
+    let s = e / (T::TWO + e);
+    let z = s * s;
+    let rest = z.mul_add(horner_in_two(z, z * z, T::P_THIRD), -e);
+    s.mul_add(rest, e)
 }
 
 /// `P` of `ln((1+s)/(1-s)) = 2s + s z P(z)`, `z = s^2`, near-minimax.
@@ -33,6 +45,19 @@ pub fn ln_near_one_parts(f: f64, low: f64) -> (f64, f64) {
 }
 
 impl LogTable for f64 {
+    const P_THIRD: &'static [f64] = &[
+        0.666_666_666_666_666_6,
+        0.400_000_000_000_145_85,
+        0.285_714_285_671_087_2,
+        0.222_222_227_174_316,
+        0.181_817_894_359_448_45,
+        0.153_855_700_702_369_48,
+        0.133_141_441_230_827_8,
+        0.120_010_736_332_158_22,
+        0.088_007_342_781_335_32,
+        0.161_640_545_372_353_06,
+    ];
+
     /// With `s = f / (2 + f)`: `ln(1 + f) = f - (f^2/2 - s (f^2/2 + z P(z)))` (the arrangement of fdlibm, whose rounding
     /// errors are all multiplied by `s` or `f`).
     #[inline(always)]
@@ -61,6 +86,8 @@ const P_F32: &[f32] = &[
 ];
 
 impl LogTable for f32 {
+    const P_THIRD: &'static [f32] = &[0.666_666_7, 0.399_997_06, 0.285_923_57, 0.217_065_75, 0.232_243_34];
+
     #[inline(always)]
     fn ln_near_one(f: f32, k: f32, low: f32) -> f32 {
         // ln 2 = 355/512 - 2.12e-4, whose first part has 9 bits.

@@ -43,6 +43,8 @@ pub enum Purpose {
     StepSize = 8,
     /// Noise of a stochastic gradient sampler; the index is the iteration.
     StochasticGradient = 9,
+    /// Directions in which a stochastic gradient sampler looks at the curvature of the prior; the index is the iteration.
+    Curvature = 10,
 }
 
 /// What a program's random draws are a function of, beside the node that makes them: the seed of the run, the

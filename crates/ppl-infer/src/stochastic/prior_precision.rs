@@ -1,5 +1,7 @@
 //! The curvature of the prior along each coordinate, by differences of its gradient.
 
+use serde::{Deserialize, Serialize};
+
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
 
@@ -15,7 +17,7 @@ const DISTANCE: f64 = 1e-4;
 ///
 /// # Source
 /// Bekas, Kokiopoulou and Saad (2007), An estimator for the diagonal of a matrix. Applied Numerical Mathematics 57.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PriorCurvature {
     mean: Vec<f64>,
     looks: u64,

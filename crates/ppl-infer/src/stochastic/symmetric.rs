@@ -5,9 +5,11 @@
 //! of which 1.6 us are its multiplications, the factor 0.8 us, a solution 0.3 us.
 
 use ppl_autodiff::kernels::symmetric::{TILE, add_gram, factor, lay_out, solve};
+use serde::{Deserialize, Serialize};
 
 /// A symmetric matrix, of which the upper triangle is stored.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Packed", try_from = "Packed")]
 pub struct Symmetric {
     dim: usize,
     /// Rows of `stride` numbers, `stride` of them; beyond `dim` all is 0.
@@ -88,6 +90,33 @@ impl Symmetric {
         for (i, value) in values.take(self.dim).enumerate() {
             self.values[i * (stride + 1)] += value;
         }
+    }
+}
+
+/// A symmetric matrix as it is saved: the rows of the upper triangle, one after the other.
+#[derive(Serialize, Deserialize)]
+struct Packed {
+    dim: usize,
+    upper: Vec<f64>,
+}
+
+impl From<Symmetric> for Packed {
+    fn from(matrix: Symmetric) -> Self {
+        let dim = matrix.dim;
+        let upper = (0..dim).flat_map(|row| (row..dim).map(move |column| (row, column)));
+        Self { dim, upper: upper.map(|(row, column)| matrix.get(row, column)).collect() }
+    }
+}
+
+impl TryFrom<Packed> for Symmetric {
+    type Error = String;
+
+    fn try_from(Packed { dim, upper }: Packed) -> Result<Self, String> {
+        let wanted = dim.checked_add(1).and_then(|n| n.checked_mul(dim)).map(|n| n / 2);
+        if wanted != Some(upper.len()) {
+            return Err(format!("a symmetric matrix of {dim} rows saved as {} numbers", upper.len()));
+        }
+        Ok(Self::from_fn(dim, |row, column| upper[row * (2 * dim - row + 1) / 2 + column - row]))
     }
 }
 

@@ -37,9 +37,9 @@ fn steps_do_not_allocate() {
         };
         for batched in [false, true] {
             let (few, many) = (count(batched, 200), count(batched, 4000));
-            // Judging sorts a few times more or less; a new order of batches each epoch is 5 times 200 against 5 times
-            // 4000 allocations at most if it allocated.
-            assert!(many < few + 150, "{few} allocations in 200 steps, {many} in 4000");
+            // Judging asks for memory some 200 times more or less, as its draws fall; one allocation an epoch of four
+            // batches would be 950 more.
+            assert!(many < few + 400, "{few} allocations in 200 steps, {many} in 4000");
         }
     }
 }

@@ -98,7 +98,7 @@ impl<T: Real, const L: usize> Vector for Portable<T, L> {
     #[inline(always)]
     unsafe fn mul(mut self, factor: Self) -> Self {
         for (x, &f) in self.0.iter_mut().zip(&factor.0) {
-            *x = *x * f;
+            *x *= f;
         }
         self
     }

@@ -73,7 +73,6 @@ impl<K: StochasticKernel> Checkpoint<K> {
     }
 
     /// The settings of the run.
-    #[must_use]
     pub fn settings(&self) -> &StochasticGradient<K> {
         &self.settings
     }

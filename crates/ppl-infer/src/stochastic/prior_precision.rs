@@ -48,6 +48,11 @@ impl PriorCurvature {
         self.mean.iter().map(|p| p.max(0.0))
     }
 
+    /// The precisions of some coordinates.
+    pub(crate) fn part(&self, coordinates: std::ops::Range<usize>) -> impl Iterator<Item = f64> + '_ {
+        self.mean.get(coordinates).unwrap_or_default().iter().map(|p| p.max(0.0))
+    }
+
     /// Whether this iteration looks.
     pub(crate) fn is_due(iteration: u64) -> bool {
         iteration.is_multiple_of(INTERVAL)

@@ -14,7 +14,7 @@ use crate::stochastic::Step;
 use crate::stochastic::fisher::{Fisher, FisherEstimate, Form, RowGradients};
 use crate::stochastic::prior_precision::{Looking, PriorCurvature};
 use crate::stochastic::symmetric::{Factor, Symmetric};
-use ppl_autodiff::random::Purpose;
+use ppl_autodiff::random::{Philox, Purpose};
 
 /// SGFS: `x += 2 A^-1 (grad log prior + N g + e)`, `e ~ N(0, 4 B/e)`, `A = c N I_t + 4 B/e + P`.
 ///
@@ -50,6 +50,8 @@ pub struct SgfsState {
     pub prior: PriorCurvature,
 }
 
+/// Coordinates of a diagonal move that stay in the first-level cache; even, so that noise can be drawn in parts.
+const PART: usize = 1024;
 /// Batches that I_t must rest on before any may be left out.
 const ENOUGH: u64 = 20;
 
@@ -132,11 +134,12 @@ impl SgfsKernel {
         self.fisher_every.unwrap_or(if self.fisher == Fisher::Diagonal { 10 } else { 1 })
     }
 
-    /// The step with z in its buffer.
+    /// The step with z in its buffer, or to be drawn from a stream.
     fn advance(
         &mut self,
         density: &mut dyn BatchDensity,
         step: &Step,
+        stream: Option<Philox>,
         state: &mut SgfsState,
     ) -> Result<StepInfo, DensityError> {
         let renews = state.fisher.batches() < ENOUGH || step.iteration.is_multiple_of(self.renewal());
@@ -165,15 +168,15 @@ impl SgfsKernel {
             fisher_as_b: (late && self.preconditioner == Preconditioner::Fisher).then_some(c),
         };
         match &state.fisher.form {
-            Form::Diagonal(information) => self.move_diagonal(&scales, information, state),
+            Form::Diagonal(information) => self.move_diagonal(&scales, information, stream, state)?,
             Form::Blocks(_) => {
                 self.solve_blocks(&scales, state)?;
                 for (moved, x) in self.buffers.move_.iter_mut().zip(&state.position) {
                     *moved = 2.0 * *moved + x;
                 }
+                finite(&self.buffers.move_)?;
             }
         }
-        finite(&self.buffers.move_)?;
         std::mem::swap(&mut state.position, &mut self.buffers.move_);
         Ok(StepInfo { gradient_norm })
     }
@@ -188,39 +191,59 @@ impl SgfsKernel {
         state: &mut SgfsState,
     ) -> Result<StepInfo, DensityError> {
         self.buffers.noise = noise.to_vec();
-        self.advance(density, step, state)
+        self.advance(density, step, None, state)
     }
 
-    /// From the right side to the next position in one pass.
-    fn move_diagonal(&mut self, scales: &Scales, information: &[f64], state: &SgfsState) {
+    /// From the right side to the next position in one pass, with noise from a stream or, where there is none, that of
+    /// the buffer.
+    fn move_diagonal(
+        &mut self,
+        scales: &Scales,
+        information: &[f64],
+        mut stream: Option<Philox>,
+        state: &SgfsState,
+    ) -> Result<(), DensityError> {
         let Buffers { noise, move_, .. } = &mut self.buffers;
         let Scales { information: scale, injected, .. } = *scales;
         let with_prior = f64::from(u8::from(self.prior_precision));
         let next = |right: f64, root: f64, z: f64, b: f64, information: f64, p: f64, x: f64| {
             x + 2.0 * (right + root * z) / (scale * information + b + with_prior * p)
         };
-        let coordinates = move_.iter_mut().zip(noise).zip(information).zip(state.prior.iter()).zip(&state.position);
-        match (&self.preconditioner, scales.fisher_as_b) {
-            (_, Some(c)) => {
-                for ((((moved, z), information), p), x) in coordinates {
-                    let b = injected * c * information;
-                    *moved = next(*moved, b.sqrt(), *z, b, *information, p, *x);
+        let parts = move_.chunks_mut(PART).zip(information.chunks(PART)).zip(state.position.chunks(PART));
+        for (part, ((moved, information), x)) in parts.enumerate() {
+            let range = part * PART..part * PART + moved.len();
+            let z = match &mut stream {
+                Some(stream) => {
+                    stream.fill_standard_normal(&mut noise[..range.len()]);
+                    &noise[..range.len()]
+                }
+                None => &noise[range.clone()],
+            };
+            let coordinates = moved.iter_mut().zip(z).zip(information).zip(state.prior.part(range.clone())).zip(x);
+            match (&self.preconditioner, scales.fisher_as_b) {
+                (_, Some(c)) => {
+                    for ((((moved, z), information), p), x) in coordinates {
+                        let b = injected * c * information;
+                        *moved = next(*moved, b.sqrt(), *z, b, *information, p, *x);
+                    }
+                }
+                (Preconditioner::Diagonal(values), _) => {
+                    for (((((moved, z), information), p), x), b) in coordinates.zip(&values[range]) {
+                        let b = injected * b;
+                        *moved = next(*moved, b.sqrt(), *z, b, *information, p, *x);
+                    }
+                }
+                (preconditioner, _) => {
+                    let b = injected * if let Preconditioner::Scaled(b) = preconditioner { *b } else { 1.0 };
+                    let root = b.sqrt();
+                    for ((((moved, z), information), p), x) in coordinates {
+                        *moved = next(*moved, root, *z, b, *information, p, *x);
+                    }
                 }
             }
-            (Preconditioner::Diagonal(values), _) => {
-                for (((((moved, z), information), p), x), b) in coordinates.zip(values) {
-                    let b = injected * b;
-                    *moved = next(*moved, b.sqrt(), *z, b, *information, p, *x);
-                }
-            }
-            (preconditioner, _) => {
-                let b = injected * if let Preconditioner::Scaled(b) = preconditioner { *b } else { 1.0 };
-                let root = b.sqrt();
-                for ((((moved, z), information), p), x) in coordinates {
-                    *moved = next(*moved, root, *z, b, *information, p, *x);
-                }
-            }
+            finite(moved)?;
         }
+        Ok(())
     }
 
     fn solve_blocks(&mut self, scales: &Scales, state: &SgfsState) -> Result<(), DensityError> {
@@ -317,13 +340,20 @@ impl StochasticKernel for SgfsKernel {
         state: &mut SgfsState,
     ) -> Result<StepInfo, DensityError> {
         // Where the step explores there is no noise, and the gain is as it is.
-        draw_noise(random, step, &mut self.buffers.noise, state.position.len());
+        let (noise, dim) = (&mut self.buffers.noise, state.position.len());
+        let in_parts = matches!(state.fisher.form, Form::Diagonal(_)) && !step.exploring;
+        if in_parts {
+            noise.resize(PART.min(dim), 0.0);
+        } else {
+            draw_noise(random, step, noise, dim);
+        }
         if self.prior_precision && PriorCurvature::is_due(step.iteration) {
             let mut stream = random.stream(Purpose::Curvature);
             let sign = || stream.next_u32() & 1 == 0;
             state.prior.look(density, &state.position, sign, &mut self.buffers.looking)?;
         }
-        self.advance(density, step, state)
+        let stream = in_parts.then(|| random.stream(Purpose::StochasticGradient));
+        self.advance(density, step, stream, state)
     }
 
     fn position(state: &SgfsState) -> &[f64] {

@@ -35,6 +35,14 @@ model! {
     }
 }
 
+model! {
+    /// So many rows that one gradient is worth more than one thread.
+    fn regression(x: Array2<f64>, y: Array1<f64>) {
+        let weights = sample!("weights", Normal::new(0.0, 1.0).expand([x.ncols()]));
+        observe!("y", Bernoulli::logits(Var::from(&x).matmul(weights)), y);
+    }
+}
+
 const SHAPE: [usize; 2] = [4, 6];
 
 fn data() -> Option<Array2<f64>> {
@@ -167,4 +175,23 @@ fn another_site_leaves_the_draws_of_the_others_alone() {
     // Asking for one site only gives the same numbers as asking for all.
     let one = posterior.predictive(&plain).unwrap().sites(&["y"]).unwrap();
     assert_eq!(one.draws().unwrap().get("y"), pairs[0].0.get("y"));
+}
+
+/// One chain on several threads: they share its gradients.
+#[test]
+fn gradients_on_several_threads_give_the_same_draws() {
+    let (rows, columns) = (30_000, 20);
+    let x = Array2::from_shape_fn((rows, columns), |(i, j)| ((i * 31 + j * 17) % 101) as f64 / 50.0 - 1.0);
+    let y = Array1::from_shape_fn(rows, |i| f64::from(u8::from(i % 3 == 0)));
+    let model = regression(x, y);
+    let compiled = ppl::infer::compiled::CompiledModel::new(&model).unwrap();
+    assert!(compiled.program().unwrap().explain().contains("strips"), "nothing to share");
+    let run = |threads: usize| {
+        let nuts = Nuts::new().warmup(20).draws(10).chains(1).seed(2).threads(threads);
+        bits(nuts.run(&model).unwrap().draws())
+    };
+    let one = run(1);
+    for threads in [2, 3] {
+        assert_eq!(run(threads), one, "{threads} threads");
+    }
 }

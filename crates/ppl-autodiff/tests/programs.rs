@@ -5,9 +5,9 @@ mod common;
 
 use common::functions::{Mode, build};
 use common::interpreter::interpret;
-use common::{compile, whole_numbers};
+use common::{Compile, compile_by, whole_numbers};
 use ppl_autodiff::check::check_gradient;
-use ppl_autodiff::{Real, Var, trace};
+use ppl_autodiff::{Program, Real, Var, stack, trace};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 
@@ -28,8 +28,8 @@ fn choices() -> impl Strategy<Value = Vec<u32>> {
 
 /// Values must be the interpreter's exactly, since all sums are of whole numbers; gradients divide at ties, so they
 /// have rounding errors relative to the largest number on the tape.
-fn agrees<T: Real>(choices: &[u32], mode: Mode, rounding: f64) -> Result<(), TestCaseError> {
-    let compiled = compile::<T>(choices, mode);
+fn agrees<T: Real>(choices: &[u32], mode: Mode, rounding: f64, compile: Compile<T>) -> Result<(), TestCaseError> {
+    let compiled = compile_by::<T>(choices, mode, compile);
     let mut workspace = compiled.program.workspace();
     // The same workspace again and again: nothing may be left over from other inputs.
     for seed in [1, 2, 1] {
@@ -59,12 +59,17 @@ proptest! {
 
     #[test]
     fn random_functions_are_exact(choices in choices()) {
-        agrees::<f64>(&choices, Mode::Exact, 1e-12)?;
+        agrees::<f64>(&choices, Mode::Exact, 1e-12, Program::compile)?;
+    }
+
+    #[test]
+    fn random_functions_are_exact_in_strips(choices in choices()) {
+        agrees::<f64>(&choices, Mode::Exact, 1e-12, Program::compile_in_strips)?;
     }
 
     #[test]
     fn random_functions_are_exact_in_single_precision(choices in choices()) {
-        agrees::<f32>(&choices, Mode::Single, 1e-4)?;
+        agrees::<f32>(&choices, Mode::Single, 1e-4, Program::compile)?;
     }
 }
 
@@ -86,4 +91,18 @@ proptest! {
         let checked = check_gradient(whole, &at, 1e-6);
         prop_assert!(checked.is_ok(), "{}", checked.unwrap_err());
     }
+}
+
+/// Parts go straight to where they are wanted only if they lie there one after the other.
+#[test]
+fn a_transposed_join_of_parts() {
+    let (y, traced) = trace(|| {
+        let x = Var::input(0, [3]);
+        stack(&[x + 1.0, x * 2.0], 0).t()
+    })
+    .unwrap();
+    let program = Program::<f64>::compile(traced.tape(), &[&[y]]);
+    let mut out = [0.0; 6];
+    program.evaluate(&mut program.workspace(), &[&[1.0, 2.0, 3.0]], &mut [&mut out]);
+    assert_eq!(out, [2.0, 2.0, 3.0, 4.0, 4.0, 6.0]);
 }

@@ -75,6 +75,8 @@ pub(crate) struct ChainRun<'a> {
     pub chain: usize,
     pub seed: u64,
     pub draws: usize,
+    /// Threads for an evaluation of the density.
+    pub threads: usize,
     pub kernel: NutsConfig,
     pub warmup: WarmupConfig,
     pub observer: &'a dyn Observer,
@@ -98,6 +100,7 @@ impl ChainRun<'_> {
     pub fn run(&self, target: &dyn Target) -> ChainDraws {
         let begin = Instant::now();
         let mut density = target.density();
+        density.set_threads(self.threads);
         let mut chain = ChainDraws {
             chain: self.chain,
             kernel: NutsKernel::NAME,

@@ -247,6 +247,7 @@ impl Constrain<'_> {
 struct Density<'c> {
     compiled: &'c CompiledModel<'c>,
     held: Option<Held>,
+    threads: usize,
 }
 
 impl LogDensity for Density<'_> {
@@ -266,9 +267,14 @@ impl LogDensity for Density<'_> {
                 Held::renew(held, path, |p| &p.density)
             }
         };
+        held.workspace.set_threads(self.threads);
         let mut value = [0.0];
         held.path.density.evaluate(&mut held.workspace, &[x], &mut [&mut value, gradient]);
         Ok(value[0])
+    }
+
+    fn set_threads(&mut self, threads: usize) {
+        self.threads = threads;
     }
 }
 
@@ -293,6 +299,6 @@ impl Target for CompiledModel<'_> {
     }
 
     fn density(&self) -> Box<dyn LogDensity + '_> {
-        Box::new(Density { compiled: self, held: None })
+        Box::new(Density { compiled: self, held: None, threads: 1 })
     }
 }

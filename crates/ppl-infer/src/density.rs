@@ -45,6 +45,10 @@ pub trait LogDensity {
     /// # Errors
     /// [`DensityError::NotFinite`] is recoverable (a rejected point); anything else ends the run.
     fn evaluate(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError>;
+
+    /// Allows an evaluation this many threads, on which its result must not depend. Densities without a use for them need
+    /// not implement it; compiled models have one where their data have thousands of rows.
+    fn set_threads(&mut self, _threads: usize) {}
 }
 
 /// Something that can be sampled: shared between threads, each of which asks for its own density.

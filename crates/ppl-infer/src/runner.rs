@@ -188,7 +188,8 @@ impl Nuts {
         Self { rotation: Some(frequency), ..self }
     }
 
-    /// Runs on this many threads of its own, at least 1, instead of rayon's global ones.
+    /// Runs on this many threads of its own, at least 1, instead of rayon's global ones. Threads that the chains leave over
+    /// share the gradients of models with thousands of rows.
     pub fn threads(self, threads: usize) -> Self {
         Self { threads: Some(threads), ..self }
     }
@@ -259,6 +260,8 @@ impl Nuts {
         if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
             return Err(SettingsError::TooManyDraws { draws: self.draws, dim: target.dim() });
         }
+        // What the chains leave over of the threads is for their gradients.
+        let threads = (self.threads.unwrap_or_else(rayon::current_num_threads) / self.chains).max(1);
         let run = |chain| {
             let warmup = WarmupConfig {
                 iterations: self.warmup,
@@ -269,7 +272,8 @@ impl Nuts {
                 rotation: self.rotation,
             };
             let kernel = NutsConfig { max_depth: self.max_depth, ..NutsConfig::default() };
-            ChainRun { chain, seed: self.seed, draws: self.draws, kernel, warmup, observer, interrupt }.run(target)
+            let (seed, draws) = (self.seed, self.draws);
+            ChainRun { chain, seed, draws, threads, kernel, warmup, observer, interrupt }.run(target)
         };
         let run_all = || (0..self.chains).into_par_iter().with_max_len(1).map(run).collect();
 

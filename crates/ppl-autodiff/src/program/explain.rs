@@ -75,6 +75,7 @@ impl<T: Real> Program<T> {
                     write!(out, "  {}", nest.iter().map(|l| l.extent).product::<usize>())?;
                 }
                 Instruction::Scan(scan) => write!(out, "  {scan}")?,
+                Instruction::Strips(strips) => write!(out, "  {strips}")?,
                 Instruction::Fill { elements, .. } | Instruction::Random { elements, .. } => {
                     write!(out, "  {elements}")?
                 }

@@ -22,8 +22,8 @@ fn is_elementwise(op: &Op) -> bool {
     matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select)
 }
 
-/// Finds the chains.
-pub(crate) fn chains(graph: &Graph) -> Chains {
+/// Finds the chains of the nodes that are not computed elsewhere.
+pub(crate) fn chains(graph: &Graph, elsewhere: &dyn Fn(NodeId) -> bool) -> Chains {
     let n = graph.nodes.len();
     let mut users: Vec<Vec<NodeId>> = vec![Vec::new(); n];
     for (id, node) in graph.nodes.iter().enumerate() {
@@ -39,7 +39,7 @@ pub(crate) fn chains(graph: &Graph) -> Chains {
     for id in (0..n).rev() {
         let node = &graph.nodes[id];
         // Operations on single numbers have an instruction of their own.
-        if !is_elementwise(&node.op) || node.shape.size() == 1 {
+        if !is_elementwise(&node.op) || node.shape.size() == 1 || elsewhere(id as NodeId) {
             continue;
         }
         let mut root = id as NodeId;
@@ -57,6 +57,7 @@ pub(crate) fn chains(graph: &Graph) -> Chains {
         if let [user] = users[id][..]
             && root == id as NodeId
             && !is_output[id]
+            && !elsewhere(user)
             && let Op::Reduce { op: Reduction::Sum, .. } = graph.node(user).op
             && graph.shape(user).size() == 1
         {

@@ -7,6 +7,7 @@ use crate::ops::{Law, Reduction};
 use crate::program::layout::{Loop, Store};
 use crate::program::scalar::Scalars;
 use crate::program::scan::Scan;
+use crate::program::strips::Strips;
 use crate::random::Key;
 use crate::real::Real;
 
@@ -31,6 +32,8 @@ pub(crate) struct Memory<'a, 'o, T> {
     /// The registers of fused programs.
     pub scratch: *mut T,
     pub key: &'a Key,
+    /// How many threads may be used.
+    pub threads: usize,
 }
 
 impl<T> Memory<'_, '_, T> {
@@ -184,6 +187,7 @@ pub(crate) enum Instruction<T> {
         result: Place,
     },
     Scan(Scan<T>),
+    Strips(Strips<T>),
     Random {
         law: Law,
         stream: u32,
@@ -211,6 +215,7 @@ impl<T> Instruction<T> {
             Instruction::Cholesky { .. } => "cholesky",
             Instruction::Solve { .. } => "solve_lower",
             Instruction::Scan(_) => "scan",
+            Instruction::Strips(_) => "strips",
             Instruction::Random { .. } => "random",
         }
     }
@@ -240,6 +245,7 @@ impl<T> Instruction<T> {
             Instruction::Fill { result, .. } => (*result, vec![]),
             Instruction::Solve { factor, result, .. } => (*result, vec![*factor, *result]),
             Instruction::Scan(scan) => scan.places(),
+            Instruction::Strips(strips) => strips.places(),
             Instruction::Random { parameters, result, .. } => (*result, parameters.iter().map(|p| p.0).collect()),
         }
     }
@@ -314,6 +320,7 @@ impl<T: Real> Instruction<T> {
                     });
                 }
                 Instruction::Scan(scan) => scan.run(memory),
+                Instruction::Strips(strips) => strips.run(memory),
                 Instruction::Random { law, stream, elements, parameters, result } => {
                     let key = memory.key;
                     // A law has at most two parameters.

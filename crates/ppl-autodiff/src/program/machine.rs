@@ -6,11 +6,12 @@
 use super::graph::Graph;
 use super::instruction::{Instruction, Memory};
 use super::lower::{Lowered, lower};
+use super::strips::Policy;
 
 /// A number type that programs are compiled for; sealed, since the module is private.
 pub trait Machine: Sized {
     /// See [`lower`].
-    fn lower(graph: &Graph, outputs: &[(u32, usize)]) -> Lowered<Self>;
+    fn lower(graph: &Graph, outputs: &[(u32, usize)], policy: Policy) -> Lowered<Self>;
 
     /// Runs instructions one after the other.
     ///
@@ -22,8 +23,8 @@ pub trait Machine: Sized {
 macro_rules! machines {
     ($($number:ty),*) => { $(
         impl Machine for $number {
-            fn lower(graph: &Graph, outputs: &[(u32, usize)]) -> Lowered<Self> {
-                lower(graph, outputs)
+            fn lower(graph: &Graph, outputs: &[(u32, usize)], policy: Policy) -> Lowered<Self> {
+                lower(graph, outputs, policy)
             }
 
             unsafe fn execute(instructions: &[Instruction<Self>], memory: &mut Memory<'_, '_, Self>) {

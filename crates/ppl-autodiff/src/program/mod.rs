@@ -13,6 +13,7 @@ mod plan;
 mod rows;
 mod scalar;
 mod scan;
+pub(crate) mod strips;
 
 pub use self::rows::Over;
 
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::graph::Graph;
 use self::instruction::{BLOCK, Instruction, MAX_TABLE, Memory};
+use self::strips::Policy;
 use crate::random::Key;
 use crate::real::Real;
 use crate::tape::{NodeId, Tape};
@@ -61,6 +63,15 @@ pub struct Program<T> {
 pub struct Workspace<T> {
     program: u64,
     memory: Vec<T>,
+    threads: usize,
+}
+
+impl<T> Workspace<T> {
+    /// How many threads an evaluation may use, 1 at first. Only programs over thousands of rows use more than one; the
+    /// results are the same bits for any number.
+    pub fn set_threads(&mut self, threads: usize) {
+        self.threads = threads;
+    }
 }
 
 impl<T: Real> Program<T> {
@@ -77,8 +88,23 @@ impl<T: Real> Program<T> {
         Self::lower(passes::optimise(Graph::from_tape(tape, nodes)), tape.slots(), counts)
     }
 
+    /// As [`Program::compile`], computed in strips of two or three rows wherever that is possible: for tests of what
+    /// otherwise takes thousands of rows.
+    #[doc(hidden)]
+    pub fn compile_in_strips(tape: &Tape, outputs: &[&[Var]]) -> Self {
+        let nodes: Vec<NodeId> = outputs.iter().flat_map(|slot| slot.iter().map(|v| v.node())).collect();
+        let counts: Vec<usize> = outputs.iter().map(|slot| slot.len()).collect();
+        let graph = passes::optimise(Graph::from_tape(tape, &nodes));
+        Self::lower_in_strips(graph, tape.slots(), &counts, Policy::ALWAYS)
+    }
+
     /// Lowers a graph as it is.
     pub(crate) fn lower(graph: Graph, inputs: &[usize], counts: &[usize]) -> Self {
+        Self::lower_in_strips(graph, inputs, counts, Policy::PAYS)
+    }
+
+    /// As [`Program::lower`], with another policy for strips of rows.
+    pub(crate) fn lower_in_strips(graph: Graph, inputs: &[usize], counts: &[usize], policy: Policy) -> Self {
         let mut places = Vec::with_capacity(graph.outputs.len());
         let mut outputs = Vec::with_capacity(counts.len());
         let mut nodes = graph.outputs.iter();
@@ -90,7 +116,7 @@ impl<T: Real> Program<T> {
             }
             outputs.push(length);
         }
-        let lowered = T::lower(&graph, &places);
+        let lowered = T::lower(&graph, &places, policy);
         let (buffers, arena) = plan::plan(&lowered.instructions, &lowered.buffers);
         let registers = |i: &Instruction<T>| match i {
             Instruction::Fused(fused) => {
@@ -114,7 +140,7 @@ impl<T: Real> Program<T> {
 
     /// Memory for one thread.
     pub fn workspace(&self) -> Workspace<T> {
-        Workspace { program: self.id, memory: vec![T::ZERO; self.arena + self.scratch + Self::line()] }
+        Workspace { program: self.id, memory: vec![T::ZERO; self.arena + self.scratch + Self::line()], threads: 1 }
     }
 
     /// Whether this program made the workspace.
@@ -170,6 +196,7 @@ impl<T: Real> Program<T> {
             outputs,
             scratch: arena.wrapping_add(self.arena),
             key,
+            threads: workspace.threads,
         };
         // SAFETY: the plan gave every buffer its place inside the arena, the slots have the lengths that the program was
         // compiled for (checked above), and the workspace is this program's (checked above).

@@ -85,6 +85,7 @@ impl<T: Real> Scan<T> {
                         outputs: &mut [std::slice::from_raw_parts_mut(row, self.width)],
                         scratch: arena.wrapping_add(self.step.arena),
                         key: memory.key,
+                        threads: 1,
                     };
                     T::execute(&self.step.instructions, &mut step);
                 }

@@ -19,6 +19,14 @@ pub struct Compiled<T> {
 
 /// Compiles the function that `choices` describe, with the gradient of a sum over all of its outputs.
 pub fn compile<T: Real>(choices: &[u32], mode: functions::Mode) -> Compiled<T> {
+    compile_by(choices, mode, Program::<T>::compile)
+}
+
+/// How a tape becomes a program.
+pub type Compile<T> = fn(&ppl_autodiff::tape::Tape, &[&[Var]]) -> Program<T>;
+
+/// As [`compile`], by one of the ways to do it.
+pub fn compile_by<T: Real>(choices: &[u32], mode: functions::Mode, compile: Compile<T>) -> Compiled<T> {
     let (outputs, traced) = trace(|| {
         let built = functions::build(choices, mode);
         let mut outputs = built.outputs;
@@ -28,7 +36,7 @@ pub fn compile<T: Real>(choices: &[u32], mode: functions::Mode) -> Compiled<T> {
     })
     .unwrap_or_else(|e| panic!("{e}"));
     let slots: Vec<&[Var]> = outputs.iter().map(|slot| &slot[..]).collect();
-    let program = Program::<T>::compile(traced.tape(), &slots);
+    let program = compile(traced.tape(), &slots);
     Compiled {
         inputs: traced.tape().slots().first().copied().unwrap_or(0),
         values: outputs.len() - 1,

@@ -3,6 +3,7 @@
 mod chain;
 mod product;
 mod scalar;
+mod strips;
 
 use std::collections::HashMap;
 
@@ -13,6 +14,7 @@ use super::graph::Graph;
 use super::instruction::{Instruction, Place, Reduce};
 use super::layout::{Loop, Store, View, loops};
 use super::scan::Scan;
+use super::strips::{Policy, Region};
 use crate::kernels::elementwise::{accumulate_kernel, sum as sum_of};
 use crate::ops::{Axes, Op, Reduction};
 use crate::real::Real;
@@ -43,12 +45,14 @@ struct Lowering<'g, T> {
 }
 
 /// Lowers a graph; output `i` of the graph is written row-major to its place in an output slot.
-pub(crate) fn lower<T: Real>(graph: &Graph, outputs: &[(u32, usize)]) -> Lowered<T> {
+pub(crate) fn lower<T: Real>(graph: &Graph, outputs: &[(u32, usize)], policy: Policy) -> Lowered<T> {
+    let region = Region::find(graph, policy);
+    let inside = |id: NodeId| region.as_ref().is_some_and(|r| r.inside[id as usize]);
     let out = Lowered { instructions: Vec::new(), constants: Vec::new(), buffers: Vec::new() };
     let views = vec![None; graph.nodes.len()];
     let mut lowering = Lowering {
         graph,
-        chains: chains(graph),
+        chains: chains(graph, &inside),
         views,
         out,
         laid_out: HashMap::new(),
@@ -60,8 +64,15 @@ pub(crate) fn lower<T: Real>(graph: &Graph, outputs: &[(u32, usize)]) -> Lowered
         let to = View::dense(Store::Output(slot), offset, graph.shape(id).clone());
         lowering.want(id, to);
     }
-    for id in 0..graph.nodes.len() {
-        lowering.node(id as NodeId);
+    let outside = (0..graph.nodes.len() as NodeId).filter(|&id| !inside(id));
+    match &region {
+        None => outside.for_each(|id| lowering.node(id)),
+        Some(region) => {
+            let (after, before): (Vec<NodeId>, _) = outside.partition(|&id| region.after[id as usize]);
+            before.into_iter().for_each(|id| lowering.node(id));
+            lowering.strips(region, policy);
+            after.into_iter().for_each(|id| lowering.node(id));
+        }
     }
     for (&id, &(slot, offset)) in graph.outputs.iter().zip(outputs) {
         let from = lowering.view(id);
@@ -138,7 +149,7 @@ impl<T: Real> Lowering<'_, T> {
         let graph = self.graph;
         let node = graph.node(id);
         match node.op {
-            Op::Concat { axis } if around(&node.shape, axis).0 == 1 => {
+            Op::Concat { axis } if around(&node.shape, axis).0 == 1 && to.is_row_major() => {
                 let mut start = 0;
                 for &part in &node.operands {
                     let length = graph.shape(part)[axis];

@@ -1,0 +1,155 @@
+//! Lowering of a region of rows to the program of a strip.
+
+use smallvec::SmallVec;
+
+use super::{Lowering, place};
+use crate::ops::{Axes, Op};
+use crate::program::Program;
+use crate::program::graph::Graph;
+use crate::program::instruction::{Instruction, Place};
+use crate::program::layout::{Store, loops};
+use crate::program::strips::{Array, Extent, Policy, Region, Strips};
+use crate::real::Real;
+use crate::shape::Shape;
+use crate::tape::{Node, NodeId};
+
+/// The axes but one, and the order that brings this one to the front.
+fn front(rank: usize, axis: usize) -> Axes {
+    std::iter::once(axis).chain((0..rank).filter(|&a| a != axis)).collect()
+}
+
+/// The order that undoes another.
+fn inverse(order: &Axes) -> Axes {
+    let mut inverse = order.clone();
+    order.iter().enumerate().for_each(|(to, &from)| inverse[from] = to);
+    inverse
+}
+
+impl<T: Real> Lowering<'_, T> {
+    /// One instruction for a region.
+    pub(super) fn strips(&mut self, region: &Region, policy: Policy) {
+        let rows = region.rows;
+        let strip = policy.strip_rows(rows, region.width);
+        let body = Box::new(self.strip_program(region, strip));
+        let tail = (!rows.is_multiple_of(strip)).then(|| Box::new(self.strip_program(region, rows % strip)));
+        let mut inputs = Vec::new();
+        for &id in &region.leaves {
+            let extent = Extent::Rows(self.graph.shape(id).size() / rows);
+            let place = match region.axis[id as usize] {
+                Some(axis) if matches!(self.graph.node(id).op, Op::Constant(_)) => self.blocked(id, axis, rows, strip),
+                _ => self.row_major_place(id),
+            };
+            inputs.push(Array { place, extent });
+        }
+        for &id in &region.shared {
+            if self.is_small_constant(id) {
+                continue;
+            }
+            let extent = Extent::Whole(self.graph.shape(id).size());
+            inputs.push(Array { place: self.row_major_place(id), extent });
+        }
+        let mut outputs = Vec::new();
+        for &id in &region.sums {
+            let shape = self.graph.shape(id).clone();
+            let to = self.new_dense(&shape);
+            outputs.push(Array { place: place(&to), extent: Extent::Whole(shape.size()) });
+            self.views[id as usize] = Some(to);
+        }
+        for &id in &region.each {
+            let shape = self.graph.shape(id).clone();
+            let order = front(shape.rank(), region.axis[id as usize].unwrap_or(0));
+            let stored: Shape = order.iter().map(|&a| shape[a]).collect();
+            let wanted = self.wanted.get(&id).filter(|to| to.is_row_major() && order.is_sorted()).cloned();
+            let to = wanted.unwrap_or_else(|| self.new_dense(&stored).transpose(&inverse(&order)));
+            outputs.push(Array { place: place(&to), extent: Extent::Rows(shape.size() / rows) });
+            self.views[id as usize] = Some(to);
+        }
+        let nowhere = Place { store: Store::Constants, offset: 0 };
+        let threaded = rows * region.width >= policy.threads;
+        let mut strips = Strips { rows, strip, threaded, body, tail, inputs, outputs, memory: nowhere };
+        strips.memory.store = self.buffer(strips.memory_length());
+        self.push(Instruction::Strips(strips));
+    }
+
+    fn row_major_place(&mut self, id: NodeId) -> Place {
+        let view = self.view(id);
+        place(&self.row_major(view))
+    }
+
+    /// Whether a node goes into the program of a strip as a constant.
+    fn is_small_constant(&self, id: NodeId) -> bool {
+        matches!(self.graph.node(id).op, Op::Constant(_))
+    }
+
+    /// A constant laid out strip after strip, in each with its rows innermost.
+    fn blocked(&mut self, id: NodeId, axis: usize, rows: usize, strip: usize) -> Place {
+        let graph = self.graph;
+        let Op::Constant(entry) = graph.node(id).op else { return self.row_major_place(id) };
+        let tensor = &graph.constants[entry as usize];
+        let shape = tensor.shape();
+        let strides = shape.strides();
+        let mut order = front(shape.rank(), axis);
+        order.rotate_left(1);
+        let store = &mut self.out.constants;
+        let offset = store.len().next_multiple_of(64 / size_of::<T>());
+        store.resize(offset, T::ZERO);
+        for start in (0..rows).step_by(strip) {
+            let part = shape.with(axis, strip.min(rows - start));
+            let nest = loops(&part, &order, [&strides]);
+            let first = start * strides[axis] as usize;
+            let numbers = (0..part.size()).map(|e| T::from_f64(tensor.data()[first + super::element(&nest, e)]));
+            store.extend(numbers);
+        }
+        Place { store: Store::Constants, offset }
+    }
+
+    /// The program of so many rows: slots for the leaves and for what is shared, then the sums and the arrays with rows.
+    fn strip_program(&self, region: &Region, rows: usize) -> Program<T> {
+        let mut graph = Graph::default();
+        let mut to: Vec<NodeId> = vec![NodeId::MAX; self.graph.nodes.len()];
+        let mut slots = Vec::new();
+        let cut = |shape: &Shape, axis: Option<usize>| axis.map_or_else(|| shape.clone(), |a| shape.with(a, rows));
+        for &id in region.leaves.iter().chain(&region.shared) {
+            let node = self.graph.node(id);
+            let axis = region.axis[id as usize];
+            let shape = cut(&node.shape, axis);
+            let input = Op::Input { slot: slots.len() as u32, offset: 0 };
+            to[id as usize] = match (&node.op, axis) {
+                (Op::Constant(entry), None) => graph.constant(self.graph.constants[*entry as usize].clone(), node),
+                (Op::Constant(_), Some(axis)) if shape.rank() > 1 => {
+                    // Stored with the rows innermost.
+                    let mut order = front(shape.rank(), axis);
+                    order.rotate_left(1);
+                    let stored: Shape = order.iter().map(|&a| shape[a]).collect();
+                    let input = graph.op(input, &[], stored, node);
+                    graph.op(Op::Transpose(inverse(&order)), &[input], shape.clone(), node)
+                }
+                _ => graph.op(input, &[], shape.clone(), node),
+            };
+            if axis.is_some() || !self.is_small_constant(id) {
+                slots.push(shape.size());
+            }
+        }
+        for (id, node) in self.graph.nodes.iter().enumerate().filter(|&(id, _)| region.inside[id]) {
+            let shape = cut(&node.shape, region.axis[id]);
+            let op = match &node.op {
+                Op::Reshape(_) => Op::Reshape(shape.clone()),
+                Op::Broadcast(_) => Op::Broadcast(shape.clone()),
+                op => op.clone(),
+            };
+            let operands: SmallVec<[NodeId; 3]> = node.operands.iter().map(|&o| to[o as usize]).collect();
+            to[id] = graph.add(Node { op, operands, shape, location: node.location });
+        }
+        for &id in region.sums.iter().chain(&region.each) {
+            let mut output = to[id as usize];
+            if let Some(axis) = region.axis[id as usize].filter(|&a| a > 0) {
+                let (node, order) = (graph.node(output).clone(), front(self.graph.shape(id).rank(), axis));
+                let shape: Shape = order.iter().map(|&a| node.shape[a]).collect();
+                output = graph.op(Op::Transpose(order), &[output], shape, &node);
+            }
+            graph.outputs.push(output);
+        }
+        let counts = vec![1; graph.outputs.len()];
+        Program::lower_in_strips(graph, &slots, &counts, Policy::NEVER)
+    }
+}

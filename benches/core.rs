@@ -13,7 +13,7 @@ use ppl::infer::compiled::{CompiledModel, density_program};
 use ppl::infer::compiled_batch::CompiledBatchModel;
 use ppl::infer::stochastic::kernel::{SgfsKernel, SgldKernel};
 use ppl::prelude::*;
-use ppl_benches::handwritten::Hierarchical;
+use ppl_benches::handwritten::{Flat, Hierarchical};
 use ppl_benches::models::{
     eight_schools, flat_bnn, flat_data, grouped_data, hierarchical_bnn, logistic, logistic_data, point, scalar_walk,
 };
@@ -150,23 +150,28 @@ fn kernels(c: &mut Criterion) {
     kernel(c, "solve_lower_30", &[&[30, 30], &[30, 1]], |x| (x[0] + &eye).solve_lower(x[1]));
 }
 
-/// The hand-written gradient; that it is the same function is checked before it is timed.
-fn by_hand(c: &mut Criterion) {
-    let (x, y) = grouped_data().expect("the data can be read");
-    let program = density_program::<f64>(&hierarchical_bnn(x.clone(), y.clone()), true).expect("the model is right");
+/// A hand-written gradient; that it is the same function is checked before it is timed.
+fn by_hand_as(c: &mut Criterion, name: &str, model: &dyn Model, gradient: &mut dyn FnMut(&[f64], &mut [f64]) -> f64) {
+    let program = density_program::<f64>(model, true).expect("the model is right");
     let at = point(program.input_lengths()[0]);
     let (mut value, mut want, mut got) = ([0.0], vec![0.0; at.len()], vec![0.0; at.len()]);
     program.evaluate(&mut program.workspace(), &[&at], &mut [&mut value, &mut want]);
-    let flat = |x: ndarray::ArrayViewD<f64>| x.iter().copied().collect::<Vec<f64>>();
-    let mut model = Hierarchical::new(&flat(x.view().into_dyn()), &flat(y.view().into_dyn()));
-    let by_hand = model.gradient(&at, &mut got);
+    let by_hand = gradient(&at, &mut got);
     assert!((by_hand - value[0]).abs() < 1e-9 * by_hand.abs(), "{by_hand} {}", value[0]);
     for (i, (w, g)) in want.iter().zip(&got).enumerate() {
         assert!((w - g).abs() < 1e-9 * (1.0 + w.abs()), "parameter {i}: {w} {g}");
     }
-    c.bench_function("handwritten/hierarchical_bnn", |b| {
-        b.iter(|| model.gradient(black_box(&at), black_box(&mut got)))
-    });
+    c.bench_function(name, |b| b.iter(|| gradient(black_box(&at), black_box(&mut got))));
+}
+
+fn by_hand(c: &mut Criterion) {
+    let numbers = |x: ndarray::ArrayViewD<f64>| x.iter().copied().collect::<Vec<f64>>();
+    let (x, y) = grouped_data().expect("the data can be read");
+    let mut groups = Hierarchical::new(&numbers(x.view().into_dyn()), &numbers(y.view().into_dyn()));
+    by_hand_as(c, "handwritten/hierarchical_bnn", &hierarchical_bnn(x, y), &mut |p, g| groups.gradient(p, g));
+    let (x, y) = flat_data(500).expect("the data can be read");
+    let mut flat = Flat::new(&numbers(x.view().into_dyn()), &numbers(y.view().into_dyn()));
+    by_hand_as(c, "handwritten/flat_bnn_500", &flat_bnn(x, y), &mut |p, g| flat.gradient(p, g));
 }
 
 criterion_group! {

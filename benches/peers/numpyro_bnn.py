@@ -1,7 +1,7 @@
-"""NumPyro on the half-moon networks: microseconds per gradient, and NUTS on the hierarchical one, as JSON.
+"""NumPyro on the half-moon networks: microseconds per gradient, how it grows, and NUTS on the hierarchical one, as JSON.
 
 Kind to the peer: gradients are timed inside one compiled loop, so that neither compiling nor dispatch counts.
-Usage: numpyro_bnn.py [--f32] [--nuts] [--warmup N] [--draws N]
+Usage: numpyro_bnn.py [--f32] [--growth | --nuts] [--warmup N] [--draws N]
 """
 import argparse, csv, json, os, pathlib, time, warnings
 
@@ -9,6 +9,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 warnings.filterwarnings("ignore")
 options = argparse.ArgumentParser()
 options.add_argument("--f32", action="store_true")
+options.add_argument("--growth", action="store_true")
 options.add_argument("--nuts", action="store_true")
 options.add_argument("--warmup", type=int, default=1000)
 options.add_argument("--draws", type=int, default=500)
@@ -56,6 +57,31 @@ def hierarchical(x, y=None):
     numpyro.sample("y", dist.Bernoulli(logits=z.squeeze(-1)), obs=y)
 
 
+def logistic(x, y=None):
+    b = numpyro.sample("b", dist.Normal(jnp.zeros(x.shape[1]), 1.0))
+    numpyro.sample("y", dist.Bernoulli(logits=x @ b), obs=y)
+
+
+def numbers(n):
+    i = np.arange(n)
+    return 1.5 * np.sin(i * 12.9898) * np.cos(i * 0.618)
+
+
+def growth():
+    """Microseconds per gradient by rows, width and groups; fewer repetitions of what takes longer."""
+    out = {}
+    for rows, width in [(50, 5), (500, 5), (5000, 5), (50000, 5), (1000000, 5), (2000, 5), (2000, 32), (2000, 128),
+                        (2000, 512), (100000, 50)]:
+        x, y = numbers(rows * width).reshape(rows, width), (np.arange(rows) % 3 // 2).astype(int)
+        steps = max(3, min(1000, 3_000_000 // (rows * width)))
+        out[f"logistic {rows} x {width}"] = gradient_us(logistic, x, y, 5, steps)
+    for groups in (1, 18, 100, 1000):
+        pick = np.arange(groups) % 18
+        steps = max(20, 4000 // groups)
+        out[f"hierarchical {groups} x 50"] = gradient_us(hierarchical, xh[pick], yh[pick], 5, steps)
+    return out
+
+
 def gradient_us(model, x, y, repeats=7, steps=1000):
     """Median over repeats of the time of one gradient, in a compiled loop of `steps`."""
     start = initialize_model(jax.random.PRNGKey(0), model, model_kwargs={"x": x, "y": y})
@@ -99,7 +125,9 @@ xh, yh = read("moons_hier.csv", "train")
 xt, yt = read("moons_hier.csv", "test")
 xh, yh, xt, yt = xh.reshape(18, 50, 2), yh.reshape(18, 50), xt.reshape(18, 50, 2), yt.reshape(18, 50)
 result = {"numpyro": numpyro.__version__, "jax": jax.__version__, "bits": 32 if options.f32 else 64}
-if options.nuts:
+if options.growth:
+    result |= growth()
+elif options.nuts:
     result["nuts/hierarchical_bnn"] = nuts(xh, yh, xt, yt)
 else:
     result["gradient/flat_bnn_500"] = gradient_us(flat, x, y)

@@ -52,6 +52,6 @@ def steps(batch, count):
 
 
 result = {"numpyro": numpyro.__version__, "jax": jax.__version__, "bits": 32 if options.f32 else 64}
-for name, batch, count in (("full_500", None, 30000), ("minibatch_50", 50, 40000)):
+for name, batch, count in (("full_500", None, 10000), ("minibatch_50", 50, 10000)):
     result[f"advi_step/{name}"], result[f"elbo/{name}"] = steps(batch, count)
 print(json.dumps(result))

@@ -10,7 +10,7 @@ use ppl::autodiff::{Program, Real};
 use ppl::infer::compiled::{CompiledModel, density_program};
 use ppl::infer::stochastic::kernel::{SgfsKernel, SgldKernel};
 use ppl::prelude::*;
-use ppl_benches::handwritten::Hierarchical;
+use ppl_benches::handwritten::{Flat, Hierarchical};
 use ppl_benches::models::{flat_bnn, flat_data, grouped_data, hierarchical_bnn, logistic, logistic_data, point};
 use ppl_benches::stochastic::with_steps;
 
@@ -92,6 +92,15 @@ fn peers(out: &mut BTreeMap<String, f64>) -> Result<(), Box<dyn std::error::Erro
     let at: Vec<f64> = point(program.input_lengths()[0]).iter().map(|x| 0.3 * x).collect();
     let mut g = vec![0.0; at.len()];
     put("handwritten/hierarchical_bnn", 1e6 * seconds(|| _ = black_box(by_hand.gradient(black_box(&at), &mut g))));
+    let (x, y) = flat_data(500)?;
+    let mut by_hand = Flat::new(&numbers(x.view().into_dyn()), &numbers(y.view().into_dyn()));
+    let at: Vec<f64> = point(40).iter().map(|x| 0.3 * x).collect();
+    put("handwritten/flat_bnn_500", 1e6 * seconds(|| _ = black_box(by_hand.gradient(black_box(&at), &mut g[..40]))));
+    put("value/flat_bnn_500", program_us(&density_program::<f64>(&flat_500, false)?));
+    let (x, y) = logistic_data(100_000, 50);
+    put("gradient/logistic_1e5x50", gradient_us::<f64>(&logistic(x.clone(), y.clone()))?);
+    let b = Array1::from(point(50));
+    put("products/logistic_1e5x50", 1e6 * seconds(|| drop(black_box((x.dot(&b), x.t().dot(&y))))));
     with_steps(SgfsKernel::default(), 0.01, |step| _ = put("sgfs_step/minibatch_50", 1e6 * seconds(step)))?;
     with_steps(SgldKernel::default(), 1e-4, |step| _ = put("sgld_step/minibatch_50", 1e6 * seconds(step)))?;
     let (x, mut y) = (point(9000), vec![0.0; 9000]);
@@ -103,19 +112,17 @@ fn peers(out: &mut BTreeMap<String, f64>) -> Result<(), Box<dyn std::error::Erro
 
 /// Microseconds per gradient by rows, width and groups.
 fn growth(out: &mut BTreeMap<String, f64>) -> Result<(), Box<dyn std::error::Error>> {
-    for rows in [50, 500, 5_000, 50_000, 1_000_000] {
-        let (x, y) = logistic_data(rows, 5);
-        out.insert(format!("logistic rows {rows:>7} x 5"), gradient_us::<f64>(&logistic(x, y))?);
-    }
-    for width in [5, 32, 128, 512] {
-        let (x, y) = logistic_data(2_000, width);
-        out.insert(format!("logistic rows    2000 x {width}"), gradient_us::<f64>(&logistic(x, y))?);
+    let by_rows = [50, 500, 5_000, 50_000, 1_000_000].map(|rows| (rows, 5));
+    let by_width = [5, 32, 128, 512].map(|width| (2_000, width));
+    for (rows, width) in by_rows.into_iter().chain(by_width).chain([(100_000, 50)]) {
+        let (x, y) = logistic_data(rows, width);
+        out.insert(format!("logistic {rows} x {width}"), gradient_us::<f64>(&logistic(x, y))?);
     }
     let (x, y) = grouped_data()?;
     for groups in [1, 18, 100, 1000] {
         let pick: Vec<usize> = (0..groups).map(|g| g % x.len_of(Axis(0))).collect();
         let model = hierarchical_bnn(x.select(Axis(0), &pick), y.select(Axis(0), &pick));
-        out.insert(format!("hierarchical groups {groups:>4} x 50"), gradient_us::<f64>(&model)?);
+        out.insert(format!("hierarchical {groups} x 50"), gradient_us::<f64>(&model)?);
     }
     Ok(())
 }

@@ -106,6 +106,20 @@ pub(crate) struct Fused<T> {
     pub result: Place,
 }
 
+/// One elementwise operation of two arrays that are not both in the order of the result, as of an outer product: run by
+/// run of the innermost loop, along which each of them is contiguous or one number.
+pub(crate) struct Runs<T> {
+    pub name: &'static str,
+    pub kernel: BinaryKernel<T>,
+    /// The steps in both operands and in the result.
+    pub nest: Vec<Loop<3>>,
+    pub operands: [Place; 2],
+    pub result: Place,
+}
+
+/// Runs shorter than this are gathered into blocks.
+pub(crate) const LEAST_RUN: usize = 32;
+
 pub(crate) struct Product<T> {
     /// The loops over batch axes but the innermost, which the specification has.
     pub batch: Vec<Loop<3>>,
@@ -130,6 +144,7 @@ pub(crate) struct Reduce<T> {
 
 pub(crate) enum Instruction<T> {
     Fused(Fused<T>),
+    Runs(Runs<T>),
     Scalars(Scalars<T>),
     Product(Product<T>),
     Reduce(Reduce<T>),
@@ -205,6 +220,7 @@ impl<T> Instruction<T> {
         match self {
             Instruction::Fused(f) if f.sum.is_some() => "fused sum",
             Instruction::Fused(_) => "fused",
+            Instruction::Runs(_) => "runs",
             Instruction::Scalars(_) => "scalars",
             Instruction::Product(_) => "matmul",
             Instruction::Reduce(r) => r.op.name(),
@@ -226,6 +242,7 @@ impl<T> Instruction<T> {
     pub fn places(&self) -> (Place, Vec<Place>) {
         match self {
             Instruction::Fused(f) => (f.result, f.sources.iter().map(Source::place).collect()),
+            Instruction::Runs(r) => (r.result, r.operands.to_vec()),
             Instruction::Scalars(s) => {
                 let loads = s.loads.iter().map(|&(from, _)| from);
                 let stores = s.stores.iter().map(|&(_, to)| to);
@@ -258,6 +275,7 @@ impl<T: Real> Instruction<T> {
         unsafe {
             match self {
                 Instruction::Fused(fused) => fused.run(memory),
+                Instruction::Runs(runs) => runs.run(memory),
                 Instruction::Scalars(scalars) => scalars.run(memory),
                 Instruction::Product(p) => {
                     let (a, b, c) = (memory.at(p.a), memory.at(p.b), memory.at(p.result));
@@ -381,6 +399,20 @@ unsafe fn copy<T: Real>(nest: &[Loop<2>], from: *const T, to: *mut T) {
                     }
                 }
             }
+        });
+    }
+}
+
+impl<T: Real> Runs<T> {
+    unsafe fn run(&self, memory: &mut Memory<'_, '_, T>) {
+        let Some((inner, outer)) = self.nest.split_last() else { return };
+        let (a, b) = (memory.at(self.operands[0]), memory.at(self.operands[1]));
+        let out = memory.at(self.result);
+        let [m, n] = [inner.steps[0], inner.steps[1]].map(|step| if step == 0 { 1 } else { inner.extent });
+        // SAFETY: the loops stay within the arrays, and the result is none of the operands.
+        each(outer, [0; 3], &mut |[i, j, k]| unsafe {
+            let (a, b) = (std::slice::from_raw_parts(a.offset(i), m), std::slice::from_raw_parts(b.offset(j), n));
+            (self.kernel)(a, b, std::slice::from_raw_parts_mut(out.offset(k), inner.extent));
         });
     }
 }

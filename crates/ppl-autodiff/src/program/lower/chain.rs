@@ -9,7 +9,7 @@ use crate::kernels::elementwise::{SumKernel, select_kernels, sum as sum_of};
 use crate::ops::Op;
 use crate::program::contract::{Planned, Rule, contract};
 use crate::program::guard::{Guard, of_choice};
-use crate::program::instruction::{Fused, Instruction, Source, Step, StepKernel};
+use crate::program::instruction::{Fused, Instruction, LEAST_RUN, Runs, Source, Step, StepKernel};
 use crate::program::layout::{Store, View, loops};
 use crate::real::Real;
 use crate::shape::Shape;
@@ -95,13 +95,47 @@ impl<T: Real> Lowering<'_, T> {
         let planned = contract(self.graph, &members, &self.uses, number);
         let (steps, sources, registers) = self.steps(root, &planned, &outside, &order, &walk);
         let total: SumKernel<T> = sum_of::<T>;
-        let fused = Fused { elements, sources, registers, steps, sum: sum.map(|_| total), result: place(&result) };
-        if elements > 0 {
+        let runs = if sum.is_none() { self.runs(root, &planned, &outside, &order, &walk, &result) } else { None };
+        if let Some(runs) = runs {
+            self.push(Instruction::Runs(runs));
+        } else if elements > 0 {
+            let sum = sum.map(|_| total);
+            let fused = Fused { elements, sources, registers, steps, sum, result: place(&result) };
             self.push(Instruction::Fused(fused));
         } else if sum.is_some() {
             self.fill(&result, T::ZERO);
         }
         self.views[sum.unwrap_or(root) as usize] = Some(result);
+    }
+
+    /// A chain of one operation of two arrays that need not be gathered.
+    fn runs(
+        &self,
+        root: NodeId,
+        planned: &[Planned],
+        outside: &[(NodeId, View)],
+        order: &[usize],
+        walk: &View,
+        result: &View,
+    ) -> Option<Runs<T>> {
+        let [step] = planned else { return None };
+        let node = self.graph.node(root);
+        let (Op::Binary(op), Rule::Plain, [a, b]) = (&node.op, step.rule, &step.operands[..]) else { return None };
+        let view = |id: &NodeId| outside.iter().find(|(other, _)| other == id).map(|(_, view)| view);
+        let (a, b) = (view(a)?, view(b)?);
+        let nest = loops(&walk.shape, order, [&a.strides, &b.strides, &walk.strides]);
+        let inner = nest.last()?;
+        let form = match inner.steps {
+            [1, 1, 1] => 0,
+            [0, 1, 1] => 1,
+            [1, 0, 1] => 2,
+            _ => return None,
+        };
+        if nest.len() < 2 || inner.extent < LEAST_RUN {
+            return None;
+        }
+        let kernel = op.kernels::<T>()[form];
+        Some(Runs { name: node.op.name(), kernel, nest, operands: [place(a), place(b)], result: place(result) })
     }
 
     /// The steps of a chain with its sources and the number of registers that they need.

@@ -3,16 +3,14 @@
 //! Activations lie feature by feature, 50 rows each, so every loop runs along the rows. Only the elementary functions
 //! are the library's.
 
-#![allow(clippy::needless_range_loop, reason = "the loops run along rows of several arrays at once")]
-
 use ppl::autodiff::kernels::elementary::{sigmoid, softplus, tanh};
+
+use super::{HALF_LN_2PI, HIDDEN, dot, forward, products, sum, widest};
 
 const GROUPS: usize = 18;
 const ROWS: usize = 50;
 /// Rows with zeros to whole vectors.
 const PADDED: usize = 56;
-const HIDDEN: usize = 5;
-const HALF_LN_2PI: f64 = 0.918_938_533_204_672_7;
 
 type Column = [f64; PADDED];
 
@@ -68,30 +66,7 @@ impl Hierarchical {
         }
     }
 
-    /// The log-density; writes its gradient.
-    pub fn gradient(&mut self, p: &[f64], g: &mut [f64]) -> f64 {
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
-            // SAFETY: the features were just found.
-            return unsafe { self.avx512(p, g) };
-        } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            // SAFETY: the features were just found.
-            return unsafe { self.avx2(p, g) };
-        }
-        self.body(p, g)
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-    fn avx512(&mut self, p: &[f64], g: &mut [f64]) -> f64 {
-        self.body(p, g)
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma")]
-    fn avx2(&mut self, p: &[f64], g: &mut [f64]) -> f64 {
-        self.body(p, g)
-    }
+    widest!();
 
     #[inline(always)]
     fn body(&mut self, p: &[f64], g: &mut [f64]) -> f64 {
@@ -120,9 +95,9 @@ impl Hierarchical {
                 }
             }
             let x = &self.x[group];
-            forward::<2>(x, &self.weights[0], &mut self.adjoint);
+            forward::<2, PADDED>(x, &self.weights[0], &mut self.adjoint);
             tanh(self.adjoint.as_flattened(), self.z1.as_flattened_mut());
-            forward::<5>(&self.z1, &self.weights[1], &mut self.adjoint);
+            forward::<5, PADDED>(&self.z1, &self.weights[1], &mut self.adjoint);
             tanh(self.adjoint.as_flattened(), self.z2.as_flattened_mut());
             let mut t = [0.0; PADDED];
             for (z, &w) in self.z2.iter().zip(&self.weights[2]) {
@@ -150,7 +125,7 @@ impl Hierarchical {
                     self.adjoint[i][r] = slope[r] * w * (1.0 - z * z);
                 }
             }
-            products::<5>(&self.z1, &self.adjoint, &mut gw[1]);
+            products::<5, PADDED>(&self.z1, &self.adjoint, &mut gw[1]);
             let mut below = [[0.0; PADDED]; HIDDEN];
             for i in 0..HIDDEN {
                 let w = &self.weights[1][i * HIDDEN..];
@@ -163,7 +138,7 @@ impl Hierarchical {
                     below[i][r] = sum * (1.0 - z * z);
                 }
             }
-            products::<2>(x, &below, &mut gw[0]);
+            products::<2, PADDED>(x, &below, &mut gw[0]);
             for ((layer, &scale), gw) in LAYERS.iter().zip(&scales).zip(&gw) {
                 let offsets = layer.offsets(group);
                 let mut by_scale = 0.0;
@@ -177,50 +152,5 @@ impl Hierarchical {
             }
         }
         log_density - loss
-    }
-}
-
-#[inline(always)]
-fn dot(a: &Column, b: &Column) -> f64 {
-    let mut sums = [0.0; 8];
-    for (a, b) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0) {
-        for l in 0..8 {
-            sums[l] = a[l].mul_add(b[l], sums[l]);
-        }
-    }
-    sums.iter().sum()
-}
-
-#[inline(always)]
-fn sum(x: &Column, n: usize) -> f64 {
-    let mut sums = [0.0; 8];
-    for (r, x) in x[..n].iter().enumerate() {
-        sums[r % 8] += x;
-    }
-    sums.iter().sum()
-}
-
-/// `out[j] = sum_i x[i] w[i, j]`.
-/// All rows of all columns in vectors of eight, which stay in registers.
-#[inline(always)]
-fn forward<const I: usize>(x: &[Column; I], w: &[f64], out: &mut [Column; HIDDEN]) {
-    for (j, out) in out.iter_mut().enumerate() {
-        for r in 0..PADDED {
-            let mut sum = 0.0;
-            for i in 0..I {
-                sum = x[i][r].mul_add(w[i * HIDDEN + j], sum);
-            }
-            out[r] = sum;
-        }
-    }
-}
-
-/// `out[i, j] = x[i] . y[j]`.
-#[inline(always)]
-fn products<const I: usize>(x: &[Column; I], y: &[Column; HIDDEN], out: &mut [f64]) {
-    for i in 0..I {
-        for j in 0..HIDDEN {
-            out[i * HIDDEN + j] = dot(&x[i], &y[j]);
-        }
     }
 }

@@ -62,7 +62,7 @@ pub(crate) fn run<T: Real>(wanted: Wanted, n: usize, a: &[T], memory: &mut [T], 
         Wanted::Inverse => {
             for (row, values) in out.chunks_exact_mut(n.max(1)).enumerate() {
                 let head = memory[row * n + row];
-                values.iter_mut().for_each(|x| *x = *x / head);
+                values.iter_mut().for_each(|x| *x /= head);
             }
         }
     }

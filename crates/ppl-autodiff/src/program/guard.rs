@@ -128,7 +128,7 @@ mod tests {
             .unwrap();
             let slots: Vec<&[Var]> = outputs.iter().map(std::slice::from_ref).collect();
             let program = Program::<f64>::compile(traced.tape(), &slots);
-            let mut out = vec![vec![0.0; N], vec![0.0; N], vec![0.0]];
+            let mut out = [vec![0.0; N], vec![0.0; N], vec![0.0]];
             let mut slices: Vec<&mut [f64]> = out.iter_mut().map(|o| &mut o[..]).collect();
             program.evaluate(&mut program.workspace(), &[&x, &[p]], &mut slices);
             out.concat()

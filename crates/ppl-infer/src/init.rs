@@ -1,4 +1,5 @@
-//! Starting points: uniform in a cube of unconstrained space, until density and gradient are finite.
+//! Starting points: uniform in a cube of unconstrained space, until density and gradient are finite and differences of
+//! log-densities mean something.
 
 use ppl_autodiff::random::Purpose;
 use thiserror::Error;
@@ -11,6 +12,9 @@ use crate::random::ChainRng;
 pub const ATTEMPTS: u32 = 100;
 /// Half the side of the cube.
 pub const RADIUS: f64 = 2.0;
+/// The largest rounding error of a log-density that energies are compared by: beyond it steps are accepted and refused by
+/// roundings, and a chain would never leave.
+const COARSEST: f64 = 1e-3;
 
 /// Why a chain could not start.
 #[derive(Debug, Clone, Error)]
@@ -37,7 +41,8 @@ pub enum InitError {
 
 /// Draws a starting point, each coordinate uniform in (-2, 2), and returns its state with the number of evaluations.
 ///
-/// Attempt i takes its numbers from the stream of index i, whatever the iteration of `random`.
+/// A point whose log-density is so low that floating point numbers next to it are more than 0.001 apart (below about
+/// -4.5e12) is taken only if no attempt finds a better one, and then the best of them. Attempt i takes its numbers from the stream of index i, whatever the iteration of `random`.
 ///
 /// # Errors
 /// [`InitError::NoFinitePoint`] after [`ATTEMPTS`] attempts; [`InitError::Density`] when the density fails.
@@ -46,6 +51,7 @@ pub fn find_start(density: &mut dyn LogDensity, random: &ChainRng) -> Result<(Gr
     let (mut position, mut gradient) = (vec![0.0; dim], vec![0.0; dim]);
     let mut log_density = f64::NAN;
     let mut bad_gradients = 0;
+    let mut best: Option<GradientState> = None;
     for attempt in 0..ATTEMPTS {
         let mut uniform = random.at(attempt).stream(Purpose::Init);
         position.fill_with(|| RADIUS * (2.0 * uniform.uniform_open() - 1.0));
@@ -56,8 +62,16 @@ pub fn find_start(density: &mut dyn LogDensity, random: &ChainRng) -> Result<(Gr
         };
         bad_gradients = if log_density.is_nan() { 0 } else { gradient.iter().filter(|g| !g.is_finite()).count() };
         if log_density.is_finite() && bad_gradients == 0 {
-            return Ok((GradientState { position, gradient, log_density }, attempt as usize + 1));
+            if log_density.abs() * f64::EPSILON <= COARSEST {
+                return Ok((GradientState { position, gradient, log_density }, attempt as usize + 1));
+            }
+            if best.as_ref().is_none_or(|best| log_density > best.log_density) {
+                best = Some(GradientState { position: position.clone(), gradient: gradient.clone(), log_density });
+            }
         }
+    }
+    if let Some(best) = best {
+        return Ok((best, ATTEMPTS as usize));
     }
     Err(InitError::NoFinitePoint { attempts: ATTEMPTS, position, log_density, bad_gradients })
 }

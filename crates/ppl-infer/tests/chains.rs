@@ -8,9 +8,10 @@ use ppl_infer::adapt::StepSizeError;
 use ppl_infer::adapt::WarmupError;
 use ppl_infer::chain::{ChainDraws, ChainError, Outcome};
 use ppl_infer::density::{DensityError, Target};
-use ppl_infer::init::InitError;
+use ppl_infer::init::{InitError, find_start};
 use ppl_infer::observe::{Ending, Event, Observer, Phase, Plan, Silent};
 use ppl_infer::progress::Progress;
+use ppl_infer::random::ChainRng;
 use ppl_infer::runner::{Nuts, SettingsError};
 
 mod common;
@@ -237,6 +238,31 @@ fn a_target_that_is_nowhere_finite_says_where_it_was_tried() {
     assert_eq!((*attempts, position.len(), *log_density, *bad_gradients), (100, 2, -7.0, 1));
     assert!(position.iter().all(|x| x.abs() < 2.0));
     assert_eq!(chain.draws.dim(), (0, 2));
+}
+
+/// Where log-densities are so low that energies cannot be told apart no chain starts, unless there is nothing else.
+#[test]
+fn starts_where_energies_mean_something() {
+    // Finite everywhere, below -1e15 but for a third of the cube.
+    let target = |height: f64| {
+        Function::new(1, move |x, g| {
+            g[0] = -x[0];
+            Ok(-0.5 * x[0] * x[0] - if x[0] > 0.6 { 0.0 } else { height })
+        })
+    };
+    for chain in 0..20 {
+        let start = |height| find_start(&mut target(height).evaluator(), &ChainRng::new(1, chain)).unwrap();
+        let (state, evaluations) = start(1e15);
+        assert!(state.position[0] > 0.6 && evaluations <= 100);
+        assert_eq!(start(1e3).1, 1);
+    }
+    let nowhere = Function::new(1, |x, g| {
+        g[0] = -1e15 * x[0];
+        Ok(-1e15 * (1.0 + x[0] * x[0]))
+    });
+    let (state, evaluations) = find_start(&mut nowhere.evaluator(), &ChainRng::new(1, 0)).unwrap();
+    // The best of a hundred uniform in (-2, 2): further from 0 than 0.2 with probability 3e-5.
+    assert!(evaluations == 100 && state.position[0].abs() < 0.2, "{state:?}");
 }
 
 #[test]

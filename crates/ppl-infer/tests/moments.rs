@@ -1,4 +1,5 @@
-//! NUTS on laws with known moments: means and variances within four Monte Carlo standard errors.
+//! How well NUTS does on laws with known moments, beyond what every sampler must (`conformance`): means and variances
+//! within four Monte Carlo standard errors, and enough effective draws.
 //!
 //! Each check errs with probability 6e-5; the seed is fixed, so a failure is a change of the sampler.
 
@@ -44,19 +45,11 @@ fn check(known: &Known, chains: &[ChainDraws], least_ess: f64) {
 }
 
 #[test]
-fn normal_in_one_dimension() {
-    let known = densities::normal("normal", vec![-3.0], vec![0.02]);
-    for metric in ALL {
-        check(&known, &sample(Nuts::new().metric(metric), &*known.target), 1000.0);
-    }
-}
-
-#[test]
 fn correlated_normal() {
     let known = densities::equicorrelated(10, 0.9);
     for metric in ALL {
         // No diagonal helps against correlation.
-        let least_ess = if metric == StanDense { 2000.0 } else { 250.0 };
+        let least_ess = if metric == StanDense { 2000.0 } else { 200.0 };
         check(&known, &sample(Nuts::new().metric(metric), &*known.target), least_ess);
     }
 }
@@ -69,33 +62,6 @@ fn ill_conditioned_normal() {
         check(&known, &chains, 1500.0);
         let deepest = chains.iter().flat_map(|c| &c.stats).map(|s| s.tree_depth).max();
         assert!(deepest <= Some(5), "{metric:?}: depth {deepest:?}");
-    }
-}
-
-#[test]
-fn student_t_with_five_degrees_of_freedom() {
-    // Of the square of a t(5) only the mean and, barely, the variance exist: more draws.
-    let known = densities::student_t(5, 5.0);
-    for metric in ALL {
-        check(&known, &sample(Nuts::new().metric(metric).draws(4000), &*known.target), 4000.0);
-    }
-}
-
-/// v = 3 z0, x_i = e^{v/2} z_i with z standard normal: log x_i^2 = v + log z_i^2 has mean -1.27036 and variance
-/// 9 + pi^2/2 (log of a chi-square with one degree of freedom: mean psi(1/2) + ln 2, variance psi'(1/2)).
-#[test]
-fn funnel_non_centred() {
-    let known = densities::normal("funnel, non-centred", vec![0.0; 10], vec![1.0; 10]);
-    for metric in ALL {
-        let chains = sample(Nuts::new().metric(metric), &*known.target);
-        check(&known, &chains, 1500.0);
-        let mean = -1.270_362_845_461_478;
-        for i in 1..10 {
-            let log_square = |x: &[f64]| 3.0 * x[0] + (x[i] * x[i]).ln();
-            assert!(z_score(&values(&chains, log_square), mean).abs() < 4.0);
-            let variance = 9.0 + std::f64::consts::PI.powi(2) / 2.0;
-            assert!(z_score(&values(&chains, |x| (log_square(x) - mean).powi(2)), variance).abs() < 4.0);
-        }
     }
 }
 
@@ -114,18 +80,16 @@ fn undefined_in_a_half_space() {
         means: vec![share.sqrt(), 0.0],
         variances: vec![1.0 - share, 1.0],
     };
-    for metric in ALL {
-        let chains = sample(Nuts::new().metric(metric).draws(4000), &*known.target);
-        check(&known, &chains, 300.0);
-        for chain in &chains {
-            assert!(!chain.divergences.is_empty());
-            assert_eq!(chain.divergences.len(), chain.stats.iter().filter(|s| s.diverging).count());
-            for (draw, divergence) in &chain.divergences {
-                assert!(chain.stats[*draw].diverging);
-                assert!(divergence.energy_error == f64::INFINITY && divergence.start[0] > 0.0);
-            }
-            assert!(chain.draws.column(0).iter().all(|x| *x > 0.0));
+    let chains = sample(Nuts::new().draws(4000), &*known.target);
+    check(&known, &chains, 300.0);
+    for chain in &chains {
+        assert!(!chain.divergences.is_empty());
+        assert_eq!(chain.divergences.len(), chain.stats.iter().filter(|s| s.diverging).count());
+        for (draw, divergence) in &chain.divergences {
+            assert!(chain.stats[*draw].diverging);
+            assert!(divergence.energy_error == f64::INFINITY && divergence.start[0] > 0.0);
         }
+        assert!(chain.draws.column(0).iter().all(|x| *x > 0.0));
     }
 }
 

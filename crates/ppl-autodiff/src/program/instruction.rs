@@ -1,8 +1,11 @@
 //! What a program does, one instruction after another, over places that are fixed when it is compiled.
 
+use smallvec::SmallVec;
+
 use crate::kernels::elementwise::{BinaryKernel, SelectKernel, SumKernel, TernaryKernel, UnaryKernel};
 use crate::kernels::product::{ProductKernel, ProductSpec};
-use crate::kernels::{sample, triangular};
+use crate::kernels::window::WindowSpec;
+use crate::kernels::{lu, sample, sort, triangular};
 use crate::ops::{Law, Reduction};
 use crate::program::layout::{Loop, Store};
 use crate::program::scalar::Scalars;
@@ -63,6 +66,15 @@ pub(crate) enum Source {
     Strided(Place, Vec<Loop<1>>),
 }
 
+impl Source {
+    /// Where it begins.
+    pub fn place(&self) -> Place {
+        match self {
+            Source::Dense(p) | Source::Number(p) | Source::Splat(p) | Source::Strided(p, _) => *p,
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(crate) enum StepKernel<T> {
     Unary(UnaryKernel<T>),
@@ -78,6 +90,10 @@ pub(crate) struct Step<T> {
     pub kernel: StepKernel<T>,
     pub operands: [usize; 3],
     pub result: usize,
+    /// Numbers, by their position, and what they must be (not 0, or 0), or the step is left out.
+    pub guards: SmallVec<[(usize, bool); 2]>,
+    /// Zeros take the place of what was left out, where others than the choice would read it.
+    pub is_read: bool,
 }
 
 /// A chain of elementwise operations with one result, run block by block, stored or summed.
@@ -186,6 +202,42 @@ pub(crate) enum Instruction<T> {
         factor: Place,
         result: Place,
     },
+    /// Windows of images (`forth`) or their adjoint: the loops over images have steps among images and windows.
+    Windows {
+        forth: bool,
+        spec: WindowSpec,
+        images: Vec<Loop<2>>,
+        image: Place,
+        windows: Place,
+        /// The number of elements of all images, which lie dense.
+        elements: usize,
+    },
+    /// The order of each of some rows.
+    ArgSort {
+        rows: usize,
+        length: usize,
+        from: Place,
+        result: Place,
+    },
+    /// Elements of rows at indices (`forth`) or added at them: rows of `length` and of `count` elements.
+    Along {
+        forth: bool,
+        rows: usize,
+        length: usize,
+        count: usize,
+        from: Place,
+        index: Place,
+        result: Place,
+    },
+    /// Determinant or inverse of dense `n x n` matrices.
+    Eliminate {
+        wanted: lu::Wanted,
+        matrices: usize,
+        n: usize,
+        from: Place,
+        memory: Place,
+        result: Place,
+    },
     Scan(Scan<T>),
     Strips(Strips<T>),
     Random {
@@ -214,6 +266,14 @@ impl<T> Instruction<T> {
             Instruction::ScatterAdd { .. } => "scatter_add",
             Instruction::Cholesky { .. } => "cholesky",
             Instruction::Solve { .. } => "solve_lower",
+            Instruction::Windows { forth: true, .. } => "windows",
+            Instruction::Windows { forth: false, .. } => "overlay",
+            Instruction::ArgSort { .. } => "argsort",
+            Instruction::Along { forth: true, .. } => "take_along",
+            Instruction::Along { forth: false, .. } => "put_along",
+            Instruction::Eliminate { wanted: lu::Wanted::LogAbsDet, .. } => "log_abs_det",
+            Instruction::Eliminate { wanted: lu::Wanted::DetSign, .. } => "det_sign",
+            Instruction::Eliminate { wanted: lu::Wanted::Inverse, .. } => "inverse",
             Instruction::Scan(_) => "scan",
             Instruction::Strips(_) => "strips",
             Instruction::Random { .. } => "random",
@@ -223,12 +283,7 @@ impl<T> Instruction<T> {
     /// Where it writes, and all other places that it touches.
     pub fn places(&self) -> (Place, Vec<Place>) {
         match self {
-            Instruction::Fused(f) => {
-                let place = |s: &Source| match s {
-                    Source::Dense(p) | Source::Number(p) | Source::Splat(p) | Source::Strided(p, _) => *p,
-                };
-                (f.result, f.sources.iter().map(place).collect())
-            }
+            Instruction::Fused(f) => (f.result, f.sources.iter().map(Source::place).collect()),
             Instruction::Runs(r) => (r.result, r.operands.to_vec()),
             Instruction::Scalars(s) => {
                 let loads = s.loads.iter().map(|&(from, _)| from);
@@ -243,6 +298,11 @@ impl<T> Instruction<T> {
             | Instruction::ScatterAdd { from, result, .. }
             | Instruction::Cholesky { from, result, .. } => (*result, vec![*from]),
             Instruction::Fill { result, .. } => (*result, vec![]),
+            Instruction::Windows { forth: true, image, windows, .. } => (*windows, vec![*image]),
+            Instruction::Windows { forth: false, image, windows, .. } => (*image, vec![*windows]),
+            Instruction::ArgSort { from, result, .. } => (*result, vec![*from]),
+            Instruction::Along { from, index, result, .. } => (*result, vec![*from, *index]),
+            Instruction::Eliminate { from, memory, result, .. } => (*result, vec![*from, *memory]),
             Instruction::Solve { factor, result, .. } => (*result, vec![*factor, *result]),
             Instruction::Scan(scan) => scan.places(),
             Instruction::Strips(strips) => strips.places(),
@@ -318,6 +378,46 @@ impl<T: Real> Instruction<T> {
                     each(batch, [0; 2], &mut |[i, j]| {
                         triangular::solve(*transposed, *n, *m, l.offset(i), strides[0], strides[1], x.offset(j));
                     });
+                }
+                Instruction::Windows { forth, spec, images, image, windows, elements } => {
+                    let (x, y) = (memory.at(*image), memory.at(*windows));
+                    if !forth {
+                        std::slice::from_raw_parts_mut(x, *elements).fill(T::ZERO);
+                    }
+                    each(images, [0; 2], &mut |[i, j]| match forth {
+                        true => spec.gather(x.offset(i), y.offset(j)),
+                        false => spec.scatter(y.offset(j), x.offset(i)),
+                    });
+                }
+                Instruction::ArgSort { rows, length, from, result } => {
+                    let x = std::slice::from_raw_parts(memory.at(*from), rows * length);
+                    let y = std::slice::from_raw_parts_mut(memory.at(*result), rows * length);
+                    for (x, y) in x.chunks_exact((*length).max(1)).zip(y.chunks_exact_mut((*length).max(1))) {
+                        sort::argsort(x, y);
+                    }
+                }
+                Instruction::Along { forth, rows, length, count, from, index, result } => {
+                    let (read, written) = if *forth { (length, count) } else { (count, length) };
+                    let x = std::slice::from_raw_parts(memory.at(*from), rows * read);
+                    let order = std::slice::from_raw_parts(memory.at(*index), rows * count);
+                    let y = std::slice::from_raw_parts_mut(memory.at(*result), rows * written);
+                    for row in 0..*rows {
+                        let x = &x[row * read..(row + 1) * read];
+                        let order = &order[row * count..(row + 1) * count];
+                        let y = &mut y[row * written..(row + 1) * written];
+                        if *forth { sort::take(x, order, y) } else { sort::put(x, order, y) }
+                    }
+                }
+                Instruction::Eliminate { wanted, matrices, n, from, memory: work, result } => {
+                    let size = n * n;
+                    let written = if *wanted == lu::Wanted::Inverse { size } else { 1 };
+                    let a = std::slice::from_raw_parts(memory.at(*from), matrices * size);
+                    let work = std::slice::from_raw_parts_mut(memory.at(*work), size);
+                    let out = std::slice::from_raw_parts_mut(memory.at(*result), matrices * written);
+                    for matrix in 0..*matrices {
+                        let a = &a[matrix * size..(matrix + 1) * size];
+                        lu::run(*wanted, *n, a, work, &mut out[matrix * written..(matrix + 1) * written]);
+                    }
                 }
                 Instruction::Scan(scan) => scan.run(memory),
                 Instruction::Strips(strips) => strips.run(memory),
@@ -453,6 +553,12 @@ impl<T: Real> Fused<T> {
                         std::slice::from_raw_parts(table[entry], n)
                     };
                     let result = std::slice::from_raw_parts_mut(result, n);
+                    if step.guards.iter().any(|&(at, wanted)| (*table[at] != T::ZERO) != wanted) {
+                        if step.is_read {
+                            result.fill(T::ZERO);
+                        }
+                        continue;
+                    }
                     match step.kernel {
                         StepKernel::Unary(f) => f(read(a), result),
                         StepKernel::Binary(f) => f(read(a), read(b), result),

@@ -4,6 +4,7 @@ mod contract;
 mod explain;
 mod fuse;
 mod graph;
+mod guard;
 mod instruction;
 mod layout;
 mod lower;

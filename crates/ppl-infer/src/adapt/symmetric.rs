@@ -106,20 +106,29 @@ fn dot_row(a: &Array2<f64>, row: usize, from: usize, v: &[f64]) -> f64 {
     v.iter().enumerate().map(|(j, v)| a[[row, from + j]] * v).sum()
 }
 
-/// `V diag(f(lambda)) V'`.
-fn function(matrix: &Array2<f64>, f: impl Fn(f64) -> f64) -> Array2<f64> {
-    let (values, vectors) = eigen(matrix);
-    (&vectors * &values.mapv(f)).dot(&vectors.t())
-}
-
 /// The geometric mean of positive definite A and B^-1: the P with P B P = A,
-/// `P = B^-1/2 (B^1/2 A B^1/2)^1/2 B^-1/2`.
+/// `P = B^-1/2 (B^1/2 A B^1/2)^1/2 B^-1/2`. Eigenvalues that roundings made less than the smallest number next to the
+/// largest are taken for that.
 pub(super) fn geometric_mean(a: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
     let (values, vectors) = eigen(b);
-    let power = |exponent: f64| (&vectors * &values.mapv(|v| v.max(0.0).powf(exponent))).dot(&vectors.t());
-    let (root, inverse_root) = (power(0.5), power(-0.5));
-    let middle = function(&root.dot(a).dot(&root), |v| v.max(0.0).sqrt());
-    inverse_root.dot(&middle).dot(&inverse_root)
+    let roots = positive(values).mapv(f64::sqrt);
+    // In the basis of B's eigenvectors its roots are diagonal.
+    let mut middle = vectors.t().dot(a).dot(&vectors);
+    scale_both(&mut middle, &roots);
+    let (values, rotation) = eigen(&middle);
+    let mut mean = (&rotation * &positive(values).mapv(f64::sqrt)).dot(&rotation.t());
+    scale_both(&mut mean, &roots.mapv(f64::recip));
+    vectors.dot(&mean).dot(&vectors.t())
+}
+
+fn positive(values: Array1<f64>) -> Array1<f64> {
+    let least = f64::EPSILON * values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    values.mapv(|v| if v < least { least } else { v })
+}
+
+/// `D A D` with a diagonal D.
+fn scale_both(a: &mut Array2<f64>, d: &Array1<f64>) {
+    a.indexed_iter_mut().for_each(|((i, j), a)| *a *= d[i] * d[j]);
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Trajectories of NUTS: pooled points, and joining two trajectories under the generalised U-turn criterion.
 
 use crate::dynamics::Point;
-use crate::dynamics::vector::{add, axpy, dots_with_sum};
+use crate::dynamics::vector::{add, dots_with_sum};
 
 /// A point of the [`Pool`].
 pub(super) type PointId = usize;
@@ -21,16 +21,28 @@ pub(super) struct Tree {
     pub log_weight: f64,
     /// The sum of momenta; none for a single point, whose sum is its momentum.
     pub sum: Option<SumId>,
+    /// The two halves that were joined; none for a single point.
+    halves: Option<[Half; 2]>,
+}
+
+/// Half of a trajectory, as its U-turn tests need it.
+#[derive(Debug, Clone, Copy)]
+struct Half {
+    /// Its end in the middle of the trajectory.
+    inner: PointId,
+    /// The sum of its momenta; none for a single point.
+    sum: Option<SumId>,
 }
 
 impl Tree {
     /// The same points seen from the other end.
     pub fn reversed(self) -> Self {
-        Self { first: self.last, last: self.first, ..self }
+        let halves = self.halves.map(|[front, back]| [back, front]);
+        Self { first: self.last, last: self.first, halves, ..self }
     }
 }
 
-/// Points and momentum sums, reused from step to step. It grows to about three points for each doubling.
+/// Points and momentum sums, reused from step to step. It grows to about five points for each doubling.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     dim: usize,
@@ -62,7 +74,7 @@ impl Pool {
             self.points.len() - 1
         });
         self.uses[id] = 3;
-        Tree { first: id, last: id, proposal: id, log_weight: 0.0, sum: None }
+        Tree { first: id, last: id, proposal: id, log_weight: 0.0, sum: None, halves: None }
     }
 
     pub fn point(&self, id: PointId) -> &Point {
@@ -92,41 +104,37 @@ impl Pool {
         }
     }
 
+    fn free(&mut self, sum: Option<SumId>) {
+        self.free_sums.extend(sum);
+    }
+
+    /// A buffer for a sum.
+    fn sum(&mut self) -> SumId {
+        self.free_sums.pop().unwrap_or_else(|| {
+            self.sums.push(vec![0.0; self.dim]);
+            self.sums.len() - 1
+        })
+    }
+
+    /// The sum of momenta of consecutive points, which for a single one is its momentum.
+    fn rho(&self, sum: Option<SumId>, only: PointId) -> &[f64] {
+        sum.map_or(&self.points[only].momentum, |sum| &self.sums[sum])
+    }
+
     /// Joins `a` and `b`, as many points each, where the last of `a` precedes the first of `b`. The proposal is b's
     /// if `choose_b` says so, told the log-weights of `a` and `b`.
     ///
-    /// The flag says whether the joined trajectory may be extended: for u, v at the ends and the sum of momenta rho
-    /// the products u . rho and v . rho are positive, for the whole, for a with the first point of b, and for the
-    /// last point of a with b. The two latter catch trajectories of whole periods, which the ends do not see.
+    /// The flag says whether the joined trajectory may be extended.
     pub fn join(&mut self, a: Tree, b: Tree, choose_b: impl FnOnce(f64, f64) -> bool) -> (Tree, bool) {
-        let momentum = |id: PointId| self.points[id].momentum.as_slice();
-        let (a_first, b_last) = (momentum(a.first), momentum(b.last));
-        let agree = |u: &[f64], v: &[f64], rho_a: &[f64], rho_b: &[f64]| {
-            dots_with_sum([u, v, rho_a, rho_b]).iter().all(|&dot| dot > 0.0)
-        };
-        let (sum, goes_on) = match (a.sum, b.sum) {
-            (Some(sum_a), Some(sum_b)) => {
-                self.free_sums.push(sum_b);
-                let mut rho_a = std::mem::take(&mut self.sums[sum_a]);
-                let rho_b = self.sums[sum_b].as_slice();
-                let (a_last, b_first) = (momentum(a.last), momentum(b.first));
-                let goes_on = agree(a_first, b_last, &rho_a, rho_b)
-                    && agree(a_first, b_first, &rho_a, b_first)
-                    && agree(a_last, b_last, a_last, rho_b);
-                axpy(1.0, rho_b, &mut rho_a);
-                self.sums[sum_a] = rho_a;
-                (sum_a, goes_on)
-            }
-            // Two points: the three tests are one.
-            _ => {
-                let sum = self.free_sums.pop().unwrap_or_else(|| {
-                    self.sums.push(vec![0.0; self.dim]);
-                    self.sums.len() - 1
-                });
-                add(a_first, b_last, &mut self.sums[sum]);
-                (sum, agree(a_first, b_last, a_first, b_last))
-            }
-        };
+        let goes_on = self.goes_on(&a, &b);
+        let sum = self.sum();
+        let mut rho = std::mem::take(&mut self.sums[sum]);
+        add(self.rho(a.sum, a.first), self.rho(b.sum, b.first), &mut rho);
+        self.sums[sum] = rho;
+        for half in [a.halves, b.halves].into_iter().flatten().flatten() {
+            self.free(half.sum);
+            self.release(half.inner);
+        }
         let proposal = if choose_b(a.log_weight, b.log_weight) {
             self.release(a.proposal);
             b.proposal
@@ -134,10 +142,42 @@ impl Pool {
             self.release(b.proposal);
             a.proposal
         };
-        self.release(a.last);
-        self.release(b.first);
+        let halves = Some([Half { inner: a.last, sum: a.sum }, Half { inner: b.first, sum: b.sum }]);
         let log_weight = log_add_exp(a.log_weight, b.log_weight);
-        (Tree { first: a.first, last: b.last, proposal, log_weight, sum: Some(sum) }, goes_on)
+        (Tree { first: a.first, last: b.last, proposal, log_weight, sum: Some(sum), halves }, goes_on)
+    }
+
+    /// Whether the trajectory of `a` and `b` may be extended: for u, v at its ends and rho the sum of its momenta the
+    /// products u . rho and v . rho are positive, and so they are for parts of it: `a` with the first point of `b`, the last
+    /// point of `a` with `b`, `a` with the first half of `b`, and the last half of `a` with `b`.
+    ///
+    /// Where most coordinates have one period, a trajectory of a whole period does not seem to turn, and no longer one
+    /// would. If half a period does not quite turn either, for the sake of a few slow coordinates, trajectories double until
+    /// those turn; three quarters of a period always do.
+    fn goes_on(&self, a: &Tree, b: &Tree) -> bool {
+        let momentum = |id: PointId| self.points[id].momentum.as_slice();
+        let agree = |u: &[f64], v: &[f64], rho_a: &[f64], rho_b: &[f64]| {
+            dots_with_sum([u, v, rho_a, rho_b]).iter().all(|&dot| dot > 0.0)
+        };
+        let (first, last) = (momentum(a.first), momentum(b.last));
+        let (rho_a, rho_b) = (self.rho(a.sum, a.first), self.rho(b.sum, b.first));
+        if !agree(first, last, rho_a, rho_b) {
+            return false;
+        }
+        // Two points have no parts.
+        let (Some([_, a_back]), Some([b_front, _])) = (a.halves, b.halves) else {
+            return true;
+        };
+        let (a_last, b_first) = (momentum(a.last), momentum(b.first));
+        if !(agree(first, b_first, rho_a, b_first) && agree(a_last, last, a_last, rho_b)) {
+            return false;
+        }
+        // A half that is one point has been tested.
+        let (Some(a_sum), Some(b_sum)) = (a_back.sum, b_front.sum) else {
+            return true;
+        };
+        agree(first, momentum(b_front.inner), rho_a, &self.sums[b_sum])
+            && agree(momentum(a_back.inner), last, &self.sums[a_sum], rho_b)
     }
 }
 
@@ -151,30 +191,46 @@ pub(super) fn log_add_exp(a: f64, b: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// Points on a line of momenta, joined; the criterion by hand.
-    fn joined(momenta: [[f64; 2]; 4]) -> (Pool, Tree, bool) {
+    /// Points on a line of momenta, as many as a power of two, joined by pairs.
+    fn joined(momenta: &[[f64; 2]]) -> (Pool, Tree, bool) {
         let mut pool = Pool::default();
         pool.reset(2);
-        let leaves = momenta.map(|momentum| {
-            let leaf = pool.leaf();
-            pool.point_mut(leaf.first).momentum.copy_from_slice(&momentum);
-            leaf
-        });
-        let (front, _) = pool.join(leaves[0], leaves[1], |_, _| true);
-        let (back, _) = pool.join(leaves[2], leaves[3], |_, _| false);
-        let (whole, goes_on) = pool.join(front, back, |_, _| false);
+        let mut trees: Vec<(Tree, bool)> = momenta
+            .iter()
+            .map(|momentum| {
+                let leaf = pool.leaf();
+                pool.point_mut(leaf.first).momentum.copy_from_slice(momentum);
+                (leaf, true)
+            })
+            .collect();
+        while trees.len() > 1 {
+            let first = trees.len() == momenta.len();
+            trees = trees.chunks(2).map(|pair| pool.join(pair[0].0, pair[1].0, |_, _| first)).collect();
+        }
+        let (whole, goes_on) = trees[0];
         (pool, whole, goes_on)
     }
 
     #[test]
     fn sums_ends_and_proposal_of_a_join() {
-        let (pool, whole, goes_on) = joined([[1.0, 0.0], [1.0, 0.1], [0.9, 0.3], [0.7, 0.5]]);
+        let (pool, whole, goes_on) = joined(&[[1.0, 0.0], [1.0, 0.1], [0.9, 0.3], [0.7, 0.5]]);
         assert!(goes_on);
         assert_eq!((whole.first, whole.last, whole.proposal), (0, 3, 1));
         assert_eq!(pool.sums[whole.sum.unwrap()], [1.0 + 1.0 + (0.9 + 0.7), 0.1 + (0.3 + 0.5)]);
         assert_eq!(whole.log_weight, 4f64.ln());
-        // The third point is no end and no proposal.
-        assert_eq!(pool.free_points, [2]);
+        // The first half's proposal is its last point, the second's its last: the middle is kept for its momenta.
+        assert!(pool.free_points.is_empty());
+    }
+
+    /// Nothing is lost: of eight points the ends, the proposal and two in the middle are kept, and three sums.
+    #[test]
+    fn what_is_not_needed_is_given_back() {
+        let (pool, whole, _) = joined(&[[1.0, 0.0]; 8]);
+        assert_eq!((whole.first, whole.last, whole.proposal), (0, 7, 1));
+        let mut free = pool.free_points.clone();
+        free.sort_unstable();
+        assert_eq!(free, [2, 5, 6]);
+        assert_eq!(pool.sums.len() - pool.free_sums.len(), 3);
     }
 
     /// The ends (1, 0) and (2, 1) agree with rho = (1.8, 3), yet the sum of the first three, (-0.2, 2), is against the
@@ -183,13 +239,26 @@ mod tests {
     fn inner_tests_see_what_the_ends_do_not() {
         let momenta = [[1.0, 0.0], [0.0, 1.0], [-1.2, 1.0], [2.0, 1.0]];
         let [a, b, c, d] = momenta;
-        assert!(!joined(momenta).2);
-        assert!(!joined([d, c, b, a]).2);
+        assert!(!joined(&momenta).2);
+        assert!(!joined(&[d, c, b, a]).2);
         // With a third point that is not against the first all is well.
-        assert!(joined([a, b, [-0.8, 1.0], d]).2);
-        assert!(joined([d, [-0.8, 1.0], b, a]).2);
+        assert!(joined(&[a, b, [-0.8, 1.0], d]).2);
+        assert!(joined(&[d, [-0.8, 1.0], b, a]).2);
         // The ends alone: (1, 0) is against (-0.5, 3.5), the others are not.
-        assert!(!joined([a, [0.5, 1.0], [0.0, 1.0], [-2.0, 1.5]]).2);
+        assert!(!joined(&[a, [0.5, 1.0], [0.0, 1.0], [-2.0, 1.5]]).2);
+    }
+
+    /// Sixteen points of a whole period of one coordinate, cos(2 pi (k + 1/2) / 16), while another hardly moves: neither
+    /// the whole (0.16 times 16) nor a half with one point more (-0.96 + 0.16 times 9) is against the first point, three
+    /// quarters are (-2.51 + 0.16 times 12).
+    #[test]
+    fn three_quarters_of_a_period_turn() {
+        let period = |slow: f64| -> Vec<[f64; 2]> {
+            (0..16).map(|k| [(std::f64::consts::TAU * (f64::from(k) + 0.5) / 16.0).cos(), slow]).collect()
+        };
+        assert!(!joined(&period(0.4)).2);
+        // Were it 0.21 instead of 0.16 they would not be.
+        assert!(joined(&period(0.21f64.sqrt())).2);
     }
 
     #[test]

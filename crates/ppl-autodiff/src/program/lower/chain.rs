@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 
 use super::{Lowering, place};
-use crate::kernels::elementwise::{SumKernel, select, sum as sum_of};
+use crate::kernels::elementwise::{SumKernel, select_kernels, sum as sum_of};
 use crate::ops::Op;
 use crate::program::contract::{Planned, Rule, contract};
+use crate::program::guard::{Guard, of_choice};
 use crate::program::instruction::{Fused, Instruction, LEAST_RUN, Runs, Source, Step, StepKernel};
 use crate::program::layout::{Store, View, loops};
 use crate::real::Real;
@@ -22,8 +23,9 @@ fn common_order(shape: &Shape, outside: &[(NodeId, View)]) -> SmallVec<[usize; 4
         let arrays = outside.iter().filter(|(_, v)| !v.is_scalar() && !matches!(v.store, Store::Constants));
         arrays.filter(|(_, v)| v.strides[axis] == 1 && shape[axis] > 1).count()
     };
-    // Of axes with equally many operands the last stays last.
-    if let Some(inner) = order.iter().copied().max_by_key(|&axis| contiguous(axis)).filter(|&a| contiguous(a) > 0) {
+    // Of axes with equally many operands the longest, of those equally long the last.
+    let key = |&axis: &usize| (contiguous(axis), shape[axis]);
+    if let Some(inner) = order.iter().copied().max_by_key(key).filter(|&a| contiguous(a) > 0) {
         order.retain(|axis| *axis != inner);
         order.push(inner);
     }
@@ -43,6 +45,18 @@ impl<T: Real> Lowering<'_, T> {
                 let inside = self.chains.root[operand as usize] == Some(root);
                 if !inside && outside.iter().all(|(id, _)| *id != operand) {
                     outside.push((operand, self.view(operand).broadcast(&shape)));
+                }
+            }
+        }
+        // Single numbers that say which of its steps count.
+        for &member in &members {
+            for guard in self.guards[member as usize].clone() {
+                // What comes after rows that are computed in strips is not known yet.
+                let is_known = self.views[guard.condition as usize].is_some() || self.is_constant(guard.condition);
+                if is_known && outside.iter().all(|(id, _)| *id != guard.condition) {
+                    let number = self.view(guard.condition);
+                    let number = View::dense(number.store, number.offset, Shape::scalar());
+                    outside.push((guard.condition, number.broadcast(&shape)));
                 }
             }
         }
@@ -142,7 +156,7 @@ impl<T: Real> Lowering<'_, T> {
                 operands.contains(&id)
                     && match (operands.len(), &self.graph.node(step.node).op) {
                         (2, _) => number(operands[1]) && operands[0] == id,
-                        (3, Op::Binary(_)) => operands[0] == id,
+                        (3, _) => operands[0] == id,
                         _ => true,
                     }
             })
@@ -191,9 +205,18 @@ impl<T: Real> Lowering<'_, T> {
                 match &node.op {
                     Op::Unary(op) => StepKernel::Unary(op.kernel::<T>()),
                     Op::Binary(op) => StepKernel::Binary(op.kernels::<T>()[binary_form]),
-                    _ => StepKernel::Select(select::<T>),
+                    _ => StepKernel::Select(select_kernels()[usize::from(number(1)) + 2 * usize::from(number(2))]),
                 }
             };
+            let known = |guard: &&Guard| entry.contains_key(&guard.condition);
+            let own: SmallVec<[&Guard; 2]> = self.guards[step.node as usize].iter().filter(known).collect();
+            let reads = |user: &&Planned| user.operands.contains(&step.node);
+            let discards = |user: &Planned, guard: &Guard| {
+                let choice = of_choice(self.graph, user.node, step.node);
+                user.rule == Rule::Plain && choice == Some(*guard) || self.guards[user.node as usize].contains(guard)
+            };
+            let mut users = planned[at + 1..].iter().filter(reads);
+            let is_read = step.node == root || users.any(|user| own.iter().any(|guard| !discards(user, guard)));
             steps.push(Step {
                 name: match step.rule {
                     Rule::Plain => node.op.name(),
@@ -202,6 +225,8 @@ impl<T: Real> Lowering<'_, T> {
                 kernel,
                 operands,
                 result,
+                guards: own.iter().map(|guard| (entry[&guard.condition], guard.wanted)).collect(),
+                is_read,
             });
             entry.insert(step.node, result);
             for (i, o) in step.operands.iter().enumerate() {

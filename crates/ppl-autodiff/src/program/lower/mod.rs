@@ -1,6 +1,7 @@
 //! Lowering: every node of a graph becomes a view of something that exists, or an instruction that makes it.
 
 mod chain;
+mod dense;
 mod product;
 mod scalar;
 mod strips;
@@ -11,11 +12,13 @@ use smallvec::SmallVec;
 
 use super::fuse::{Chains, chains};
 use super::graph::Graph;
+use super::guard::{Guards, guards};
 use super::instruction::{Instruction, Place, Reduce};
 use super::layout::{Loop, Store, View, loops};
 use super::scan::Scan;
 use super::strips::{Policy, Region};
 use crate::kernels::elementwise::{accumulate_kernel, sum as sum_of};
+use crate::kernels::lu::Wanted;
 use crate::ops::{Axes, Op, Reduction};
 use crate::real::Real;
 use crate::shape::Shape;
@@ -32,6 +35,8 @@ pub(crate) struct Lowered<T> {
 struct Lowering<'g, T> {
     graph: &'g Graph,
     chains: Chains,
+    /// What each node's value is needed for.
+    guards: Vec<Guards>,
     views: Vec<Option<View>>,
     out: Lowered<T>,
     /// Constants that were laid out: table entry and order of axes to their place in the store.
@@ -53,6 +58,7 @@ pub(crate) fn lower<T: Real>(graph: &Graph, outputs: &[(u32, usize)], policy: Po
     let mut lowering = Lowering {
         graph,
         chains: chains(graph, &inside),
+        guards: guards(graph),
         views,
         out,
         laid_out: HashMap::new(),
@@ -322,6 +328,39 @@ impl<T: Real> Lowering<'_, T> {
                 let (factor, result) = (place(&factor), place(&to));
                 let solve = Instruction::Solve { batch, transposed: *transposed, n, m, strides, factor, result };
                 self.push(solve);
+                to
+            }
+            Op::LogAbsDet => self.eliminate(Wanted::LogAbsDet, operands[0], &shape),
+            Op::DetSign => self.eliminate(Wanted::DetSign, operands[0], &shape),
+            Op::Inverse => self.eliminate(Wanted::Inverse, operands[0], &shape),
+            Op::Windows(window) => self.windows(*window, operands[0], &shape),
+            Op::Overlay { window, .. } => self.overlay(*window, operands[0], &shape),
+            Op::ArgSort => {
+                let from = self.view(operands[0]);
+                let from = place(&self.row_major(from));
+                let to = self.new_dense(&shape);
+                let length = shape[shape.rank() - 1];
+                let rows = shape.size().checked_div(length).unwrap_or(0);
+                self.push(Instruction::ArgSort { rows, length, from, result: place(&to) });
+                to
+            }
+            Op::TakeAlong | Op::PutAlong { .. } => {
+                let [from, index] = [0, 1].map(|i| {
+                    let view = self.view(operands[i]);
+                    self.row_major(view)
+                });
+                let to = self.new_dense(&shape);
+                let last = shape.rank() - 1;
+                let rows = shape[..last].iter().product();
+                let forth = node.op == Op::TakeAlong;
+                let (length, count) = (if forth { from.shape[last] } else { shape[last] }, index.shape[last]);
+                let (from, index, result) = (place(&from), place(&index), place(&to));
+                // Of an empty row nothing can be taken.
+                if length == 0 || count == 0 {
+                    self.fill(&to, T::ZERO);
+                } else {
+                    self.push(Instruction::Along { forth, rows, length, count, from, index, result });
+                }
                 to
             }
             Op::Scan { body, length, reverse } => {

@@ -97,8 +97,8 @@ struct Options {
     /// The seed of the data (where they are made) and of the chains.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// The acceptance statistic that step sizes are tuned to: below the usual 0.8, trajectories of 31 steps do.
-    #[arg(long, default_value_t = 0.75)]
+    /// The acceptance statistic that step sizes are tuned to.
+    #[arg(long, default_value_t = 0.8)]
     target_acceptance: f64,
     /// Draw no pictures.
     #[arg(long)]

@@ -135,8 +135,9 @@ fn eight_schools_non_centred_has_the_reference_posterior() {
     SCHOOLS.iter().for_each(|(label, law)| check.law(label, *law));
     check.done();
     let divergences = posterior.stats().divergences();
-    // 30 at this seed.
-    assert!(divergences <= 60, "{divergences} divergences, more than 0.3 % of the draws");
+    // 10 at this seed. Where tau is large the likelihood is narrow in z: at an acceptance of 0.8 between 3 and 18 of
+    // 20,000 draws diverge, with a diagonal as with directions; fewer only where steps are smaller.
+    assert!(divergences <= 20, "{divergences} divergences, more than 0.1 % of the draws");
 }
 
 /// The centred form has a funnel, into whose neck only small steps reach (Betancourt 2017, "Diagnosing biased inference

@@ -2,7 +2,7 @@
 //! sampler differs.
 //!
 //! `cargo run --release -p ppl-benches --features nuts-rs --bin samplers` prints a table of the gallery's posteriors;
-//! `--json FILE` writes the figures, `--network` adds the hierarchical network.
+//! `--write` puts it into `benches/README.md`, `--network` measures the hierarchical network instead.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
@@ -28,6 +28,9 @@ use ppl::infer::random::ChainRng;
 use ppl_benches::models::{grouped_data, hierarchical_bnn};
 use serde::Serialize;
 
+/// Where the table goes.
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+
 /// Our NUTS and nuts-rs' on the gallery's posteriors.
 #[derive(Parser)]
 struct Arguments {
@@ -52,6 +55,9 @@ struct Arguments {
     /// Our sampler alone.
     #[arg(long)]
     ours: bool,
+    /// Write the table into `benches/README.md`.
+    #[arg(long)]
+    write: bool,
     /// Where to write the figures.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -320,7 +326,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let length = Length { chains: 1, draws: 500, acceptance: 0.8 };
         let all = measure(&hierarchical_bnn(x, y), length, arguments.seeds, arguments.ours)?;
         for f in &all {
-            println!(
+            eprintln!(
                 "{:18} {:3} {:7} + {:7} gradients, median ESS {:4.0}, {} divergences, {:.1} + {:.1} s",
                 f.sampler,
                 f.seed,
@@ -346,7 +352,19 @@ fn main() -> Result<(), Box<dyn Error>> {
             runs.insert(entry.name.to_owned(), all);
         }
     }
-    println!("{}", table(&runs));
+    let table = table(&runs);
+    println!("{table}");
+    if arguments.write {
+        let text = std::fs::read_to_string(README)?;
+        let (begin, end) = ("<!-- samplers -->", "<!-- end of samplers -->");
+        let parts = text.split_once(begin).and_then(|(head, rest)| Some((head, rest.split_once(end)?.1)));
+        let (head, tail) = parts.ok_or("the page has no place for the table")?;
+        let setting = format!(
+            "{} seeds, {} chains of {} draws; each cell: ppl / nuts-rs, diagonal / nuts-rs, low rank.",
+            arguments.seeds, arguments.chains, arguments.draws
+        );
+        std::fs::write(README, format!("{head}{begin}\n{setting}\n\n{table}{end}{tail}"))?;
+    }
     if let Some(path) = arguments.json {
         std::fs::write(path, serde_json::to_string_pretty(&runs)?)?;
     }

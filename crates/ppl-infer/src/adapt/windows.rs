@@ -78,7 +78,7 @@ pub enum FisherAction {
 /// every 10 draws in the first 30 percent, then after 80, 120, 180, ... draws, until the last 15 percent.
 ///
 /// One that may settle has an early phase of at most 120 iterations. Once [`settle`](Self::settle)d there come only as
-/// many iterations for the step size as belong to a run of that length, at least 50.
+/// many iterations for the step size as belong to a run of that length, at least 100.
 ///
 /// # Source
 /// nuts-rs 0.18, Seyboldt, Carlson and Carpenter (2026), arXiv:2603.18845; the early end is our own.
@@ -99,7 +99,8 @@ impl FisherSchedule {
     const LONGEST_START: usize = 120;
     /// Draws between two looks at whether the estimates agree.
     const LOOK: usize = 40;
-    const SHORTEST_END: usize = 50;
+    /// With 50 the averaged step size is still a tenth too small.
+    const SHORTEST_END: usize = 100;
 
     /// For so many iterations. The starting point counts as the first member of both estimates.
     #[must_use]

@@ -10,6 +10,7 @@ use ppl_infer::density::Target;
 use crate::common::densities::{self, Function};
 
 type Quantity = Box<dyn Fn(&[f64]) -> f64>;
+type Constrain = Box<dyn Fn(&[f64]) -> Vec<f64>>;
 
 /// A function of a draw with its expectation.
 pub struct Expectation {
@@ -23,7 +24,7 @@ pub struct Known {
     pub name: &'static str,
     pub target: Box<dyn Target>,
     /// From unconstrained draws to those that the expectations are of.
-    pub constrain: Box<dyn Fn(&[f64]) -> Vec<f64>>,
+    pub constrain: Constrain,
     pub expectations: Vec<Expectation>,
     /// Draws of each chain that it takes to see them.
     pub draws: usize,
@@ -70,7 +71,7 @@ impl Known {
 
 /// The 95 % quantile of a standard normal variable, and of a Student t with five degrees of freedom.
 const NORMAL_95: f64 = 1.644_853_626_951_472_7;
-const STUDENT_95: f64 = 2.015_048_373_333_023_6;
+const STUDENT_95: f64 = 2.015_048_373_333_024;
 
 pub fn all() -> Vec<Known> {
     vec![

@@ -5,14 +5,14 @@ change of the machine's speed meets both; SciPy's log-density where it has one. 
 laws) and by all real parameters. With --write the table goes into benches/distributions.md.
 
 Needs Python 3.11 with pip: on the first run it makes a virtual environment under target/peers and installs NumPyro and
-SciPy into it. Usage: distributions.py [--rounds N] [--values N] [--only NAME] [--write]
+SciPy into it. Usage: distributions.py [--rounds N] [--values N] [--only NAME,NAME] [--no-build] [--write]
 """
-import argparse, json, os, pathlib, platform, statistics, subprocess, sys, time
+import argparse, json, os, pathlib, platform, re, statistics, subprocess, sys, time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-VENV = ROOT / "target" / "peers"
-PYTHON = VENV / "bin" / "python"
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+VENV = TARGET / "peers"
+PYTHON = VENV / "bin" / "python"
 PAGE = ROOT / "benches" / "distributions.md"
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
 
@@ -20,20 +20,35 @@ options = argparse.ArgumentParser()
 options.add_argument("--rounds", type=int, default=3)
 options.add_argument("--values", type=int, default=1_000_000)
 options.add_argument("--only")
+options.add_argument("--no-build", action="store_true", help="take programs and packages as they are")
 options.add_argument("--write", action="store_true")
 options.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
 options = options.parse_args()
 
 
-def run(*command):
-    # One core for each side: XLA would share a large loop among threads.
-    pinned = ["taskset", "-c", str(max(os.sched_getaffinity(0)))] if hasattr(os, "sched_getaffinity") else []
-    command = pinned + [str(c) for c in command]
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+def pinned(*command):
+    # One core, the same for both sides, which take turns: XLA would share a large loop among threads.
+    pin = ["taskset", "-c", str(max(os.sched_getaffinity(0)))] if hasattr(os, "sched_getaffinity") else []
+    return pin + [str(c) for c in command]
+
+
+class Side:
+    """A process that measures what a line names and answers with a line of JSON."""
+
+    def __init__(self, *command):
+        self.process = subprocess.Popen(pinned(*command), cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            sys.exit(f"no answer to {line}")
+        return json.loads(answer)
 
 
 def child():
-    """One round of the peers, as JSON: {name: [log density, gradient, SciPy's log density]}."""
+    """Answers each line {"name", "parameters", "numbers"} by [log density, gradient, SciPy's log density]."""
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     import warnings
 
@@ -95,93 +110,109 @@ def child():
     discrete = {"Bernoulli", "BetaBinomial", "Binomial", "Categorical", "GammaPoisson", "Geometric", "NegativeBinomial",
                 "Poisson", "ZeroInflated", "HurdlePoisson", "OrderedLogistic"}
     counted = {"BetaBinomial", "Binomial"}
-    lines = json.loads(os.environ["LINES"])
-    out = {}
-
-    def measure(f, *arguments):
-        jax.block_until_ready(f(*arguments))
+    def measure(f):
+        """The shortest call, as on the other side."""
+        f()
         times = []
-        for _ in range(5):
+        while len(times) < 3 or (len(times) < 15 and sum(times) < 0.1):
             begin = time.perf_counter()
-            jax.block_until_ready(f(*arguments))
+            f()
             times.append(time.perf_counter() - begin)
-        return 1e9 * statistics.median(times)
+        return 1e9 * min(times)
 
-    for key, line in lines.items():
-        name = key.split("/")[1]
-        if not laws.get(name):
-            continue
+    def prepare(name, parameters, numbers):
         make, plain = laws[name]
-        parameters = list(line["parameters"])
         extra = ()
         if name in counted:
-            extra = (int(parameters.pop(0)),)
+            extra, parameters = (int(parameters[0]),), parameters[1:]
         p = jnp.array(parameters)
-        law = make(p, *extra)
-        x = law.sample(jax.random.PRNGKey(1), (options.values // max(line["numbers"], 1),))
-        n = x.size
+        x = make(p, *extra).sample(jax.random.PRNGKey(1), (options.values // max(numbers, 1),))
+        x = x if name in discrete else x.astype(jnp.float64)
         log_prob = jax.jit(lambda x, p: make(p, *extra).log_prob(x))
         total = lambda x, p: make(p, *extra).log_prob(x).sum()
-        by = (1,) if name in discrete else (0, 1)
-        x = x if name in discrete else x.astype(jnp.float64)
-        gradient = jax.jit(jax.value_and_grad(total, argnums=by))
-        row = [measure(log_prob, x, p) / n, measure(gradient, x, p) / n, None]
-        if plain:
-            values, numbers = np.asarray(x), np.asarray(p)
-            begin = time.perf_counter()
-            plain(values, numbers, *extra)
-            row[2] = 1e9 * (time.perf_counter() - begin) / n
-        out[key] = row
+        gradient = jax.jit(jax.value_and_grad(total, argnums=(1,) if name in discrete else (0, 1)))
+        values, plain_p = np.asarray(x), np.asarray(p)
+        calls = [lambda: jax.block_until_ready(log_prob(x, p)), lambda: jax.block_until_ready(gradient(x, p))]
+        slow = (lambda: plain(values, plain_p, *extra)) if plain else None
+        return x.size, calls, slow
+
     import numpyro, scipy
 
-    out["versions"] = f"JAX {jax.__version__}, NumPyro {numpyro.__version__}, SciPy {scipy.__version__}"
-    print(json.dumps(out))
+    print(json.dumps(f"JAX {jax.__version__}, NumPyro {numpyro.__version__}, SciPy {scipy.__version__}"), flush=True)
+    last, case, once = None, None, None
+    for line in sys.stdin:
+        line = json.loads(line)
+        name = line["name"]
+        if not laws.get(name):
+            print("null", flush=True)
+            continue
+        if name != last:
+            last, case = name, prepare(name, line["parameters"], line["numbers"])
+            n, calls, slow = case
+            once = None
+            if slow:
+                begin = time.perf_counter()
+                slow()
+                once = 1e9 * (time.perf_counter() - begin) / n
+        n, calls, _ = case
+        print(json.dumps([measure(f) / n for f in calls] + [once]), flush=True)
 
 
 def build():
     if not PYTHON.exists():
-        run(sys.executable, "-m", "venv", VENV)
+        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
     subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", "numpyro", "scipy"], check=True)
     subprocess.run(["cargo", "build", "--release", "--locked", "-p", "ppl-benches", "--bin", "dist"], cwd=ROOT, check=True)
 
 
+def names():
+    folder = ROOT / "crates" / "ppl-core" / "src" / "dist"
+    found = [name for file in folder.glob("*.rs") for name in re.findall(r'^    name: "(\w+)",$', file.read_text(), re.M)]
+    constants = {file: re.search(r'const NAME: &str = "(\w+)"', file.read_text()) for file in folder.glob("*.rs")}
+    found += [m[1] for file, m in constants.items() if m and re.search(r"^    name: NAME,$", file.read_text(), re.M)]
+    return sorted(n for n in found if not options.only or n in options.only.split(","))
+
+
 def table():
-    ours, theirs = [], []
-    only = ["--only", options.only] if options.only else []
-    for _ in range(options.rounds):
-        ours.append(json.loads(run(TARGET / "release" / "dist", "--values", options.values, *only)))
-        os.environ["LINES"] = json.dumps(ours[-1])
-        theirs.append(json.loads(run(PYTHON, __file__, "--child", "--values", options.values)))
-    median = lambda rows: statistics.median(rows)
+    ours = Side(TARGET / "release" / "dist", "--values", options.values, "--serve")
+    theirs = Side(PYTHON, __file__, "--child", "--values", options.values)
+    versions = json.loads(theirs.process.stdout.readline())
     lines = ["| `dist/` | ppl | JAX | SciPy | ratio | gradient: ppl | JAX | ratio |", "|---|---|---|---|---|---|---|---|"]
     ratios = []
-    for key, line in ours[0].items():
-        name = key.split("/")[1]
-        mine = [median(o[key][k] for o in ours) for k in ("log_prob_ns", "gradient_ns")]
-        if key not in theirs[0]:
-            lines.append(f"| {name} | {mine[0]:.1f} | | | | {mine[1]:.1f} | | |")
-            continue
-        jax = [median(t[key][i] for t in theirs) for i in (0, 1)]
-        ratio = [median(o[key][k] / t[key][i] for o, t in zip(ours, theirs))
-                 for i, k in enumerate(("log_prob_ns", "gradient_ns"))]
-        scipy = theirs[0][key][2]
-        scipy = "" if scipy is None else f"{median(t[key][2] for t in theirs):.1f}"
-        ratios += [(ratio[0], f"log-density of {name}"), (ratio[1], f"gradient of {name}")]
-        lines.append(f"| {name} | {mine[0]:.1f} | {jax[0]:.1f} | {scipy} | {ratio[0]:.2f} | {mine[1]:.1f} | {jax[1]:.1f} "
-                     f"| {ratio[1]:.2f} |")
-    slowest = sorted(ratios, reverse=True)[:3]
+    for name in names():
+        rounds = []
+        for _ in range(options.rounds):
+            mine = ours.ask(name)
+            other = theirs.ask(json.dumps({"name": name, "parameters": mine["parameters"], "numbers": mine["numbers"]}))
+            rounds.append(([mine["log_prob_ns"], mine["gradient_ns"]], other))
+            if other is None:
+                break
+        best = [min(m[i] for m, _ in rounds) for i in (0, 1)]
+        if rounds[0][1] is None:
+            lines.append(f"| {name} | {best[0]:.1f} | | | | {best[1]:.1f} | | |")
+        else:
+            jax = [min(t[i] for _, t in rounds) for i in (0, 1)]
+            ratio = [statistics.median(m[i] / t[i] for m, t in rounds) for i in (0, 1)]
+            scipy = "" if rounds[0][1][2] is None else f"{rounds[0][1][2]:.1f}"
+            ratios += [(ratio[0], f"log-density of {name}"), (ratio[1], f"gradient of {name}")]
+            lines.append(f"| {name} | {best[0]:.1f} | {jax[0]:.1f} | {scipy} | {ratio[0]:.2f} | {best[1]:.1f} "
+                         f"| {jax[1]:.1f} | {ratio[1]:.2f} |")
+        print(lines[-1], file=sys.stderr, flush=True)
+    slowest = sorted(ratios, reverse=True)[:5]
+    slower = sum(r > 1 for r, _ in ratios)
     cpu = next((l.split(":", 1)[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
-    head = (f"{cpu}, one core; {theirs[0]['versions']}; ns a number, {options.values} numbers, medians of {options.rounds} "
-            f"rounds in turn.")
+    head = (f"{cpu}, one core; {versions}; ns a number, {options.values} numbers, shortest times; ratios "
+            f"are medians of {options.rounds} rounds, ours and JAX in turn.")
     tail = "Slowest ratios against JAX: " + ", ".join(f"{r:.2f} ({what})" for r, what in slowest) + "."
     middle = statistics.median(r for r, _ in ratios) if ratios else float("nan")
-    return "\n".join([head, "", *lines, "", f"{tail} The median is {middle:.2f}, of {len(ratios)}."])
+    return "\n".join([head, "", *lines, "", f"{tail} The median is {middle:.2f}, of {len(ratios)}; {slower} are above 1."])
 
 
 if options.child:
     child()
 else:
-    build()
+    if not options.no_build:
+        build()
     text = table()
     print(text)
     if options.write:

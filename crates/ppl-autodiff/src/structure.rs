@@ -243,6 +243,21 @@ impl Var {
         trace::record(Op::SolveLower { transposed: true }, &[self, b.into()], Location::caller())
     }
 
+    /// The sign of the determinant of square matrices `[.., n, n]` and the logarithm of its absolute value, as `[..]` each:
+    /// 0 and -inf of a singular matrix. Elimination with partial pivoting; the sign has no derivative.
+    #[track_caller]
+    pub fn slogdet(self) -> (Var, Var) {
+        let location = Location::caller();
+        (trace::record(Op::DetSign, &[self], location), trace::record(Op::LogAbsDet, &[self], location))
+    }
+
+    /// The inverse of square matrices `[.., n, n]`, by elimination with partial pivoting; not finite where a matrix is
+    /// singular. For symmetric positive definite ones [`Var::inverse_spd`] is cheaper and more accurate.
+    #[track_caller]
+    pub fn inverse(self) -> Var {
+        trace::record(Op::Inverse, &[self], Location::caller())
+    }
+
     /// `ln det A` of symmetric positive definite `[.., n, n]`, as `[..]`.
     #[track_caller]
     pub fn log_det(self) -> Var {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use ndarray::{Array, ArrayD, Dimension, IxDyn};
 use ppl_autodiff::check::check_gradient;
 use ppl_autodiff::ops::{Binary, Op, Reduction, Unary};
-use ppl_autodiff::{Program, Var, concat, gradient, scan, stack, trace};
+use ppl_autodiff::{Padding, Program, Var, concat, gradient, scan, stack, trace};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 
@@ -174,6 +174,22 @@ fn cases(rows: usize, columns: usize) -> Vec<Case> {
     cases.push(case(&["solve_lower"], &[2, c, c], (-1.0, 1.0), |x| {
         let l = positive(x).cholesky();
         weigh(l.solve_lower(x)) + weigh(l.solve_lower_transposed(x.slice(0, 0..1))) + positive(x).log_det().sum()
+    }));
+    // Neither symmetric nor positive definite, and not near a singular one.
+    cases.push(case(&["log_abs_det", "det_sign", "inverse"], &[2, c, c], (-0.3, 0.3), |x| {
+        let a = x + &(ndarray::Array2::<f64>::eye(x.dim(-1)) * -1.5);
+        let (sign, log) = a.slogdet();
+        weigh(a.inverse()) + (sign * log).sum()
+    }));
+    cases.push(case(&["windows", "overlay"], &[2, 1, r + 2, c + 3], (-2.0, 2.0), |x| {
+        let kernel = x.slice(0, 0..1).slice(2, 0..2).slice(3, 1..3);
+        let strided = x.conv2d(kernel, [2, 1], Padding::Explicit([[1, 0], [2, 1]]));
+        weigh(x.conv2d(kernel * 0.5, [1, 1], Padding::Same))
+            + weigh(strided.tanh())
+            + weigh(x.avg_pool2d([2, 2], [1, 2]))
+    }));
+    cases.push(case(&["argsort", "take_along", "put_along"], &[r, c, 2], (-2.0, 2.0), |x| {
+        weigh(x.sort(0).exp()) + weigh(x.sort(-1).square() * x) + x.argsort(1).sum()
     }));
     // Draws are not differentiable; their laws are tested where they are drawn.
     cases.push(case(&["random"], &[r, c], (0.5, 2.0), |x| x * 2.0));

@@ -106,3 +106,37 @@ fn a_transposed_join_of_parts() {
     program.evaluate(&mut program.workspace(), &[&[1.0, 2.0, 3.0]], &mut [&mut out]);
     assert_eq!(out, [2.0, 2.0, 3.0, 4.0, 4.0, 6.0]);
 }
+
+/// Two arrays that do not lie alike, over rows long enough to be run along: both contiguous, one a number a row, either
+/// side; and rows that are too short for that.
+#[test]
+fn operations_along_runs() {
+    for n in [40, 5] {
+        let value = |slot: usize, i: usize| ((i + 7 * slot) as f64 * 0.7).sin();
+        let (ys, traced) = trace(|| {
+            let outer = Var::input(0, [3, 1, n]) * Var::input(1, [1, 4, n]);
+            let (rows, number) = (Var::input(2, [3, n]), Var::input(3, [3, 1]));
+            [outer, rows - number, number / rows]
+        })
+        .unwrap();
+        let program = Program::<f64>::compile(traced.tape(), &[&ys[..1], &ys[1..2], &ys[2..]]);
+        assert_eq!(program.explain().matches("runs(").count(), if n == 40 { 3 } else { 0 }, "{}", program.explain());
+        let inputs: Vec<Vec<f64>> = [3 * n, 4 * n, 3 * n, 3]
+            .iter()
+            .enumerate()
+            .map(|(slot, &length)| (0..length).map(|i| value(slot, i)).collect())
+            .collect();
+        let inputs: Vec<&[f64]> = inputs.iter().map(|x| &x[..]).collect();
+        let (mut outer, mut right, mut left) = (vec![0.0; 12 * n], vec![0.0; 3 * n], vec![0.0; 3 * n]);
+        program.evaluate(&mut program.workspace(), &inputs, &mut [&mut outer, &mut right, &mut left]);
+        for i in 0..3 {
+            for k in 0..n {
+                for j in 0..4 {
+                    assert_eq!(outer[(4 * i + j) * n + k], value(0, i * n + k) * value(1, j * n + k));
+                }
+                assert_eq!(right[i * n + k], value(2, i * n + k) - value(3, i));
+                assert_eq!(left[i * n + k], value(3, i) / value(2, i * n + k));
+            }
+        }
+    }
+}

@@ -149,12 +149,12 @@ model! {
     }
 }
 
-/// The diagonal variant on the large network, 100 of 1000 rows, against its gradient.
-fn large() -> Result<(), Box<dyn std::error::Error>> {
+/// The diagonal variant on the large network, so many of 1000 rows, against its gradient.
+fn large(batch: usize) -> Result<(), Box<dyn std::error::Error>> {
     let mut random = Philox::new(1, Purpose::PriorPredictive, 0, 0);
     let x = Array2::from_shape_simple_fn((1000, 784), || random.standard_normal());
     let y = x.outer_iter().map(|x| f64::from(u8::from(x[0] * x[1] > 0.0))).collect::<Array1<f64>>();
-    let batches = Minibatch::new((x, y), 100)?.model(|(x, y)| large_network(x, y));
+    let batches = Minibatch::new((x, y), batch)?.model(|(x, y)| large_network(x, y));
     let compiled = CompiledBatchModel::new(&batches)?;
     let mut density = compiled.density(0, 0)?;
     density.draw_independently();
@@ -180,10 +180,10 @@ fn large() -> Result<(), Box<dyn std::error::Error>> {
         black_box(density.prior_gradient(black_box(&start), &mut prior).is_ok());
     });
     println!(
-        "{} weights: bind {bound:.2} ms, gradient {evaluated:.2} ms, moments of rows {moments:.2} ms, prior {prior:.2} ms",
+        "{} weights, {batch} rows: bind {bound:.2} ms, gradient {evaluated:.2} ms, moments of rows {moments:.2} ms, prior {prior:.2} ms",
         start.len()
     );
-    for every in [1, 20] {
+    for every in [1, 5, 10, 20] {
         let mut kernel = SgfsKernel::default().fisher(Fisher::Diagonal).fisher_every(every);
         let mut state = kernel.init(&mut *density, &start)?;
         // The least of each kind of step: longer timings would count what others do on the machine.
@@ -220,7 +220,9 @@ fn whole_step<K: StochasticKernel>(name: &str, mut kernel: K, size: f64, density
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     whole()?;
-    large()?;
+    for batch in [50, 100, 256] {
+        large(batch)?;
+    }
     for dim in [40, 130_000] {
         step("SGLD", SgldKernel::default(), dim);
         step("SGHMC", SghmcKernel::default(), dim);

@@ -35,6 +35,8 @@ pub struct CompiledBatchModel<'m> {
     rows: Later,
     /// As `rows`, with the sum over rows and the sum of squares.
     moments: Later,
+    /// Coordinates and a batch in; the sum over rows of each row's log-likelihood out, to check that it is the batch's.
+    sum: Later,
     /// Coordinates in; the log-density over all rows and its gradient out.
     full: Later,
     /// Coordinates (and a batch, which is not used) in; the gradient of the prior part out.
@@ -86,6 +88,7 @@ impl<'m> CompiledBatchModel<'m> {
             values: Program::compile(tape, &[&values]),
             rows: OnceLock::new(),
             moments: OnceLock::new(),
+            sum: OnceLock::new(),
             full: OnceLock::new(),
             prior: OnceLock::new(),
             blocks,
@@ -117,22 +120,30 @@ impl<'m> CompiledBatchModel<'m> {
         &self.density
     }
 
-    /// A program over the rows of a batch: what `over` says of each row's gradient, beside that of the prior part.
-    fn row_program(&self, over: &[Over]) -> Result<Program<f64>, ModelError> {
+    /// The model of one row, which must meet the same sites.
+    fn row_trace(&self) -> Result<ModelTrace, ModelError> {
         let trace = ModelTrace::over_rows(self.batches, 1)?;
         same_sites(&self.name, &latents(&self.outline), &latents(&trace.outline()))?;
-        let (terms, trace) = trace.terms()?;
+        Ok(trace)
+    }
+
+    /// A program over the rows of a batch: what `over` says of each row's gradient, beside that of the prior part.
+    fn row_program(&self, over: &[Over]) -> Result<Program<f64>, ModelError> {
+        let (terms, trace) = self.row_trace()?.terms()?;
         // What does not depend on the rows counts once, as the likelihood without their (scaled) part does.
         let ((prior, row), trace) = trace.extend(|sites| {
             let x = coordinates(sites);
             let fixed = terms.prior + terms.log_det + terms.fixed;
             (gradient(fixed, &x), gradient(terms.rows, &x))
         })?;
-        let outputs: Vec<(Over, &[Var])> = [(Over::Once, &prior[..])]
-            .into_iter()
-            .chain(over.iter().map(|&o| (o, &row[..])))
-            .chain([(Over::Sum, std::slice::from_ref(&terms.rows))])
-            .collect();
+        let each = over.iter().map(|&o| (o, &row[..]));
+        let outputs: Vec<(Over, &[Var])> = std::iter::once((Over::Once, &prior[..])).chain(each).collect();
+        Ok(Program::over_rows(trace.traced().tape(), self.batches.batch_size(), FIRST_DATA_SLOT, &outputs))
+    }
+
+    fn sum_program(&self) -> Result<Program<f64>, ModelError> {
+        let (terms, trace) = self.row_trace()?.terms()?;
+        let outputs = [(Over::Sum, std::slice::from_ref(&terms.rows))];
         Ok(Program::over_rows(trace.traced().tape(), self.batches.batch_size(), FIRST_DATA_SLOT, &outputs))
     }
 
@@ -200,6 +211,7 @@ impl BatchTarget for CompiledBatchModel<'_> {
             workspace: self.density.workspace(),
             rows: None,
             moments: None,
+            checked: false,
             full: None,
             prior: None,
         }))
@@ -227,6 +239,8 @@ struct Density<'c> {
     workspace: Workspace<f64>,
     rows: Option<Workspace<f64>>,
     moments: Option<Workspace<f64>>,
+    /// Whether the likelihood of a batch was seen to be a sum over rows.
+    checked: bool,
     full: Option<Workspace<f64>>,
     prior: Option<Workspace<f64>>,
 }
@@ -243,17 +257,26 @@ impl Density<'_> {
         }
     }
 
-    /// The likelihood of the rows of the bound batch.
-    fn likelihood(&mut self, x: &[f64]) -> f64 {
-        let (mut value, mut rows, mut gradient) = ([0.0], [0.0], vec![0.0; x.len()]);
+    /// Checks once that the likelihood of the rows of the bound batch is the sum of the rows' own.
+    fn check_rows(&mut self) -> Result<(), DensityError> {
+        if self.checked {
+            return Ok(());
+        }
         let compiled = self.compiled;
-        let outputs = &mut [&mut value[..], &mut gradient, &mut rows];
-        compiled.density.evaluate(&mut self.workspace, &inputs(x, &self.batch), outputs);
-        rows[0]
+        let program = ready(&compiled.sum, || compiled.sum_program())?;
+        let point = vec![CHECK_POINT; compiled.dim];
+        let (mut value, mut whole, mut gradient) = ([0.0], [0.0], vec![0.0; compiled.dim]);
+        let outputs = &mut [&mut value[..], &mut gradient, &mut whole];
+        compiled.density.evaluate(&mut self.workspace, &inputs(&point, &self.batch), outputs);
+        let mut sum = [0.0];
+        program.evaluate(&mut program.workspace(), &inputs(&point, &self.batch), &mut [&mut sum]);
+        compiled.check_sum(whole[0], sum[0]).map_err(fatal)?;
+        self.checked = true;
+        Ok(())
     }
 }
 
-/// The program, compiled and checked at the first call.
+/// The program, compiled at the first call.
 fn ready(
     later: &Later,
     compile: impl FnOnce() -> Result<Program<f64>, ModelError>,
@@ -290,19 +313,9 @@ impl BatchDensity for Density<'_> {
         let compiled = self.compiled;
         self.check(x, &[(prior, compiled.dim), (rows, compiled.dim * compiled.batches.batch_size())])?;
         let program = ready(&compiled.rows, || compiled.row_program(&[Over::Each]))?;
-        let mut sum = [0.0];
-        if self.rows.is_none() {
-            let point = vec![CHECK_POINT; compiled.dim];
-            let mut workspace = program.workspace();
-            let outputs = &mut [&mut *prior, &mut *rows, &mut sum[..]];
-            program.evaluate(&mut workspace, &inputs(&point, &self.batch), outputs);
-            let whole = self.likelihood(&point);
-            compiled.check_sum(whole, sum[0]).map_err(fatal)?;
-            self.rows = Some(workspace);
-        }
-        if let Some(workspace) = &mut self.rows {
-            program.evaluate(workspace, &inputs(x, &self.batch), &mut [prior, rows, &mut sum]);
-        }
+        self.check_rows()?;
+        let workspace = self.rows.get_or_insert_with(|| program.workspace());
+        program.evaluate(workspace, &inputs(x, &self.batch), &mut [prior, rows]);
         Ok(())
     }
 
@@ -316,19 +329,9 @@ impl BatchDensity for Density<'_> {
         let compiled = self.compiled;
         self.check(x, &[(prior, compiled.dim), (sum, compiled.dim), (squares, compiled.dim)])?;
         let program = ready(&compiled.moments, || compiled.row_program(&[Over::Sum, Over::SumOfSquares]))?;
-        let mut total = [0.0];
-        if self.moments.is_none() {
-            let point = vec![CHECK_POINT; compiled.dim];
-            let mut workspace = program.workspace();
-            let outputs = &mut [&mut *prior, &mut *sum, &mut *squares, &mut total[..]];
-            program.evaluate(&mut workspace, &inputs(&point, &self.batch), outputs);
-            let whole = self.likelihood(&point);
-            compiled.check_sum(whole, total[0]).map_err(fatal)?;
-            self.moments = Some(workspace);
-        }
-        if let Some(workspace) = &mut self.moments {
-            program.evaluate(workspace, &inputs(x, &self.batch), &mut [prior, sum, squares, &mut total]);
-        }
+        self.check_rows()?;
+        let workspace = self.moments.get_or_insert_with(|| program.workspace());
+        program.evaluate(workspace, &inputs(x, &self.batch), &mut [prior, sum, squares]);
         Ok(())
     }
 

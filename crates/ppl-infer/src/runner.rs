@@ -45,6 +45,14 @@ pub enum SettingsError {
         /// Coordinates of a draw.
         dim: usize,
     },
+    /// A checkpoint of another kernel.
+    #[error("the checkpoint is of a run of {got}, wanted {wanted}")]
+    Kernel {
+        /// The kernel that made its draws.
+        got: String,
+        /// The one that it was to be taken up with.
+        wanted: &'static str,
+    },
     /// Threads could not be started.
     #[error("could not start {threads} threads: {reason}")]
     Threads {

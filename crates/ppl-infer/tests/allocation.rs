@@ -1,35 +1,14 @@
 //! A step of NUTS allocates nothing once its pool has grown.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use ppl_infer::dynamics::{Drift, Metric};
 use ppl_infer::kernel::Kernel;
 use ppl_infer::kernel::nuts::{NutsKernel, NutsParams};
 use ppl_infer::random::ChainRng;
 
 mod common;
+#[path = "common/counting.rs"]
+mod counting;
 use common::densities;
-
-struct Counting;
-
-static COUNT: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise is the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is the system allocator's.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn steps_do_not_allocate() {
@@ -51,13 +30,13 @@ fn steps_do_not_allocate() {
         let params = NutsParams { step_size: 0.05, jitter: 0.1, metric, drift };
         let mut state = kernel.init(&mut *density, &[0.1; 30]).unwrap();
         let mut steps = |from: u32, to: u32| {
-            let before = COUNT.load(Ordering::Relaxed);
+            let before = counting::allocations();
             let mut leapfrogs = 0;
             for i in from..to {
                 let random = ChainRng::new(0, 0).at(i);
                 leapfrogs += kernel.step(&mut *density, &params, &random, &mut state).unwrap().n_steps;
             }
-            (COUNT.load(Ordering::Relaxed) - before, leapfrogs)
+            (counting::allocations() - before, leapfrogs)
         };
         let (first, _) = steps(0, 100);
         let (later, leapfrogs) = steps(100, 200);

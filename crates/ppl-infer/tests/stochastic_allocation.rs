@@ -1,9 +1,6 @@
 //! A step of a stochastic gradient sampler allocates nothing once its buffers are there: the batch bound, its gradients,
 //! the move.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use ndarray::{Array1, Array2};
 use ppl_autodiff::Var;
 use ppl_core::dist::{Bernoulli, Normal};
@@ -16,25 +13,8 @@ use ppl_infer::stochastic::kernel::{
 };
 use ppl_infer::stochastic::{ControlVariates, Fisher, Preconditioner, Step};
 
-struct Counting;
-
-static COUNT: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise is the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is the system allocator's.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+#[path = "common/counting.rs"]
+mod counting;
 
 model! {
     fn network(x: Array2<f64>, y: Array1<f64>) {
@@ -54,13 +34,13 @@ fn allocations<K: StochasticKernel>(mut kernel: K, size: f64) {
     density.bind(0).unwrap();
     let mut state = kernel.init(&mut *density, &[0.1; 15]).unwrap();
     let mut steps = |from: u64, to: u64| {
-        let before = COUNT.load(Ordering::Relaxed);
+        let before = counting::allocations();
         for iteration in from..to {
             density.bind(iteration).unwrap();
             let random = ChainRng::new(0, 0).at(iteration as u32);
             kernel.step(&mut *density, &Step { iteration, size, exploring: false }, &random, &mut state).unwrap();
         }
-        COUNT.load(Ordering::Relaxed) - before
+        counting::allocations() - before
     };
     let first = steps(0, 150);
     // Two looks at the prior's curvature, six renewed references, ten epochs or more.

@@ -1,6 +1,7 @@
 //! Runs of stochastic gradient samplers: the same bits resumed, on any number of threads and not at all changed by who
 //! watches; what is kept when a run ends early; what is said of it.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ndarray::{Array1, Array2};
@@ -11,11 +12,14 @@ use ppl_infer::batch::{BatchDensity, BatchTarget};
 use ppl_infer::chain::Outcome;
 use ppl_infer::density::DensityError;
 use ppl_infer::observe::{Event, Observer};
+use ppl_infer::stochastic::kernel::SgldKernel;
 use ppl_infer::stochastic::{
-    Csg, Finding, Fisher, Psgld, Schedule, Sgfs, Sghmc, Sgld, Sgnht, StochasticGradient, StochasticKernel,
-    StochasticRun,
+    Checkpoint, Csg, Finding, Fisher, Preconditioner, Psgld, Schedule, Sgfs, Sghmc, Sgld, Sgnht, StochasticGradient,
+    StochasticKernel, StochasticRun,
 };
 use ppl_infer::{Concern, InferError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 mod common;
 use common::batches::{Batches, Normal as NormalRows, scales};
@@ -84,6 +88,78 @@ fn resumes<K: StochasticKernel>(settings: StochasticGradient<K>) {
     // Other chains than those of the run are an error.
     let other = settings.chains(2).resume(&fewer, &batches).unwrap_err();
     assert!(other.to_string().contains("chains of the run to resume"), "{other}");
+}
+
+/// A run that is saved to text every so many iterations and dies after one of the saves: what is read back goes on, in
+/// warm-up and later, to the bits of the run that was not disturbed.
+fn survives<K>(settings: StochasticGradient<K>)
+where
+    K: StochasticKernel + Serialize + DeserializeOwned,
+    K::State: Serialize + DeserializeOwned,
+{
+    let settings = settings.warmup(130).draws(200).chains(2).seed(5);
+    let batches = batches();
+    let whole = settings.run(&batches).unwrap();
+    for last in [1, 3] {
+        let mut saved = Vec::new();
+        let ended = settings.checkpoint().resume_saving(&batches, 90, |checkpoint| {
+            saved.push(serde_json::to_string(checkpoint).unwrap());
+            if saved.len() == last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        // A run without a draw is none, with or without checkpoints.
+        assert_eq!(ended.is_ok(), last == 3);
+        let checkpoint: Checkpoint<K> = serde_json::from_str(saved.last().unwrap()).unwrap();
+        assert_eq!(checkpoint.iterations(), 90 * last as u64);
+        same_draws(&checkpoint.resume(&batches).unwrap(), &whole);
+        same_draws(&checkpoint.resume_saving(&batches, 41, |_| ControlFlow::Continue(())).unwrap(), &whole);
+    }
+    // More draws of a run that was over.
+    let more = serde_json::to_string(&whole.checkpoint().draws(260)).unwrap();
+    let more: Checkpoint<K> = serde_json::from_str(&more).unwrap();
+    same_draws(&more.resume(&batches).unwrap(), &settings.draws(260).run(&batches).unwrap());
+}
+
+#[test]
+fn saved_runs_survive() {
+    survives(Sgfs::new());
+    survives(Sgfs::new().fisher(Fisher::Diagonal));
+    survives(Sgfs::new().fisher(Fisher::Sites).preconditioner(Preconditioner::Scaled(2.0)).fisher_every(3));
+    survives(Sgfs::new().preconditioner(Preconditioner::Dense(Array2::eye(4))));
+    survives(Csg::new());
+    survives(Sgld::new());
+    survives(Psgld::new());
+    survives(Sghmc::new().step_size(Schedule::Cyclical { first: 1e-3, length: 20, exploration: 0.5 }));
+    survives(Sgnht::new());
+    survives(Sghmc::new().control_variates(50));
+}
+
+/// Steps that failed are kept as they are; files that do not fit are errors.
+#[test]
+fn checkpoints_keep_failures_and_are_checked() {
+    let batches = batches();
+    let run = Sgld::new().warmup(5).draws(20).chains(1).run(&batches).unwrap();
+    let saved = serde_json::to_value(run.checkpoint()).unwrap();
+    let load = |value: &serde_json::Value| serde_json::from_value::<Checkpoint<SgldKernel>>(value.clone());
+    let refused = |change: &dyn Fn(&mut serde_json::Value), message: &str| {
+        let mut value = saved.clone();
+        change(&mut value);
+        let error = match load(&value) {
+            Ok(checkpoint) => checkpoint.resume(&batches).unwrap_err().to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert!(error.contains(message), "{error}");
+    };
+    refused(&|v| v["kernel"] = "SGFS".into(), "the checkpoint is of a run of SGFS, wanted SGLD");
+    refused(&|v| v["chains"][0]["state"]["position"] = vec![0.0; 3].into(), "coordinates of the run to resume is 3");
+    refused(&|v| v["chains"][0]["step_sizes"] = vec![0.1; 3].into(), "draws of a chain to resume is 20, wanted 3");
+    refused(&|v| v["chains"][0]["draws"][0] = 21.into(), "");
+    refused(&|v| v["settings"]["chains"] = 2.into(), "chains of the run to resume is 1");
+    let mut gap = saved.clone();
+    gap["chains"][0]["gradient_norms"][4] = serde_json::Value::Null;
+    let again = load(&gap).unwrap().draws(30).resume(&batches).unwrap();
+    assert!(again.chains()[0].gradient_norms[4].is_nan() && again.chains()[0].gradient_norms[5] > 0.0);
+    let zero = run.checkpoint().resume_saving(&batches, 0, |_| ControlFlow::Continue(())).unwrap_err();
+    assert!(zero.to_string().contains("iterations between checkpoints is 0"), "{zero}");
 }
 
 #[test]

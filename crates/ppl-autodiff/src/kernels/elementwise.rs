@@ -111,6 +111,28 @@ pub(crate) struct MulSub;
 /// `c - a b` with one rounding.
 pub(crate) struct SubMul;
 
+/// `(a - b) / c`, with both roundings.
+pub(crate) struct SubDiv;
+
+impl Elementwise3 for SubDiv {
+    #[inline(always)]
+    fn value<T: Real>(a: T, b: T, c: T) -> T {
+        (a - b) / c
+    }
+}
+
+/// 1 where `b <= a <= c`, else 0, with `<` for an end that does not belong to the interval.
+pub(crate) struct Between<const LOW: bool, const HIGH: bool>;
+
+impl<const LOW: bool, const HIGH: bool> Elementwise3 for Between<LOW, HIGH> {
+    #[inline(always)]
+    fn value<T: Real>(a: T, b: T, c: T) -> T {
+        let low = if LOW { a >= b } else { a > b };
+        let high = if HIGH { a <= c } else { a < c };
+        T::select(low & high, T::ONE, T::ZERO)
+    }
+}
+
 impl Elementwise3 for MulAdd {
     #[inline(always)]
     fn value<T: Real>(a: T, b: T, c: T) -> T {
@@ -181,13 +203,36 @@ impl Function2 for TimesOneMinusSquare {
 }
 
 multiversion! {
-    /// `out[i] = c[i] != 0 ? a[i] : b[i]`.
-    pub(crate) fn select<T: Real>(c: &[T], a: &[T], b: &[T], out: &mut [T]) {
+    /// `out[i] = c[i] != 0 ? a[i] : b[i]`; the form says which of a and b are arrays.
+    fn select<T: Real, F: Form>(c: &[T], a: &[T], b: &[T], out: &mut [T]) {
         let n = out.len();
-        for (((o, &c), &a), &b) in out.iter_mut().zip(&c[..n]).zip(&a[..n]).zip(&b[..n]) {
-            *o = T::select(c != T::ZERO, a, b);
+        let c = &c[..n];
+        if F::LEFT && F::RIGHT {
+            for (((o, &c), &a), &b) in out.iter_mut().zip(c).zip(&a[..n]).zip(&b[..n]) {
+                *o = T::select(c != T::ZERO, a, b);
+            }
+        } else if F::LEFT {
+            let b = b[0];
+            for ((o, &c), &a) in out.iter_mut().zip(c).zip(&a[..n]) {
+                *o = T::select(c != T::ZERO, a, b);
+            }
+        } else if F::RIGHT {
+            let a = a[0];
+            for ((o, &c), &b) in out.iter_mut().zip(c).zip(&b[..n]) {
+                *o = T::select(c != T::ZERO, a, b);
+            }
+        } else {
+            let (a, b) = (a[0], b[0]);
+            for (o, &c) in out.iter_mut().zip(c) {
+                *o = T::select(c != T::ZERO, a, b);
+            }
         }
     }
+}
+
+/// The versions of a choice with two arrays, with a number in the first place, in the second, in both.
+pub(crate) fn select_kernels<T: Real>() -> [SelectKernel<T>; 4] {
+    [select::<T, Both>, select::<T, NumberLeft>, select::<T, NumberRight>, select::<T, Neither>]
 }
 
 multiversion! {

@@ -3,7 +3,11 @@
 pub mod dispatch;
 pub mod elementary;
 pub(crate) mod elementwise;
+pub(crate) mod lu;
 pub(crate) mod product;
 pub(crate) mod sample;
+pub(crate) mod sort;
+pub mod symmetric;
 pub(crate) mod triangular;
 pub(crate) mod vector;
+pub(crate) mod window;

@@ -1,21 +1,24 @@
 //! Random numbers for the random nodes of a program: a pure function of the key, the node and the element.
 
-use std::f64::consts::{PI, TAU};
+use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
 use rand_distr::Distribution;
 
 use crate::kernels::dispatch::multiversion;
+use crate::kernels::elementary::lane::{Lane, horner};
+use crate::kernels::elementary::log::LogTable;
+use crate::kernels::elementary::trig::TrigTable;
 use crate::ops::Law;
-use crate::random::{Key, Philox};
+use crate::random::{Blocks, Key, LANES, Philox};
 use crate::real::Real;
 
 /// Beyond 2^53 not every count is a number.
 const MAX_TRIALS: f64 = (1u64 << 53) as f64;
 
-/// 52 random bits and a half as a number strictly between 0 and 1.
+/// 52 random bits and a half as a number strictly between 0 and 1: the bits behind a leading 1, less 1 - 2^-53.
 #[inline(always)]
 fn open_unit(word: u64) -> f64 {
-    ((word >> 12) as f64 + 0.5) * (1.0 / (1u64 << 52) as f64)
+    f64::from_bits(word >> 12 | 1.0f64.to_bits()) - (1.0 - 0.5 * f64::EPSILON)
 }
 
 /// As [`open_unit`] and still below 1 when rounded to `T`: in single precision the numbers next to 1 would become 1.
@@ -28,9 +31,9 @@ fn unit<T: Real>(word: u64) -> f64 {
 /// parameters.
 pub(crate) fn fill<T: Real>(law: Law, key: &Key, node: u32, out: &mut [T], parameter: impl Fn(usize, usize) -> f64) {
     match law {
-        Law::Uniform => pairs::<T, UniformPair>(key, node, out),
-        Law::Exponential => pairs::<T, ExponentialPair>(key, node, out),
-        Law::Normal => pairs::<T, NormalPair>(key, node, out),
+        Law::Uniform => pairs::<T, UniformPair>(&key.blocks(node), 0, out),
+        Law::Exponential => pairs::<T, ExponentialPair>(&key.blocks(node), 0, out),
+        Law::Normal => pairs::<T, NormalPair>(&key.blocks(node), 0, out),
         Law::LogGamma => each(out, |e| log_gamma(parameter(0, e), key, node, e)),
         Law::VonMises => each(out, |e| von_mises(parameter(0, e), &mut key.element(node, e as u32))),
         Law::Poisson => each(out, |e| {
@@ -52,7 +55,19 @@ pub(crate) fn fill<T: Real>(law: Law, key: &Key, node: u32, out: &mut [T], param
     }
 }
 
-/// A law of which two draws are made of two random words.
+/// Fills `out` with standard normal numbers, two of each block from `first` on.
+pub(crate) fn standard_normal(blocks: &Blocks, first: u32, out: &mut [f64]) {
+    pairs::<f64, NormalPair>(blocks, first, out);
+}
+
+/// The logarithm of a number in (0, 1) that is no subnormal.
+#[inline(always)]
+fn ln_unit(u: f64) -> f64 {
+    let (m, k, _) = u.split();
+    f64::ln_near_one(m - 1.0, k, 0.0)
+}
+
+/// A law of which two draws are made of two random numbers.
 trait Pair {
     fn make<T: Real>(words: [u64; 2]) -> [f64; 2];
 }
@@ -71,25 +86,52 @@ impl Pair for UniformPair {
 impl Pair for ExponentialPair {
     #[inline(always)]
     fn make<T: Real>([a, b]: [u64; 2]) -> [f64; 2] {
-        [-open_unit(a).k_ln(), -open_unit(b).k_ln()]
+        [-ln_unit(open_unit(a)), -ln_unit(open_unit(b))]
     }
 }
 
-/// Box and Muller (1958): both numbers of a pair are used.
+/// Box and Muller (1958): both numbers of a pair are used. The angle is cut into quarter turns before it is one in
+/// radians, which is exact.
 impl Pair for NormalPair {
     #[inline(always)]
     fn make<T: Real>([a, b]: [u64; 2]) -> [f64; 2] {
-        let (radius, angle) = ((-2.0 * open_unit(a).k_ln()).sqrt(), TAU * open_unit(b));
-        [radius * angle.k_cos(), radius * angle.k_sin()]
+        let radius = (-2.0 * ln_unit(open_unit(a))).sqrt();
+        let turn = open_unit(b);
+        let t = turn.mul_add(4.0, f64::ROUND);
+        let r = turn.mul_add(4.0, f64::ROUND - t) * FRAC_PI_2;
+        let z = r * r;
+        let sin = (r * z).mul_add(horner(z, f64::S), r);
+        let cos = (z * z).mul_add(horner(z, f64::C), (-0.5f64).mul_add(z, 1.0));
+        let odd = f64::is_odd(t);
+        let (cos, sin) = (f64::select(odd, sin, cos), f64::select(odd, cos, sin));
+        [radius * cos.flip_if_bit_1(t + 1.0), radius * sin.flip_if_bit_1(t)]
     }
 }
 
 multiversion! {
-    fn pairs<T: Real, P: Pair>(key: &Key, node: u32, out: &mut [T]) {
-        for (block, pair) in out.chunks_mut(2).enumerate() {
-            let numbers = P::make::<T>(key.block(node, block as u32));
-            for (slot, x) in pair.iter_mut().zip(numbers) {
-                *slot = T::from_f64(x);
+    /// Numbers 2 p and 2 p + 1 are those of block `first + p`.
+    fn pairs<T: Real, P: Pair>(blocks: &Blocks, first: u32, out: &mut [T]) {
+        if let [one] | [one, _] = out {
+            // A single number does not pay for a vector.
+            let pair = P::make::<T>(blocks.one(first));
+            *one = T::from_f64(pair[0]);
+            if let [_, other] = out {
+                *other = T::from_f64(pair[1]);
+            }
+            return;
+        }
+        let mut block = first;
+        for out in out.chunks_mut(2 * LANES) {
+            let words = blocks.lanes(block);
+            block = block.wrapping_add(LANES as u32);
+            let mut pairs = [[0.0; 2]; LANES];
+            for (l, pair) in pairs.iter_mut().enumerate() {
+                *pair = P::make::<T>([words[0][l], words[1][l]]);
+            }
+            let pairs = pairs.as_flattened();
+            match <&mut [T; 2 * LANES]>::try_from(&mut *out) {
+                Ok(out) => (0..2 * LANES).for_each(|i| out[i] = T::from_f64(pairs[i])),
+                Err(_) => out.iter_mut().zip(pairs).for_each(|(slot, x)| *slot = T::from_f64(*x)),
             }
         }
     }

@@ -25,8 +25,21 @@ pub(crate) trait Vector: Copy {
     unsafe fn store_first(self, to: *mut Self::Number, n: usize);
     /// `self * factor + addend` with one rounding.
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// `addend - self * factor` with one rounding.
+    unsafe fn neg_mul_add(self, factor: Self, addend: Self) -> Self;
+    unsafe fn mul(self, factor: Self) -> Self;
+    unsafe fn add(self, addend: Self) -> Self;
     /// All lanes added up, halves onto halves.
     unsafe fn sum(self) -> Self::Number;
+}
+
+/// Vectors that can be taken apart and put together otherwise.
+///
+/// # Safety
+/// As of [`Vector`].
+pub(crate) trait Interleave: Vector {
+    /// The lanes of both in turn: the first of each, the second of each, and so on.
+    unsafe fn interleave(self, other: Self) -> [Self; 2];
 }
 
 /// An array as a vector, where nothing better is known.
@@ -76,6 +89,27 @@ impl<T: Real, const L: usize> Vector for Portable<T, L> {
         self
     }
     #[inline(always)]
+    unsafe fn neg_mul_add(mut self, factor: Self, addend: Self) -> Self {
+        for ((x, &f), &a) in self.0.iter_mut().zip(&factor.0).zip(&addend.0) {
+            *x = (-*x).mul_add(f, a);
+        }
+        self
+    }
+    #[inline(always)]
+    unsafe fn mul(mut self, factor: Self) -> Self {
+        for (x, &f) in self.0.iter_mut().zip(&factor.0) {
+            *x *= f;
+        }
+        self
+    }
+    #[inline(always)]
+    unsafe fn add(mut self, addend: Self) -> Self {
+        for (x, &a) in self.0.iter_mut().zip(&addend.0) {
+            *x += a;
+        }
+        self
+    }
+    #[inline(always)]
     unsafe fn sum(mut self) -> T {
         let mut width = L / 2;
         while width > 0 {
@@ -89,6 +123,18 @@ impl<T: Real, const L: usize> Vector for Portable<T, L> {
     }
 }
 
+impl<T: Real, const L: usize> Interleave for Portable<T, L> {
+    #[inline(always)]
+    unsafe fn interleave(self, other: Self) -> [Self; 2] {
+        let mut next = [self; 2];
+        for l in 0..L {
+            next[2 * l / L].0[2 * l % L] = self.0[l];
+            next[(2 * l + 1) / L].0[(2 * l + 1) % L] = other.0[l];
+        }
+        next
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{Avx2F32, Avx2F64, Avx512F32, Avx512F64};
 
@@ -96,7 +142,7 @@ pub(crate) use x86::{Avx2F32, Avx2F64, Avx512F32, Avx512F64};
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::Vector;
+    use super::{Interleave, Vector};
 
     #[derive(Clone, Copy)]
     pub(crate) struct Avx512F64(__m512d);
@@ -134,7 +180,7 @@ mod x86 {
 
     macro_rules! avx512 {
         ($name:ident, $t:ident, $lanes:literal, $mask:ident, $set1:ident, $load:ident, $mask_load:ident,
-            $store:ident, $mask_store:ident, $fma:ident, |$x:ident| $sum:expr) => {
+            $store:ident, $mask_store:ident, $fma:ident, $neg_fma:ident, $mul:ident, $add:ident, |$x:ident| $sum:expr) => {
             impl Vector for $name {
                 type Number = $t;
                 const LANES: usize = $lanes;
@@ -171,6 +217,21 @@ mod x86 {
                     Self(unsafe { $fma(self.0, factor.0, addend.0) })
                 }
                 #[inline(always)]
+                unsafe fn neg_mul_add(self, factor: Self, addend: Self) -> Self {
+                    // SAFETY: the caller's.
+                    Self(unsafe { $neg_fma(self.0, factor.0, addend.0) })
+                }
+                #[inline(always)]
+                unsafe fn mul(self, factor: Self) -> Self {
+                    // SAFETY: the caller's.
+                    Self(unsafe { $mul(self.0, factor.0) })
+                }
+                #[inline(always)]
+                unsafe fn add(self, addend: Self) -> Self {
+                    // SAFETY: the caller's.
+                    Self(unsafe { $add(self.0, addend.0) })
+                }
+                #[inline(always)]
                 unsafe fn sum(self) -> $t {
                     let $x = self.0;
                     // SAFETY: the caller's.
@@ -191,6 +252,9 @@ mod x86 {
         _mm512_storeu_pd,
         _mm512_mask_storeu_pd,
         _mm512_fmadd_pd,
+        _mm512_fnmadd_pd,
+        _mm512_mul_pd,
+        _mm512_add_pd,
         |x| sum_f64(_mm256_add_pd(_mm512_castpd512_pd256(x), _mm512_extractf64x4_pd::<1>(x)))
     );
     avx512!(
@@ -204,12 +268,15 @@ mod x86 {
         _mm512_storeu_ps,
         _mm512_mask_storeu_ps,
         _mm512_fmadd_ps,
+        _mm512_fnmadd_ps,
+        _mm512_mul_ps,
+        _mm512_add_ps,
         |x| sum_f32(_mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps::<1>(x)))
     );
 
     macro_rules! avx2 {
         ($name:ident, $t:ident, $bits:ident, $lanes:literal, $set1:ident, $load:ident, $mask_load:ident,
-            $store:ident, $mask_store:ident, $fma:ident, $add:ident, $sum:ident) => {
+            $store:ident, $mask_store:ident, $fma:ident, $neg_fma:ident, $mul:ident, $add:ident, $sum:ident) => {
             impl $name {
                 /// The masks of the first `n` lanes.
                 #[inline(always)]
@@ -280,6 +347,26 @@ mod x86 {
                     }
                 }
                 #[inline(always)]
+                unsafe fn neg_mul_add(self, factor: Self, addend: Self) -> Self {
+                    // SAFETY: the caller's.
+                    unsafe {
+                        Self([
+                            $neg_fma(self.0[0], factor.0[0], addend.0[0]),
+                            $neg_fma(self.0[1], factor.0[1], addend.0[1]),
+                        ])
+                    }
+                }
+                #[inline(always)]
+                unsafe fn mul(self, factor: Self) -> Self {
+                    // SAFETY: the caller's.
+                    unsafe { Self([$mul(self.0[0], factor.0[0]), $mul(self.0[1], factor.0[1])]) }
+                }
+                #[inline(always)]
+                unsafe fn add(self, addend: Self) -> Self {
+                    // SAFETY: the caller's.
+                    unsafe { Self([$add(self.0[0], addend.0[0]), $add(self.0[1], addend.0[1])]) }
+                }
+                #[inline(always)]
                 unsafe fn sum(self) -> $t {
                     // SAFETY: the caller's.
                     unsafe { $sum($add(self.0[0], self.0[1])) }
@@ -299,6 +386,8 @@ mod x86 {
         _mm256_storeu_pd,
         _mm256_maskstore_pd,
         _mm256_fmadd_pd,
+        _mm256_fnmadd_pd,
+        _mm256_mul_pd,
         _mm256_add_pd,
         sum_f64
     );
@@ -313,7 +402,36 @@ mod x86 {
         _mm256_storeu_ps,
         _mm256_maskstore_ps,
         _mm256_fmadd_ps,
+        _mm256_fnmadd_ps,
+        _mm256_mul_ps,
         _mm256_add_ps,
         sum_f32
     );
+
+    impl Interleave for Avx512F64 {
+        #[inline(always)]
+        unsafe fn interleave(self, other: Self) -> [Self; 2] {
+            // SAFETY: the caller's.
+            unsafe {
+                let low = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+                let high = _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15);
+                [low, high].map(|order| Self(_mm512_permutex2var_pd(self.0, order, other.0)))
+            }
+        }
+    }
+
+    impl Interleave for Avx2F64 {
+        #[inline(always)]
+        unsafe fn interleave(self, other: Self) -> [Self; 2] {
+            let half = |i: usize| {
+                // SAFETY: the caller's.
+                unsafe {
+                    let low = _mm256_unpacklo_pd(self.0[i], other.0[i]);
+                    let high = _mm256_unpackhi_pd(self.0[i], other.0[i]);
+                    Self([_mm256_permute2f128_pd::<0x20>(low, high), _mm256_permute2f128_pd::<0x31>(low, high)])
+                }
+            };
+            [half(0), half(1)]
+        }
+    }
 }

@@ -64,3 +64,24 @@ pub(super) fn solve_adjoint(transposed: bool, l: Var, x: Var, g: Var) -> Adjoint
     let outer = if transposed { x.matmul(db.t()) } else { db.matmul(x.t()) };
     smallvec![Some(-outer.tril()), Some(db)]
 }
+
+pub(super) fn determinant_shape(x: &Shape) -> Result<Shape, Mistake> {
+    square("slogdet", x)?;
+    Ok(Shape::from(&x[..x.rank() - 2]))
+}
+
+pub(super) fn inverse_shape(x: &Shape) -> Result<Shape, Mistake> {
+    square("inverse", x)?;
+    Ok(x.clone())
+}
+
+/// `d ln |det A| = tr(A^-1 dA)`.
+#[track_caller]
+pub(super) fn log_abs_det_adjoint(x: Var, g: Var) -> Var {
+    g.expand_dims(-1).expand_dims(-1) * x.inverse().t()
+}
+
+/// `d A^-1 = -A^-1 dA A^-1`.
+pub(super) fn inverse_adjoint(y: Var, g: Var) -> Var {
+    -y.t().matmul(g).matmul(y.t())
+}

@@ -14,8 +14,10 @@ mod random;
 mod reduce;
 mod rounding;
 mod scan;
+mod sort;
 mod trigonometric;
 mod view;
+mod window;
 
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ use smallvec::SmallVec;
 pub use random::Law;
 pub use reduce::Reduction;
 pub use scan::Body;
+pub use window::Window;
 
 use crate::error::Mistake;
 use crate::kernels::elementwise::{BinaryKernel, UnaryKernel, binary_kernels, straight_line};
@@ -132,6 +135,30 @@ pub enum Op {
         /// With the transposed factor.
         transposed: bool,
     },
+    /// `ln |det A|` of square matrices.
+    LogAbsDet,
+    /// The sign of the determinant of square matrices.
+    DetSign,
+    /// The inverse of square matrices.
+    Inverse,
+    /// All positions of a window on images: `[.., H, W]` to `[.., rows, columns, positions, positions]`.
+    Windows(Window),
+    /// The adjoint of `Windows`: elements are added where they came from, in images of a size.
+    Overlay {
+        /// The window.
+        window: Window,
+        /// Rows and columns of the images.
+        size: [usize; 2],
+    },
+    /// The indices that sort the last axis.
+    ArgSort,
+    /// Elements of the last axis at indices that the second operand has.
+    TakeAlong,
+    /// The adjoint of `TakeAlong`: elements are added at those indices of an axis of some length.
+    PutAlong {
+        /// The extent of the last axis of the result.
+        length: usize,
+    },
     /// A recursion: a function of one step, applied along an axis.
     Scan {
         /// The step.
@@ -174,6 +201,14 @@ impl Op {
         "diag_embed",
         "cholesky",
         "solve_lower",
+        "log_abs_det",
+        "det_sign",
+        "inverse",
+        "windows",
+        "overlay",
+        "argsort",
+        "take_along",
+        "put_along",
         "scan",
         "random",
     ];
@@ -202,6 +237,14 @@ impl Op {
             Op::DiagEmbed => "diag_embed",
             Op::Cholesky => "cholesky",
             Op::SolveLower { .. } => "solve_lower",
+            Op::LogAbsDet => "log_abs_det",
+            Op::DetSign => "det_sign",
+            Op::Inverse => "inverse",
+            Op::Windows(_) => "windows",
+            Op::Overlay { .. } => "overlay",
+            Op::ArgSort => "argsort",
+            Op::TakeAlong => "take_along",
+            Op::PutAlong { .. } => "put_along",
             Op::Scan { .. } => "scan",
             Op::Random { .. } => "random",
         }
@@ -227,6 +270,13 @@ impl Op {
             Op::DiagEmbed => matrix::diag_embed_shape(x[0]),
             Op::Cholesky => matrix::cholesky_shape(x[0]),
             Op::SolveLower { .. } => matrix::solve_shape(x[0], x[1]),
+            Op::LogAbsDet | Op::DetSign => matrix::determinant_shape(x[0]),
+            Op::Inverse => matrix::inverse_shape(x[0]),
+            Op::Windows(window) => window::windows_shape(x[0], window),
+            Op::Overlay { size, .. } => window::overlay_shape(x[0], *size),
+            Op::ArgSort => Ok(x[0].clone()),
+            Op::TakeAlong => sort::take_shape(x[0], x[1]),
+            Op::PutAlong { length } => sort::put_shape(x[0], x[1], *length),
             Op::Scan { body, length, .. } => scan::shape(body, *length, x),
             Op::Random { law, shape, .. } => random::shape(*law, shape, x),
         }
@@ -260,6 +310,13 @@ impl Op {
             Op::DiagEmbed => one(g.diag()),
             Op::Cholesky => one(matrix::cholesky_adjoint(y, g)),
             Op::SolveLower { transposed } => matrix::solve_adjoint(*transposed, x[0], y, g),
+            Op::LogAbsDet => one(matrix::log_abs_det_adjoint(x[0], g)),
+            Op::DetSign | Op::ArgSort => smallvec::smallvec![None],
+            Op::Inverse => one(matrix::inverse_adjoint(y, g)),
+            Op::Windows(window) => one(window::windows_adjoint(*window, x[0], g)),
+            Op::Overlay { window, .. } => one(window::overlay_adjoint(*window, g)),
+            Op::TakeAlong => smallvec::smallvec![Some(sort::take_adjoint(x[0], x[1], g)), None],
+            Op::PutAlong { .. } => smallvec::smallvec![Some(sort::put_adjoint(x[1], g)), None],
             Op::Scan { body, length, reverse } => scan::adjoint(body, *length, *reverse, x, y, g),
         }
     }

@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use crate::kernels::elementwise::{
-    BinaryKernel, MulAdd, MulSub, SubMul, TernaryKernel, TimesOneMinusSquare, function_kernels, ternary_kernels,
+    Between, BinaryKernel, MulAdd, MulSub, SubDiv, SubMul, TernaryKernel, TimesOneMinusSquare, function_kernels,
+    ternary_kernels,
 };
 use crate::ops::{Binary, Op, Unary};
 use crate::program::graph::Graph;
@@ -24,8 +25,19 @@ pub(crate) enum Rule {
     MulSub,
     /// `c - a b`
     SubMul,
+    /// `(a - b) / c`, with both roundings.
+    SubDiv,
+    /// 1 where `b <= a <= c`, else 0; with `<` in the places of `<=` as the operations say.
+    Within(Within),
     /// `a (1 - b^2)`, the adjoint of the hyperbolic tangent.
     TimesOneMinusSquare,
+}
+
+/// Whether the ends of an interval belong to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Within {
+    low: bool,
+    high: bool,
 }
 
 /// A step to come: the value of `node` by a rule from operands.
@@ -43,6 +55,8 @@ impl Rule {
             Rule::MulAdd => "mul_add",
             Rule::MulSub => "mul_sub",
             Rule::SubMul => "sub_mul",
+            Rule::SubDiv => "sub_div",
+            Rule::Within(_) => "within",
             Rule::TimesOneMinusSquare => "times_one_minus_square",
         }
     }
@@ -53,6 +67,11 @@ impl Rule {
             Rule::MulAdd => Some(ternary_kernels::<T, MulAdd>()),
             Rule::MulSub => Some(ternary_kernels::<T, MulSub>()),
             Rule::SubMul => Some(ternary_kernels::<T, SubMul>()),
+            Rule::SubDiv => Some(ternary_kernels::<T, SubDiv>()),
+            Rule::Within(Within { low: true, high: true }) => Some(ternary_kernels::<T, Between<true, true>>()),
+            Rule::Within(Within { low: true, high: false }) => Some(ternary_kernels::<T, Between<true, false>>()),
+            Rule::Within(Within { low: false, high: true }) => Some(ternary_kernels::<T, Between<false, true>>()),
+            Rule::Within(Within { low: false, high: false }) => Some(ternary_kernels::<T, Between<false, false>>()),
             Rule::Plain | Rule::TimesOneMinusSquare => None,
         }
     }
@@ -97,6 +116,27 @@ pub(crate) fn contract(
             };
             (a == b && graph.uniform(c) == Some(1.0)).then_some((id, a))
         };
+        let difference = |id: NodeId| {
+            let step = once(id).filter(|p| p.rule == Rule::Plain && graph.node(id).op == Op::Binary(Binary::Sub))?;
+            let (a, b) = (step.operands[0], step.operands[1]);
+            (!is_number(a)).then_some((id, a, b))
+        };
+        // A comparison with an end of an interval: which end, whether it belongs to it, what is compared with what.
+        let end = |id: NodeId| {
+            let operands = &once(id).filter(|p| p.rule == Rule::Plain)?.operands;
+            let (is_low, belongs) = match graph.node(id).op {
+                Op::Binary(Binary::Ge) => (true, true),
+                Op::Binary(Binary::Gt) => (true, false),
+                Op::Binary(Binary::Le) => (false, true),
+                Op::Binary(Binary::Lt) => (false, false),
+                _ => return None,
+            };
+            (!is_number(operands[0])).then_some((is_low, belongs, operands[0], operands[1]))
+        };
+        let within = |x: NodeId, y: NodeId| {
+            let ((true, low, a, b), (false, high, same, c)) = (end(x)?, end(y)?) else { return None };
+            (a == same).then_some((Rule::Within(Within { low, high }), SmallVec::from_slice(&[a, b, c])))
+        };
         let (x, y) = (node.operands[0], *node.operands.last().unwrap_or(&0));
         let found = match node.op {
             Op::Binary(Binary::Add) => {
@@ -105,6 +145,7 @@ pub(crate) fn contract(
             Op::Binary(Binary::Sub) => {
                 product(x).map(|p| (Rule::MulSub, p, y)).or_else(|| product(y).map(|p| (Rule::SubMul, p, x)))
             }
+            Op::Binary(Binary::Div) => difference(x).map(|d| (Rule::SubDiv, d, y)),
             _ => None,
         };
         let (rule, operands) = if let Some((rule, (inner, a, b), c)) = found {
@@ -116,6 +157,11 @@ pub(crate) fn contract(
         {
             absorbed.insert(inner);
             (Rule::TimesOneMinusSquare, SmallVec::from_slice(&[a, b]))
+        } else if let Op::Binary(Binary::Mul) = node.op
+            && let Some(found) = within(x, y).or_else(|| within(y, x))
+        {
+            absorbed.extend([x, y]);
+            found
         } else {
             (Rule::Plain, node.operands.clone())
         };
@@ -154,6 +200,8 @@ mod tests {
         assert_eq!(rules(|x, y| x * y - y), ["mul_sub"]);
         assert_eq!(rules(|x, y| y - x.square()), ["sub_mul"]);
         assert_eq!(rules(|x, y| (x * 2.0 + y).exp()), ["mul_add", "exp"]);
+        assert_eq!(rules(|x, y| (x - 2.0) / y), ["sub_div"]);
+        assert_eq!(rules(|x, y| (2.0 - x) / y), ["sub", "div"]);
     }
 
     #[test]
@@ -162,6 +210,13 @@ mod tests {
         assert_eq!(rules(|x, y| x * (1.0 - y.square())), [step]);
         assert_eq!(rules(|x, y| (1.0 - x * x) * y), [step]);
         assert_eq!(rules(|x, y| x * (2.0 - y.square())), ["sub_mul", "mul"]);
+    }
+
+    #[test]
+    fn comparisons_with_both_ends_of_an_interval_are_one_step() {
+        assert_eq!(rules(|x, y| x.ge(y) * x.lt(3.0)), ["within"]);
+        assert_eq!(rules(|x, y| x.le(y) * x.gt(3.0)), ["within"]);
+        assert_eq!(rules(|x, y| x.ge(y) * y.lt(x)), ["ge", "lt", "mul"]);
     }
 
     #[test]

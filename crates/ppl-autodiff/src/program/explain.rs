@@ -51,6 +51,11 @@ impl<T: Real> Program<T> {
                         write!(out, ", {gathered} gathered")?;
                     }
                 }
+                Instruction::Runs(r) => {
+                    let (inner, outer) = r.nest.split_last().map_or((0, &r.nest[..]), |(l, rest)| (l.extent, rest));
+                    let count: usize = outer.iter().map(|l| l.extent).product();
+                    write!(out, "  {count} of {inner} x [{}]", r.name)?;
+                }
                 Instruction::Scalars(s) => {
                     let steps: Vec<&str> = s.steps.iter().map(|s| s.name).collect();
                     write!(out, "  {} x [{}]", steps.len(), steps.join(" "))?;

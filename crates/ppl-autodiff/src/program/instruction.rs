@@ -1,5 +1,7 @@
 //! What a program does, one instruction after another, over places that are fixed when it is compiled.
 
+use smallvec::SmallVec;
+
 use crate::kernels::elementwise::{BinaryKernel, SelectKernel, SumKernel, TernaryKernel, UnaryKernel};
 use crate::kernels::product::{ProductKernel, ProductSpec};
 use crate::kernels::{sample, triangular};
@@ -8,6 +10,7 @@ use crate::program::layout::{Loop, Store};
 use crate::program::scalar::Scalars;
 use crate::program::scan::Scan;
 use crate::program::strips::Strips;
+use crate::program::whole::Whole;
 use crate::random::Key;
 use crate::real::Real;
 
@@ -63,6 +66,15 @@ pub(crate) enum Source {
     Strided(Place, Vec<Loop<1>>),
 }
 
+impl Source {
+    /// Where it begins.
+    pub fn place(&self) -> Place {
+        match self {
+            Source::Dense(p) | Source::Number(p) | Source::Splat(p) | Source::Strided(p, _) => *p,
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(crate) enum StepKernel<T> {
     Unary(UnaryKernel<T>),
@@ -78,6 +90,10 @@ pub(crate) struct Step<T> {
     pub kernel: StepKernel<T>,
     pub operands: [usize; 3],
     pub result: usize,
+    /// Numbers, by their position, and what they must be (not 0, or 0), or the step is left out.
+    pub guards: SmallVec<[(usize, bool); 2]>,
+    /// Zeros take the place of what was left out, where others than the choice would read it.
+    pub is_read: bool,
 }
 
 /// A chain of elementwise operations with one result, run block by block, stored or summed.
@@ -89,6 +105,20 @@ pub(crate) struct Fused<T> {
     pub sum: Option<SumKernel<T>>,
     pub result: Place,
 }
+
+/// One elementwise operation of two arrays that are not both in the order of the result, as of an outer product: run by
+/// run of the innermost loop, along which each of them is contiguous or one number.
+pub(crate) struct Runs<T> {
+    pub name: &'static str,
+    pub kernel: BinaryKernel<T>,
+    /// The steps in both operands and in the result.
+    pub nest: Vec<Loop<3>>,
+    pub operands: [Place; 2],
+    pub result: Place,
+}
+
+/// Runs shorter than this are gathered into blocks.
+pub(crate) const LEAST_RUN: usize = 32;
 
 pub(crate) struct Product<T> {
     /// The loops over batch axes but the innermost, which the specification has.
@@ -114,6 +144,7 @@ pub(crate) struct Reduce<T> {
 
 pub(crate) enum Instruction<T> {
     Fused(Fused<T>),
+    Runs(Runs<T>),
     Scalars(Scalars<T>),
     Product(Product<T>),
     Reduce(Reduce<T>),
@@ -171,6 +202,7 @@ pub(crate) enum Instruction<T> {
         factor: Place,
         result: Place,
     },
+    Whole(Whole),
     Scan(Scan<T>),
     Strips(Strips<T>),
     Random {
@@ -188,6 +220,7 @@ impl<T> Instruction<T> {
         match self {
             Instruction::Fused(f) if f.sum.is_some() => "fused sum",
             Instruction::Fused(_) => "fused",
+            Instruction::Runs(_) => "runs",
             Instruction::Scalars(_) => "scalars",
             Instruction::Product(_) => "matmul",
             Instruction::Reduce(r) => r.op.name(),
@@ -198,6 +231,7 @@ impl<T> Instruction<T> {
             Instruction::ScatterAdd { .. } => "scatter_add",
             Instruction::Cholesky { .. } => "cholesky",
             Instruction::Solve { .. } => "solve_lower",
+            Instruction::Whole(whole) => whole.name(),
             Instruction::Scan(_) => "scan",
             Instruction::Strips(_) => "strips",
             Instruction::Random { .. } => "random",
@@ -207,12 +241,8 @@ impl<T> Instruction<T> {
     /// Where it writes, and all other places that it touches.
     pub fn places(&self) -> (Place, Vec<Place>) {
         match self {
-            Instruction::Fused(f) => {
-                let place = |s: &Source| match s {
-                    Source::Dense(p) | Source::Number(p) | Source::Splat(p) | Source::Strided(p, _) => *p,
-                };
-                (f.result, f.sources.iter().map(place).collect())
-            }
+            Instruction::Fused(f) => (f.result, f.sources.iter().map(Source::place).collect()),
+            Instruction::Runs(r) => (r.result, r.operands.to_vec()),
             Instruction::Scalars(s) => {
                 let loads = s.loads.iter().map(|&(from, _)| from);
                 let stores = s.stores.iter().map(|&(_, to)| to);
@@ -226,6 +256,7 @@ impl<T> Instruction<T> {
             | Instruction::ScatterAdd { from, result, .. }
             | Instruction::Cholesky { from, result, .. } => (*result, vec![*from]),
             Instruction::Fill { result, .. } => (*result, vec![]),
+            Instruction::Whole(whole) => whole.places(),
             Instruction::Solve { factor, result, .. } => (*result, vec![*factor, *result]),
             Instruction::Scan(scan) => scan.places(),
             Instruction::Strips(strips) => strips.places(),
@@ -244,6 +275,7 @@ impl<T: Real> Instruction<T> {
         unsafe {
             match self {
                 Instruction::Fused(fused) => fused.run(memory),
+                Instruction::Runs(runs) => runs.run(memory),
                 Instruction::Scalars(scalars) => scalars.run(memory),
                 Instruction::Product(p) => {
                     let (a, b, c) = (memory.at(p.a), memory.at(p.b), memory.at(p.result));
@@ -301,6 +333,7 @@ impl<T: Real> Instruction<T> {
                         triangular::solve(*transposed, *n, *m, l.offset(i), strides[0], strides[1], x.offset(j));
                     });
                 }
+                Instruction::Whole(whole) => whole.run(memory),
                 Instruction::Scan(scan) => scan.run(memory),
                 Instruction::Strips(strips) => strips.run(memory),
                 Instruction::Random { law, stream, elements, parameters, result } => {
@@ -323,7 +356,7 @@ impl<T: Real> Instruction<T> {
 
 /// Calls `f` with the offsets of every combination of the loops' indices, in order.
 #[inline]
-fn each<const N: usize>(nest: &[Loop<N>], base: [isize; N], f: &mut impl FnMut([isize; N])) {
+pub(crate) fn each<const N: usize>(nest: &[Loop<N>], base: [isize; N], f: &mut impl FnMut([isize; N])) {
     match nest {
         [] => f(base),
         [outer, rest @ ..] => {
@@ -366,6 +399,20 @@ unsafe fn copy<T: Real>(nest: &[Loop<2>], from: *const T, to: *mut T) {
                     }
                 }
             }
+        });
+    }
+}
+
+impl<T: Real> Runs<T> {
+    unsafe fn run(&self, memory: &mut Memory<'_, '_, T>) {
+        let Some((inner, outer)) = self.nest.split_last() else { return };
+        let (a, b) = (memory.at(self.operands[0]), memory.at(self.operands[1]));
+        let out = memory.at(self.result);
+        let [m, n] = [inner.steps[0], inner.steps[1]].map(|step| if step == 0 { 1 } else { inner.extent });
+        // SAFETY: the loops stay within the arrays, and the result is none of the operands.
+        each(outer, [0; 3], &mut |[i, j, k]| unsafe {
+            let (a, b) = (std::slice::from_raw_parts(a.offset(i), m), std::slice::from_raw_parts(b.offset(j), n));
+            (self.kernel)(a, b, std::slice::from_raw_parts_mut(out.offset(k), inner.extent));
         });
     }
 }
@@ -421,6 +468,12 @@ impl<T: Real> Fused<T> {
                         std::slice::from_raw_parts(table[entry], n)
                     };
                     let result = std::slice::from_raw_parts_mut(result, n);
+                    if step.guards.iter().any(|&(at, wanted)| (*table[at] != T::ZERO) != wanted) {
+                        if step.is_read {
+                            result.fill(T::ZERO);
+                        }
+                        continue;
+                    }
                     match step.kernel {
                         StepKernel::Unary(f) => f(read(a), result),
                         StepKernel::Binary(f) => f(read(a), read(b), result),

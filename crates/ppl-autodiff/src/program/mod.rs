@@ -4,6 +4,7 @@ mod contract;
 mod explain;
 mod fuse;
 mod graph;
+mod guard;
 mod instruction;
 mod layout;
 mod lower;
@@ -14,6 +15,7 @@ mod rows;
 mod scalar;
 mod scan;
 pub(crate) mod strips;
+mod whole;
 
 pub use self::rows::Over;
 

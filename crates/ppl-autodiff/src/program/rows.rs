@@ -160,7 +160,14 @@ impl Wide<'_> {
         let mut ids: SmallVec<[NodeId; 3]> = x.iter().map(|p| p.id).collect();
         let op = match &node.op {
             Op::Input { .. } | Op::Constant(_) | Op::Poison => node.op.clone(), // leaves are never wide here
-            Op::Unary(_) | Op::Diag | Op::DiagEmbed | Op::Cholesky => node.op.clone(),
+            Op::Unary(_) | Op::Diag | Op::DiagEmbed | Op::Cholesky | Op::LogAbsDet | Op::DetSign | Op::Inverse => {
+                node.op.clone()
+            }
+            Op::Windows(_) | Op::Overlay { .. } | Op::ArgSort => node.op.clone(),
+            Op::TakeAlong | Op::PutAlong { .. } => {
+                ids = x.iter().map(|&p| self.repeat(p, node)).collect();
+                node.op.clone()
+            }
             Op::Binary(_) | Op::Select => {
                 ids = x.iter().map(|&p| self.align(p, rank, node)).collect();
                 node.op.clone()

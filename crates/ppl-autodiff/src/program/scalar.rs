@@ -2,7 +2,7 @@
 
 use super::instruction::{Memory, Place};
 use crate::kernels::dispatch::multiversion;
-use crate::kernels::elementwise::{BinaryKernel, UnaryKernel};
+use crate::kernels::elementwise::{BinaryKernel, TernaryKernel, UnaryKernel};
 use crate::real::Real;
 
 /// What a scalar step does. The arithmetic is done on the spot; other functions are blocks of one element.
@@ -25,6 +25,7 @@ pub(crate) enum Code<T> {
     Select,
     Unary(UnaryKernel<T>),
     Binary(BinaryKernel<T>),
+    Ternary(TernaryKernel<T>),
 }
 
 /// One operation; operands and result are slots.
@@ -92,6 +93,11 @@ multiversion! {
                     Code::Binary(f) => {
                         let mut y = [T::ZERO];
                         f(&[a], &[b], &mut y);
+                        y[0]
+                    }
+                    Code::Ternary(f) => {
+                        let mut y = [T::ZERO];
+                        f(&[a], &[b], &[c], &mut y);
                         y[0]
                     }
                 };

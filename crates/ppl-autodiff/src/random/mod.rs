@@ -15,6 +15,7 @@
 
 mod philox;
 
+pub(crate) use philox::{Blocks, LANES};
 pub use philox::{Philox, philox4x32, splitmix64};
 
 /// What a stream of random numbers is for: one word of its counter. The numbers are part of the format of a run.
@@ -42,6 +43,8 @@ pub enum Purpose {
     StepSize = 8,
     /// Noise of a stochastic gradient sampler; the index is the iteration.
     StochasticGradient = 9,
+    /// Directions in which a stochastic gradient sampler looks at the curvature of the prior; the index is the iteration.
+    Curvature = 10,
 }
 
 /// What a program's random draws are a function of, beside the node that makes them: the seed of the run, the
@@ -73,12 +76,9 @@ impl Key {
         Philox::new(self.seed, self.purpose, node, element)
     }
 
-    /// The words of one block of a node's numbers, for laws of which every draw takes a fixed number of words.
+    /// The blocks of a node's numbers, for laws of which every draw takes a fixed number of words.
     #[inline(always)]
-    pub(crate) fn block(&self, node: u32, block: u32) -> [u64; 2] {
-        let key = splitmix64(self.seed);
-        let counter = [u32::MAX, block, node, self.purpose as u32];
-        let w = philox4x32(counter, [key as u32, (key >> 32) as u32]);
-        [u64::from(w[0]) | u64::from(w[1]) << 32, u64::from(w[2]) | u64::from(w[3]) << 32]
+    pub(crate) fn blocks(&self, node: u32) -> Blocks {
+        Blocks::new(splitmix64(self.seed), [u32::MAX, 0, node, self.purpose as u32], 1)
     }
 }

@@ -1,18 +1,22 @@
 //! Philox4x32-10: ten rounds of multiply and xor turn a counter into four random words.
 
+#![allow(clippy::needless_range_loop, reason = "loops over the lanes of a vector read better by index")]
+
 use std::convert::Infallible;
 
 use rand_core::{Rng, TryRng, utils};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::Purpose;
+use crate::kernels::dispatch::multiversion;
+use crate::kernels::sample;
 
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 const ROUNDS: usize = 10;
-/// Blocks made at once: their rounds are independent, which hides the latency of the multiplications.
-const BATCH: usize = 4;
-const WORDS: usize = 4 * BATCH;
+/// Blocks that are made at once, one for each lane of a vector: one register of AVX-512, two of AVX2.
+pub(crate) const LANES: usize = 8;
+const WORDS: usize = 4 * LANES;
 
 /// The Philox4x32-10 bijection of a 128-bit counter under a 64-bit key.
 ///
@@ -29,6 +33,74 @@ pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
         k = [k[0].wrapping_add(WEYL[0]), k[1].wrapping_add(WEYL[1])];
     }
     c
+}
+
+/// Consecutive blocks: a counter of which one word runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Blocks {
+    key: [u32; 2],
+    counter: [u32; 4],
+    running: usize,
+}
+
+impl Blocks {
+    /// Blocks under a mixed seed; the word `running` of the counter is the number of the block.
+    #[inline(always)]
+    pub(crate) fn new(key: u64, counter: [u32; 4], running: usize) -> Self {
+        Self { key: [key as u32, (key >> 32) as u32], counter, running }
+    }
+
+    /// The two numbers of one block.
+    #[inline(always)]
+    pub(crate) fn one(&self, block: u32) -> [u64; 2] {
+        let mut counter = self.counter;
+        counter[self.running] = block;
+        let w = philox4x32(counter, self.key);
+        [u64::from(w[0]) | u64::from(w[1]) << 32, u64::from(w[2]) | u64::from(w[3]) << 32]
+    }
+
+    /// The first and the second numbers of `LANES` blocks from `block` on: [`philox4x32`] with each word in the lower
+    /// half of a lane, so that its multiplications are those that vectors have.
+    #[inline(always)]
+    pub(crate) fn lanes(&self, block: u32) -> [[u64; LANES]; 2] {
+        const LOW: u64 = u32::MAX as u64;
+        let mut c = self.counter.map(|word| [u64::from(word); LANES]);
+        for l in 0..LANES {
+            c[self.running][l] = u64::from(block.wrapping_add(l as u32));
+        }
+        let mut key = self.key;
+        for _ in 0..ROUNDS {
+            let keys = key.map(u64::from);
+            let mut products = [[0; LANES]; 2];
+            for l in 0..LANES {
+                products[0][l] = u64::from(MULTIPLIERS[0]) * c[0][l];
+            }
+            for l in 0..LANES {
+                products[1][l] = u64::from(MULTIPLIERS[1]) * c[2][l];
+            }
+            for l in 0..LANES {
+                c[0][l] = (products[1][l] >> 32) ^ c[1][l] ^ keys[0];
+            }
+            for l in 0..LANES {
+                c[2][l] = (products[0][l] >> 32) ^ c[3][l] ^ keys[1];
+            }
+            for l in 0..LANES {
+                c[1][l] = products[1][l] & LOW;
+            }
+            for l in 0..LANES {
+                c[3][l] = products[0][l] & LOW;
+            }
+            key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
+        }
+        let mut out = [[0; LANES]; 2];
+        for l in 0..LANES {
+            out[0][l] = c[0][l] | c[1][l] << 32;
+        }
+        for l in 0..LANES {
+            out[1][l] = c[2][l] | c[3][l] << 32;
+        }
+        out
+    }
 }
 
 /// The first output of SplitMix64 seeded with `seed`: a bijection of 64 bits that spreads small seeds.
@@ -90,7 +162,7 @@ impl Philox {
 
     /// Goes to a place in the stream, counted in 32-bit words modulo 2^34.
     pub fn set_position(&mut self, words: u64) {
-        self.block = (words / WORDS as u64 * BATCH as u64) as u32;
+        self.block = (words / WORDS as u64 * LANES as u64) as u32;
         self.next = WORDS;
         let rest = (words % WORDS as u64) as usize;
         if rest > 0 {
@@ -120,20 +192,38 @@ impl Philox {
         StandardNormal.sample(self)
     }
 
-    /// Fills a slice with standard normal numbers, in order.
+    /// Fills a slice with standard normal numbers: from the next whole block on, two of each block by Box and Muller's
+    /// transformation, on all lanes of a vector at once.
+    ///
+    /// Any even number of them may be taken first and the others later. They are other numbers than those of
+    /// [`Philox::standard_normal`], which cost more and may be asked for one at a time.
     pub fn fill_standard_normal(&mut self, out: &mut [f64]) {
-        for z in out {
-            *z = self.standard_normal();
-        }
+        let first = self.position().div_ceil(4) as u32;
+        sample::standard_normal(&self.blocks(), first, out);
+        self.block = first.wrapping_add(out.len().div_ceil(2) as u32);
+        self.next = WORDS;
     }
 
     fn refill(&mut self) {
-        let [index, chain, purpose] = self.stream;
-        for (i, words) in self.words.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-            *words = philox4x32([self.block.wrapping_add(i as u32), index, chain, purpose], self.key);
-        }
-        self.block = self.block.wrapping_add(BATCH as u32);
+        words(&self.blocks(), self.block, &mut self.words);
+        self.block = self.block.wrapping_add(LANES as u32);
         self.next = 0;
+    }
+
+    fn blocks(&self) -> Blocks {
+        let [index, chain, purpose] = self.stream;
+        Blocks { key: self.key, counter: [0, index, chain, purpose], running: 0 }
+    }
+}
+
+multiversion! {
+    /// The words of some blocks from `block` on.
+    fn words(blocks: &Blocks, block: u32, out: &mut [u32; WORDS]) {
+        let numbers = blocks.lanes(block);
+        for (l, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            let [a, b] = [numbers[0][l], numbers[1][l]];
+            *out = [a as u32, (a >> 32) as u32, b as u32, (b >> 32) as u32];
+        }
     }
 }
 

@@ -53,6 +53,11 @@ fn interpret_slots(tape: &Tape, slots: &[&[f64]]) -> Vec<Vec<f64>> {
     values
 }
 
+/// Operations that random functions do not contain.
+fn no(op: &Op) -> ! {
+    panic!("{} is not for the interpreter", op.name())
+}
+
 fn evaluate(op: &Op, shape: &Shape, x: &[Array], constant: Option<&[f64]>, slots: &[&[f64]]) -> Vec<f64> {
     let each = |f: &dyn Fn(&[usize]) -> f64| -> Vec<f64> { (0..shape.size()).map(|e| f(&unravel(e, shape))).collect() };
     let with = |index: &[usize], axis: usize, i: usize| {
@@ -63,7 +68,9 @@ fn evaluate(op: &Op, shape: &Shape, x: &[Array], constant: Option<&[f64]>, slots
     match op {
         Op::Input { slot, offset } => slots[*slot as usize][*offset..*offset + shape.size()].to_vec(),
         Op::Constant(_) => constant.unwrap().to_vec(),
-        Op::Poison | Op::Random { .. } => panic!("not for the interpreter"),
+        Op::LogAbsDet | Op::DetSign | Op::Inverse | Op::Windows(_) | Op::Overlay { .. } => no(op),
+        Op::ArgSort | Op::TakeAlong | Op::PutAlong { .. } => no(op),
+        Op::Poison | Op::Random { .. } => no(op),
         Op::Unary(f) => x[0].data.iter().map(|&x| f.value(x)).collect(),
         Op::Binary(f) => each(&|i| f.value(x[0].at(i), x[1].at(i))),
         Op::Select => each(&|i| {

@@ -59,10 +59,10 @@ impl Distribution for AsymmetricLaplace {
         batch_of("AsymmetricLaplace", &[self.loc, self.scale, self.asymmetry])
     }
     fn log_prob(&self, value: Var) -> Var {
-        let z = (value - self.loc) / self.scale;
-        let k = self.asymmetry;
-        let tail = z.gt(0.0).select(k * z, -z / k);
-        -tail - (self.scale * (k + k.recip())).ln()
+        let (z, k) = (value - self.loc, self.asymmetry);
+        // The scale of the side on which the value lies, with its sign.
+        let scale = z.gt(0.0).select(self.scale / k, -(self.scale * k));
+        -(z / scale) - (self.scale * (k + k.recip())).ln()
     }
     fn draw(&self, batch: &Shape) -> Var {
         let [a, b] = [(); 2].map(|()| Var::random(Law::Exponential, batch, &[]));

@@ -75,18 +75,19 @@ impl Distribution for Bernoulli {
     }
     /// With s = 2x - 1 and log-odds t: `-softplus(-s t)`, which keeps its digits where the outcome is nearly sure.
     fn log_prob(&self, value: Var) -> Var {
-        let inside = self.support().contains(value);
-        let value = inside.select(value, 0.0);
-        let log_prob = match self.0 {
-            Parameter::LogOdds(t) => -((1.0 - 2.0 * value) * t).softplus(),
+        match self.0 {
+            Parameter::LogOdds(t) => {
+                let inside = self.support().contains(value);
+                let value = inside.select(value, 0.0);
+                inside.select(-((1.0 - 2.0 * value) * t).softplus(), f64::NEG_INFINITY)
+            }
             Parameter::Probability(p) => {
                 // The branch that does not count must not be ln 0: its derivative would be NaN.
-                let one = value.gt(0.5);
-                let (hit, miss) = (one.select(p, 1.0).ln(), (-one.select(0.0, p)).ln_1p());
-                one.select(hit, miss)
+                let (one, zero) = (value.eq(1.0), value.eq(0.0));
+                let (hit, miss) = (one.select(p, 1.0).ln(), (-zero.select(p, 0.0)).ln_1p());
+                one.select(hit, zero.select(miss, f64::NEG_INFINITY))
             }
-        };
-        inside.select(log_prob, f64::NEG_INFINITY)
+        }
     }
     fn draw(&self, batch: &Shape) -> Var {
         Var::random(Law::Uniform, batch, &[]).lt(self.probability())

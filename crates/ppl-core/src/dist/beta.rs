@@ -3,6 +3,7 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
+use super::search::inverse_cdf;
 use super::{Distribution, Entry, Form, KlDivergence, batch_of, check};
 use crate::special::{Tails, beta_tails};
 use crate::special::{beta_kernel, ln_beta};
@@ -96,6 +97,9 @@ impl Distribution for Beta {
     }
     fn cdf(&self, value: Var) -> Option<Var> {
         Some(self.tails(value).plain().0)
+    }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        Some(inverse_cdf(self, probability))
     }
     fn log_cdf(&self, value: Var) -> Option<Var> {
         Some(self.tails(value).logarithms().0)

@@ -87,13 +87,14 @@ impl Distribution for Categorical {
     }
     fn log_prob(&self, value: Var) -> Var {
         let inside = self.support().contains(value);
-        let k = inside.select(value, 0.0);
-        let log_prob = match self.0 {
+        match self.0 {
             // Only the chosen probability meets the logarithm: another may be 0.
-            Parameter::Probabilities(p) => inside.select(pick(k, p), 1.0).ln(),
-            Parameter::Logits(t) => pick(k, t.log_softmax(-1)),
-        };
-        inside.select(log_prob, f64::NEG_INFINITY)
+            Parameter::Probabilities(p) => {
+                let p = pick(value, p, 1.0);
+                inside.select(p.ln(), f64::NEG_INFINITY)
+            }
+            Parameter::Logits(t) => pick(value, t.log_softmax(-1), f64::NEG_INFINITY),
+        }
     }
     /// The number of cumulative probabilities that a uniform number has passed.
     fn draw(&self, batch: &Shape) -> Var {

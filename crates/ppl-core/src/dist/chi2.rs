@@ -3,6 +3,7 @@
 use ppl_autodiff::{Shape, Var};
 
 use super::gamma::Gamma;
+use super::search::inverse_cdf;
 use super::{Distribution, Entry, Form, check};
 use crate::support::Support;
 
@@ -71,6 +72,9 @@ impl Distribution for Chi2 {
     }
     fn cdf(&self, value: Var) -> Option<Var> {
         self.gamma().cdf(value)
+    }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        Some(inverse_cdf(self, probability))
     }
     fn log_cdf(&self, value: Var) -> Option<Var> {
         self.gamma().log_cdf(value)

@@ -5,6 +5,7 @@ use std::f64::consts::FRAC_1_SQRT_2;
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
+use super::search::inverse_cdf;
 use super::{Distribution, Entry, Form, batch_of, check};
 use crate::special::LN_SQRT_2PI;
 use crate::special::erfcx_remainder;
@@ -103,6 +104,9 @@ impl Distribution for ExGaussian {
     fn cdf(&self, value: Var) -> Option<Var> {
         let z = (value - self.loc) / self.scale;
         Some(z.log_ndtr().exp() - self.nu * self.log_prob(value).exp())
+    }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        Some(inverse_cdf(self, probability))
     }
 }
 

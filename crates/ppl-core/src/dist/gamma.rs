@@ -3,6 +3,7 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
+use super::search::inverse_cdf;
 use super::{Distribution, Entry, Form, KlDivergence, batch_of, check};
 use crate::special::gamma_entropy;
 use crate::special::gamma_kernel;
@@ -92,6 +93,9 @@ impl Distribution for Gamma {
     }
     fn cdf(&self, value: Var) -> Option<Var> {
         Some(self.tails(value).plain().0)
+    }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        Some(inverse_cdf(self, probability))
     }
     fn log_cdf(&self, value: Var) -> Option<Var> {
         Some(self.tails(value).logarithms().0)

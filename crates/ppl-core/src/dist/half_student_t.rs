@@ -5,6 +5,7 @@ use std::f64::consts::LN_2;
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
+use super::search::inverse_cdf;
 use super::{Distribution, Entry, Form, batch_of, check};
 use crate::special::LN_SQRT_2PI;
 use crate::special::{Tails, beta_tails};
@@ -99,6 +100,9 @@ impl Distribution for HalfStudentT {
     }
     fn cdf(&self, value: Var) -> Option<Var> {
         Some(self.tails(value).plain().0)
+    }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        Some(inverse_cdf(self, probability))
     }
     fn log_cdf(&self, value: Var) -> Option<Var> {
         Some(self.tails(value).logarithms().0)

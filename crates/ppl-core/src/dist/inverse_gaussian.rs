@@ -3,6 +3,7 @@
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
+use super::search::inverse_cdf;
 use super::{Distribution, Entry, Form, batch_of, check};
 use crate::special::LN_SQRT_2PI;
 use crate::support::Support;
@@ -85,6 +86,9 @@ impl Distribution for InverseGaussian {
         let first = (root * (ratio - 1.0)).log_ndtr().exp();
         let second = (2.0 * self.concentration / self.mean + (-root * (ratio + 1.0)).log_ndtr()).exp();
         Some(inside.select(first + second, 0.0))
+    }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        Some(inverse_cdf(self, probability))
     }
 }
 

@@ -374,17 +374,18 @@ pub(crate) fn batch_of(name: &'static str, parameters: &[Var]) -> Shape {
     })
 }
 
-/// Element `k` of the last axis of `table`, k an integer in range: for few elements by a chain of choices, whose operands
-/// stay in the first-level cache.
-pub(crate) fn pick(k: Var, table: Var) -> Var {
+/// Element `k` of the last axis of `table`, or another number where `k` is no index of it: for few elements by a chain of
+/// choices, whose operands stay in the first-level cache.
+pub(crate) fn pick(k: Var, table: Var, otherwise: f64) -> Var {
     const FEW: usize = 16;
     let n = table.dim(-1);
     if n <= FEW {
-        let first = table.index(-1, 0);
-        return (1..n).fold(first, |chosen, j| k.eq(j as f64).select(table.index(-1, j), chosen));
+        let otherwise = Var::from(otherwise);
+        return (0..n).rev().fold(otherwise, |chosen, j| k.eq(j as f64).select(table.index(-1, j), chosen));
     }
     let numbers: Vec<f64> = (0..n).map(|j| j as f64).collect();
-    k.expand_dims(-1).eq(numbers).select(table, 0.0).sum_axis(-1)
+    let hit = k.expand_dims(-1).eq(numbers);
+    hit.max_axis(-1).select(hit.select(table, 0.0).sum_axis(-1), otherwise)
 }
 
 /// What tests, docs and benchmarks know about a distribution: its line in the catalogue.

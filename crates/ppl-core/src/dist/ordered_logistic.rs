@@ -1,7 +1,7 @@
 //! The ordered logistic law: a graded answer, cut from a continuous opinion.
 
 use ppl_autodiff::ops::Law;
-use ppl_autodiff::{Mistake, Shape, Var, mistake};
+use ppl_autodiff::{Mistake, Shape, Var, concat, mistake};
 
 use super::{Distribution, Entry, Form, check, pick, vector};
 use crate::support::Support;
@@ -73,22 +73,21 @@ impl Distribution for OrderedLogistic {
     /// With b the distance to the cut above and a to the one below: `ln(1 - e^(a - b)) - softplus(a) - softplus(-b)`,
     /// where `b - a` comes from the cutpoints alone: nothing cancels, however far off the predictor is.
     fn log_prob(&self, value: Var) -> Var {
-        let inside = self.support().contains(value);
-        let k = inside.select(value, 0.0);
         let n = self.cuts();
-        let (first, last) = (k.eq(0.0), k.eq(n as f64));
-        let above = pick(last.select(0.0, k), self.cutpoints) - self.predictor;
-        let below = pick(first.select(0.0, k - 1.0), self.cutpoints) - self.predictor;
-        let ends = last.select(0.0, (-above).softplus()) + first.select(0.0, below.softplus());
-        let log_prob = if n > 1 {
+        let shape = self.cutpoints.shape();
+        let end = |x: f64| Var::from(x).broadcast_to(Shape::from(&shape[..shape.rank() - 1]).join(&[1]));
+        // For each category: the cut above it, the one below it, and what is between them; all chosen together.
+        let above = concat(&[self.cutpoints, end(f64::INFINITY)], -1);
+        let below = concat(&[end(f64::NEG_INFINITY), self.cutpoints], -1);
+        let mut between = vec![end(0.0), end(0.0)];
+        if n > 1 {
             let gaps = self.cutpoints.slice(-1, 1..n) - self.cutpoints.slice(-1, 0..n - 1);
             let wide = gaps.gt(0.0);
-            let between = wide.select(wide.select(gaps, 1.0).log1mexp(), f64::NEG_INFINITY);
-            (first + last).select(0.0, pick((first + last).select(0.0, k - 1.0), between)) - ends
-        } else {
-            -ends
-        };
-        inside.select(log_prob, f64::NEG_INFINITY)
+            between.insert(1, wide.select(wide.select(gaps, 1.0).log1mexp(), f64::NEG_INFINITY));
+        }
+        let ends = (self.predictor - pick(value, above, f64::INFINITY)).softplus()
+            + (pick(value, below, f64::NEG_INFINITY) - self.predictor).softplus();
+        pick(value, concat(&between, -1), f64::NEG_INFINITY) - ends
     }
     fn draw(&self, batch: &Shape) -> Var {
         let u = Var::random(Law::Uniform, batch, &[]);

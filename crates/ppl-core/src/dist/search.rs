@@ -102,6 +102,18 @@ pub(super) fn quantile(
     above.map_or(moved, |high| moved.min(high))
 }
 
+/// The quantile function of a continuous law that has a distribution function: by halving on the unconstrained axis and one
+/// step of Newton's method, which takes what is left and carries the derivatives by probability and parameters.
+#[track_caller]
+pub(super) fn inverse_cdf(base: &dyn Distribution, probability: Var) -> Var {
+    let (none, all) = (probability.le(0.0), probability.ge(1.0));
+    let (low, high) = bounds(&base.support()).unwrap_or((None, None));
+    let inner = (none + all).select(0.5, probability);
+    let x = quantile(base.name(), base, None, None, inner);
+    let x = none.select(low.unwrap_or(Var::from(f64::NEG_INFINITY)), x);
+    all.select(high.unwrap_or(Var::from(f64::INFINITY)), x)
+}
+
 /// The base has no distribution function.
 #[track_caller]
 pub(super) fn missing(owner: &'static str) {

@@ -5,6 +5,7 @@ use std::f64::consts::LN_2;
 use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
+use super::search::inverse_cdf;
 use super::{Distribution, Entry, Form, batch_of, check};
 use crate::special::LN_SQRT_2PI;
 use crate::special::beta_tails;
@@ -59,8 +60,10 @@ impl StudentT {
     /// `Beta(df/2, 1/2)`; next to the middle by the density there.
     fn tail(&self, z: Var) -> (Var, Var) {
         const NEAR: f64 = 1e-8;
-        let near = z.abs().lt(NEAR);
-        let middle = 0.5 - z.abs() * (half_step(0.5 * self.df) - LN_SQRT_2PI).exp();
+        // The middle belongs to the right side, with its slope.
+        let distance = z.lt(0.0).select(-z, z);
+        let near = distance.lt(NEAR);
+        let middle = 0.5 - distance * (half_step(0.5 * self.df) - LN_SQRT_2PI).exp();
         let (df, square) = (self.df, near.select(1.0, z).square());
         let overflow = square.ge(f64::INFINITY);
         let square = overflow.select(1.0, square);
@@ -109,6 +112,9 @@ impl Distribution for StudentT {
         let z = (value - self.loc) / self.scale;
         let tail = self.tail(z).0;
         Some(z.lt(0.0).select(tail, 1.0 - tail))
+    }
+    fn icdf(&self, probability: Var) -> Option<Var> {
+        Some(inverse_cdf(self, probability))
     }
     fn log_cdf(&self, value: Var) -> Option<Var> {
         let z = (value - self.loc) / self.scale;

@@ -140,19 +140,20 @@ impl Distribution for TruncatedNormal {
             Bounds::Left(bound) | Bounds::Right(bound) => self.standard(inside.select(value, bound)),
             Bounds::Both(low, _) => self.standard(inside.select(value, low)),
         };
-        let normal = -0.5 * z.square() - (self.scale.ln() + LN_SQRT_2PI);
+        let ln_scale = self.scale.ln() + LN_SQRT_2PI;
         let log_prob = match self.bounds {
-            Bounds::Left(low) => normal - (-self.standard(low)).log_ndtr(),
-            Bounds::Right(high) => normal - self.standard(high).log_ndtr(),
+            Bounds::Left(low) => -0.5 * z.square() - (ln_scale + (-self.standard(low)).log_ndtr()),
+            Bounds::Right(high) => -0.5 * z.square() - (ln_scale + self.standard(high).log_ndtr()),
             Bounds::Both(low, high) => {
                 // Bounds out of order have no mass, and no slope that is infinite. All this is of the parameters' shape.
                 let some = high.gt(low);
                 let (low, high) = (some.select(low, -1.0), some.select(high, 1.0));
                 let interval = NormalInterval::new(self.standard(low), self.standard(high));
+                // 0 where the interval is not narrow.
                 let m = interval.middle();
-                let narrow = -0.5 * (z - m) * (z + m) - (high - low).ln() - interval.log_shape();
-                let log_prob = interval.narrow.select(narrow, normal - interval.log_mass_wide());
-                some.select(log_prob, f64::NEG_INFINITY)
+                let (narrow, wide) = ((high - low).ln() + interval.log_shape(), ln_scale + interval.log_mass_wide());
+                let log_mass = some.select(interval.narrow.select(narrow, wide), f64::INFINITY);
+                -0.5 * (z - m) * (z + m) - log_mass
             }
         };
         inside.select(log_prob, f64::NEG_INFINITY)

@@ -55,7 +55,9 @@ impl Distribution for Uniform {
     }
     fn log_prob(&self, value: Var) -> Var {
         let inside = value.ge(self.low) * value.le(self.high);
-        let width = inside.select(self.high - self.low, 1.0);
+        // Bounds out of order have nothing between them, and no slope that is not a number.
+        let some = self.high.gt(self.low);
+        let width = some.select(self.high - self.low, 1.0);
         inside.select(-width.ln(), f64::NEG_INFINITY)
     }
     fn draw(&self, batch: &Shape) -> Var {

@@ -1,5 +1,7 @@
 //! Control variates: gradients of a batch relative to those at a reference point, where the sum over all rows is known.
 
+use serde::{Deserialize, Serialize};
+
 use super::kernel::{GradientKernel, StepInfo, StochasticKernel, norm};
 use super::schedule::Step;
 use crate::batch::BatchDensity;
@@ -16,15 +18,16 @@ use crate::runner::SettingsError;
 /// # Source
 /// Baker, Fearnhead, Fox and Nemeth (2019), Control variates for stochastic gradient MCMC. Statistics and Computing 29;
 /// Dubey et al. (2016), Variance reduction in stochastic gradient Langevin dynamics. NeurIPS.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ControlVariates<K> {
     inner: K,
     every: u64,
+    #[serde(skip)]
     at_reference: Vec<f64>,
 }
 
 /// The state of [`ControlVariates`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ControlVariatesState<S> {
     /// The state of the kernel within.
     pub inner: S,
@@ -87,6 +90,12 @@ impl<K: GradientKernel> StochasticKernel for ControlVariates<K> {
 
     fn position(state: &Self::State) -> &[f64] {
         K::position(&state.inner)
+    }
+
+    fn lengths(state: &Self::State) -> Vec<usize> {
+        let mut lengths = K::lengths(&state.inner);
+        lengths.extend([state.reference.len(), state.gradient.len()]);
+        lengths
     }
 
     /// As without noise from batches: what is left of it is not known.

@@ -1,11 +1,14 @@
 //! The Fisher information of one row, as a running mean of the covariance of the rows' gradients.
 
+use serde::{Deserialize, Serialize};
+
+use super::kernel::lane_sum;
 use super::symmetric::{Rows, Symmetric};
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
 
 /// How much of the Fisher information is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Fisher {
     /// All of it: d x d numbers, and a factorisation a step. For up to some 2000 coordinates.
@@ -19,21 +22,21 @@ pub enum Fisher {
 
 /// A running estimate of the Fisher information of one row, I_t = (1 - 1/t) I_{t-1} + V/t with V the covariance of the
 /// rows' gradients in batch t.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FisherEstimate {
     pub(crate) form: Form,
     /// Batches in the mean.
     pub(crate) batches: u64,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Form {
     Blocks(Vec<Block>),
     Diagonal(Vec<f64>),
 }
 
 /// The coordinates `first..first + information.dim()`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Block {
     pub first: usize,
     pub information: Symmetric,
@@ -77,6 +80,19 @@ impl FisherEstimate {
                 let within = |b: &&Block| b.first <= row.min(column) && row.max(column) < b.first + b.information.dim();
                 let block = blocks.iter().find(within);
                 block.map_or(0.0, |b| b.information.get(row - b.first, column - b.first))
+            }
+        }
+    }
+
+    /// The number of coordinates.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        match &self.form {
+            Form::Diagonal(diagonal) => diagonal.len(),
+            Form::Blocks(blocks) => {
+                // Blocks that are not neighbours, as only a damaged file has them, have no dimension.
+                let neighbours = |dim, b: &Block| (b.first == dim).then(|| dim + b.information.dim());
+                blocks.iter().try_fold(0, neighbours).unwrap_or(0)
             }
         }
     }
@@ -163,7 +179,7 @@ impl RowGradients {
                 self.squares.resize(dim, 0.0);
                 density.row_moments(x, &mut self.prior, &mut self.mean, &mut self.squares)?;
                 self.mean.iter_mut().for_each(|mean| *mean /= n);
-                self.squares.iter().sum()
+                lane_sum(&self.squares, |x| x)
             }
         };
         if total.is_finite() { Ok(()) } else { Err(DensityError::NotFinite) }

@@ -12,6 +12,7 @@
 //! | [`Sghmc`] | injected, with momentum | any size |
 //! | [`Sgnht`] | injected, with momentum and a thermostat | noise that is not known |
 
+mod checkpoint;
 mod control_variate;
 mod fisher;
 pub mod kernel;
@@ -19,11 +20,13 @@ mod prior_precision;
 mod result;
 mod run;
 mod samplers;
+mod saved;
 mod schedule;
 mod settings;
 pub mod symmetric;
 mod verdict;
 
+pub use checkpoint::Checkpoint;
 pub use control_variate::{ControlVariates, ControlVariatesState};
 pub use fisher::{Fisher, FisherEstimate, RowGradients};
 pub use kernel::{CsgPreconditioner, Gain, Preconditioner, StepInfo, StochasticKernel};

@@ -1,5 +1,7 @@
 //! The curvature of the prior along each coordinate, by differences of its gradient.
 
+use serde::{Deserialize, Serialize};
+
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
 
@@ -15,7 +17,7 @@ const DISTANCE: f64 = 1e-4;
 ///
 /// # Source
 /// Bekas, Kokiopoulou and Saad (2007), An estimator for the diagonal of a matrix. Applied Numerical Mathematics 57.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PriorCurvature {
     mean: Vec<f64>,
     looks: u64,
@@ -44,6 +46,11 @@ impl PriorCurvature {
     /// The precisions in order.
     pub fn iter(&self) -> impl Iterator<Item = f64> + '_ {
         self.mean.iter().map(|p| p.max(0.0))
+    }
+
+    /// The precisions of some coordinates.
+    pub(crate) fn part(&self, coordinates: std::ops::Range<usize>) -> impl Iterator<Item = f64> + '_ {
+        self.mean.get(coordinates).unwrap_or_default().iter().map(|p| p.max(0.0))
     }
 
     /// Whether this iteration looks.

@@ -5,7 +5,9 @@ use std::ops::Deref;
 
 use ndarray::{Array2, ArrayD, Axis};
 use ppl_diagnostics::SampleStats;
+use serde::{Deserialize, Serialize};
 
+use super::checkpoint::Checkpoint;
 use super::kernel::StochasticKernel;
 use super::settings::StochasticGradient;
 use super::verdict::{Finding, findings};
@@ -19,20 +21,24 @@ pub struct StochasticRun<K: StochasticKernel> {
     posterior: Posterior,
     chains: Vec<StochasticChain<K::State>>,
     findings: Vec<Finding>,
+    settings: StochasticGradient<K>,
 }
 
 /// The draws of one chain, how they were made, and where it stopped.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StochasticChain<S> {
     /// Which chain, from 0.
     pub chain: usize,
     /// The name of the kernel that made the draws.
+    #[serde(skip)]
     pub kernel: &'static str,
     /// Unconstrained draws, `[draw, coordinate]`.
+    #[serde(with = "super::saved::matrix")]
     pub draws: Array2<f64>,
     /// The step size of each draw.
     pub step_sizes: Vec<f64>,
     /// The length of the estimated gradient at each draw; NaN where the step failed and the draw repeats the one before.
+    #[serde(with = "super::saved::gaps")]
     pub gradient_norms: Vec<f64>,
     /// Iterations done, warm-up included.
     pub iterations: u64,
@@ -42,13 +48,20 @@ pub struct StochasticChain<S> {
     pub failed_steps: usize,
     /// The largest excess, relative to the posterior's, of a coordinate's variance that the method's theory expects at
     /// this step size; none for a method without such theory, or a chain that ended early.
+    #[serde(skip)]
     pub excess_variance: Option<f64>,
     /// Seconds altogether.
     pub seconds: f64,
     /// Where to go on from; none if the chain did not start.
     pub state: Option<S>,
     /// How the chain ended.
+    #[serde(skip, default = "interrupted")]
     pub outcome: Outcome,
+}
+
+/// A saved chain has not ended.
+fn interrupted() -> Outcome {
+    Outcome::Interrupted
 }
 
 impl<S> StochasticChain<S> {
@@ -92,7 +105,7 @@ impl<K: StochasticKernel> StochasticRun<K> {
         };
         let concerns = findings.iter().cloned().map(Concern::Stochastic).collect();
         let posterior = Posterior::assemble(sites, settings.seed, gathered.collect(), stats, concerns)?;
-        Ok(Self { posterior, chains, findings })
+        Ok(Self { posterior, chains, findings, settings: settings.clone() })
     }
 
     /// The posterior.
@@ -105,6 +118,12 @@ impl<K: StochasticKernel> StochasticRun<K> {
     #[must_use]
     pub fn into_posterior(self) -> Posterior {
         self.posterior
+    }
+
+    /// What is needed to go on with the run later, for `serde`.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint<K> {
+        Checkpoint::new(self.settings.clone(), self.chains.clone())
     }
 
     /// The chains: step sizes, gradient norms, and the states to resume from.
@@ -143,7 +162,9 @@ impl<K: StochasticKernel> StochasticRun<K> {
 
 impl<K: StochasticKernel> Clone for StochasticRun<K> {
     fn clone(&self) -> Self {
-        Self { posterior: self.posterior.clone(), chains: self.chains.clone(), findings: self.findings.clone() }
+        let Self { posterior, chains, findings, settings } = self;
+        let (posterior, chains) = (posterior.clone(), chains.clone());
+        Self { posterior, chains, findings: findings.clone(), settings: settings.clone() }
     }
 }
 

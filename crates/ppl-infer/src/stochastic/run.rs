@@ -24,6 +24,8 @@ const MEASURABLE: usize = 20_000_000;
 pub(super) struct ChainRun<'a, K> {
     pub chain: usize,
     pub settings: &'a StochasticGradient<K>,
+    /// The iteration before which it stops at the latest, as if interrupted.
+    pub until: u64,
     pub observer: &'a dyn Observer,
     pub interrupt: &'a AtomicBool,
 }
@@ -138,7 +140,7 @@ impl<K: StochasticKernel> ChainRun<'_, K> {
         let mut failures = 0;
         let iterations = self.settings.iterations();
         while chain.len() < self.settings.draws {
-            if self.interrupt.load(Ordering::Relaxed) {
+            if self.interrupt.load(Ordering::Relaxed) || chain.iterations >= self.until {
                 return Err(Stop::Interrupted);
             }
             let iteration = chain.iterations;

@@ -47,7 +47,7 @@ impl Sgfs {
     }
 
     /// Takes only the batches of every `every`th iteration into the information, once it rests on 20 of them: what makes
-    /// large networks cost little more than their gradient. 1 unless told otherwise.
+    /// large networks cost little more than their gradient. 1 unless told otherwise, and 10 with [`Fisher::Diagonal`].
     pub fn fisher_every(self, every: u64) -> Self {
         Self { kernel: self.kernel.fisher_every(every), ..self }
     }

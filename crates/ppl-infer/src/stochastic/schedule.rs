@@ -1,5 +1,6 @@
 //! Step sizes: a function of the iteration, so that a run can be resumed anywhere.
 
+use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
 use crate::runner::SettingsError;
@@ -17,7 +18,7 @@ pub struct Step {
 }
 
 /// The step size as a function of the iteration t = 0, 1, ...
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Schedule {
     /// The same at every iteration.

@@ -4,7 +4,9 @@ use std::sync::atomic::AtomicBool;
 
 use ppl_core::BatchModel;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
+use super::checkpoint::Checkpoint;
 use super::control_variate::ControlVariates;
 use super::kernel::{GradientKernel, StochasticKernel};
 use super::result::{StochasticChain, StochasticRun};
@@ -19,7 +21,7 @@ use crate::runner::SettingsError;
 
 /// Settings of a run of chains of one kernel: [`Sgfs`](super::Sgfs), [`Sgld`](super::Sgld) and so on, or one of your own by
 /// [`StochasticGradient::with`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[must_use]
 pub struct StochasticGradient<K> {
     pub(super) kernel: K,
@@ -164,6 +166,11 @@ impl<K: StochasticKernel> StochasticGradient<K> {
         self.go(&CompiledBatchModel::new(model)?, None, observer, interrupt)
     }
 
+    /// The run before its first iteration, to be done with [`Checkpoint::resume_saving`].
+    pub fn checkpoint(&self) -> Checkpoint<K> {
+        Checkpoint::new(self.clone(), Vec::new())
+    }
+
     /// Goes on with a run of [`StochasticGradient::run`] until there are as many draws as these settings ask for. With the
     /// settings of the first run but for the draws, and data in memory, the result has the bits of an uninterrupted one.
     ///
@@ -231,15 +238,36 @@ impl<K: StochasticKernel> StochasticGradient<K> {
         observer: &dyn Observer,
         interrupt: &AtomicBool,
     ) -> Result<Vec<StochasticChain<K::State>>, SettingsError> {
+        self.sample_chains_until(target, from, u64::MAX, observer, interrupt)
+    }
+
+    /// As `sample_chains`, up to an iteration.
+    pub(super) fn sample_chains_until(
+        &self,
+        target: &dyn BatchTarget,
+        from: Option<&[StochasticChain<K::State>]>,
+        until: u64,
+        observer: &dyn Observer,
+        interrupt: &AtomicBool,
+    ) -> Result<Vec<StochasticChain<K::State>>, SettingsError> {
         self.check(target.dim())?;
         if let Some(from) = from {
             let (setting, got, least) = ("chains of the run to resume", from.len(), self.chains);
             if got != least {
                 return Err(SettingsError::Count { setting, got, least, most: least });
             }
-            let setting = "coordinates of the run to resume";
-            if let Some(got) = from.iter().map(|c| c.draws.ncols()).find(|&n| n != target.dim()) {
-                return Err(SettingsError::Count { setting, got, least: target.dim(), most: target.dim() });
+            let equal = |setting: &'static str, got: usize, wanted: usize| match got == wanted {
+                true => Ok(()),
+                false => Err(SettingsError::Count { setting, got, least: wanted, most: wanted }),
+            };
+            for chain in from {
+                let lengths = chain.state.as_ref().map(K::lengths).unwrap_or_default();
+                for got in lengths.into_iter().chain([chain.draws.ncols()]) {
+                    equal("coordinates of the run to resume", got, target.dim())?;
+                }
+                for got in [chain.draws.nrows(), chain.gradient_norms.len()] {
+                    equal("draws of a chain to resume", got, chain.len())?;
+                }
             }
         }
         let pool = match self.threads {
@@ -251,7 +279,7 @@ impl<K: StochasticKernel> StochasticGradient<K> {
         };
         let run = |chain: usize| {
             let from = from.and_then(|chains| chains.get(chain));
-            ChainRun { chain, settings: self, observer, interrupt }.run(target, from)
+            ChainRun { chain, settings: self, until, observer, interrupt }.run(target, from)
         };
         let run_all = || (0..self.chains).into_par_iter().with_max_len(1).map(run).collect();
         observer.started(&Plan { chains: self.chains, warmup: self.warmup, draws: self.iterations() - self.warmup });

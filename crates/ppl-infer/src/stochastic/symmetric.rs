@@ -1,61 +1,15 @@
 //! Small dense symmetric matrices: running Gram matrices, their Cholesky factor, and solves.
 //!
-//! The upper triangle is stored by rows, padded to tiles of 8 x 8. Both the Gram matrix G'G and the factorisation
-//! A = U'U then are one loop over pairs of contiguous rows, `acc[i][j] += left[i] * right[j]`, which the compiler keeps in
-//! vector registers. With 40 coordinates and 50 rows on AVX-512 (Zen 4) the Gram matrix takes 1.7 us, the factor 1.5 us,
-//! a solution 0.3 us.
+//! The upper triangle is stored by rows, padded to tiles, as the kernels want it
+//! ([`ppl_autodiff::kernels::symmetric`]). With 40 coordinates and 50 rows on AVX-512 (Zen 4) the Gram matrix takes 1.7 us,
+//! of which 1.6 us are its multiplications, the factor 0.8 us, a solution 0.3 us.
 
-#![allow(clippy::needless_range_loop, reason = "loops over the lanes of a vector read better by index")]
-#![allow(
-    clippy::absurd_extreme_comparisons,
-    clippy::reversed_empty_ranges,
-    reason = "the first and last of written-out loops"
-)]
-
-use ppl_autodiff::kernels::dispatch::Isa;
-
-/// Rows and columns of a tile: one vector of AVX-512.
-const TILE: usize = 8;
-/// Rows of a tile that are summed at once: with AVX2 they fill half of the registers.
-const HALF: usize = 4;
-
-type Tile = [[f64; TILE]; TILE];
-
-/// Compiles a function for each instruction set; all give the same bits, as in `ppl-autodiff`.
-macro_rules! multiversion {
-    ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
-        $(#[$doc])*
-        $vis fn $name($($arg: $ty),*) $(-> $out)? {
-            #[inline(always)]
-            fn body($($arg: $ty),*) $(-> $out)? $body
-
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-            fn avx512($($arg: $ty),*) $(-> $out)? {
-                body($($arg),*)
-            }
-
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,fma")]
-            fn avx2($($arg: $ty),*) $(-> $out)? {
-                body($($arg),*)
-            }
-
-            match Isa::current() {
-                // SAFETY: `current` returns only sets that this machine has.
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 => unsafe { avx512($($arg),*) },
-                // SAFETY: `current` returns only sets that this machine has.
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx2 => unsafe { avx2($($arg),*) },
-                _ => body($($arg),*),
-            }
-        }
-    };
-}
+use ppl_autodiff::kernels::symmetric::{TILE, add_gram, factor, lay_out, solve};
+use serde::{Deserialize, Serialize};
 
 /// A symmetric matrix, of which the upper triangle is stored.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Packed", try_from = "Packed")]
 pub struct Symmetric {
     dim: usize,
     /// Rows of `stride` numbers, `stride` of them; beyond `dim` all is 0.
@@ -110,6 +64,9 @@ impl Symmetric {
     /// `self = keep self + scale G'G`, where G are the rows less their mean.
     pub fn add_gram(&mut self, keep: f64, scale: f64, rows: &Rows) {
         debug_assert_eq!(rows.stride, padded(self.dim));
+        if self.dim == 0 {
+            return;
+        }
         add_gram(rows.stride, keep, scale, &rows.values, &rows.mean, &mut self.values);
     }
 
@@ -122,7 +79,9 @@ impl Symmetric {
 
     /// `self = scale a`.
     pub fn set_scaled(&mut self, scale: f64, a: &Self) {
-        set_scaled(scale, &a.values, &mut self.values);
+        for (out, a) in self.values.iter_mut().zip(&a.values) {
+            *out = scale * a;
+        }
     }
 
     /// Adds to the elements of the diagonal.
@@ -131,6 +90,33 @@ impl Symmetric {
         for (i, value) in values.take(self.dim).enumerate() {
             self.values[i * (stride + 1)] += value;
         }
+    }
+}
+
+/// A symmetric matrix as it is saved: the rows of the upper triangle, one after the other.
+#[derive(Serialize, Deserialize)]
+struct Packed {
+    dim: usize,
+    upper: Vec<f64>,
+}
+
+impl From<Symmetric> for Packed {
+    fn from(matrix: Symmetric) -> Self {
+        let dim = matrix.dim;
+        let upper = (0..dim).flat_map(|row| (row..dim).map(move |column| (row, column)));
+        Self { dim, upper: upper.map(|(row, column)| matrix.get(row, column)).collect() }
+    }
+}
+
+impl TryFrom<Packed> for Symmetric {
+    type Error = String;
+
+    fn try_from(Packed { dim, upper }: Packed) -> Result<Self, String> {
+        let wanted = dim.checked_add(1).and_then(|n| n.checked_mul(dim)).map(|n| n / 2);
+        if wanted != Some(upper.len()) {
+            return Err(format!("a symmetric matrix of {dim} rows saved as {} numbers", upper.len()));
+        }
+        Ok(Self::from_fn(dim, |row, column| upper[row * (2 * dim - row + 1) / 2 + column - row]))
     }
 }
 
@@ -150,9 +136,12 @@ impl Rows {
         self.stride = padded(mean.len());
         self.values.resize(count * self.stride, 0.0);
         self.mean.resize(self.stride, 0.0);
+        if mean.is_empty() || count == 0 {
+            return;
+        }
         let columns = &columns[..count * mean.len()];
         lay_out(self.stride, columns, count, &mut self.values, &mut self.mean);
-        let first = columns.iter().step_by(count.max(1));
+        let first = columns.iter().step_by(count);
         mean.iter_mut().zip(&self.mean).zip(first).for_each(|((to, mean), first)| *to = first + mean);
     }
 }
@@ -195,7 +184,7 @@ impl Factor {
     fn factor_prepared(&mut self, scale: f64, matrix: &Symmetric) -> bool {
         debug_assert_eq!(matrix.dim, self.dim);
         let Self { dim, upper, inverse, right } = self;
-        factor(*dim, scale, &matrix.values, right, upper, inverse)
+        factor(*dim, padded(*dim), scale, &matrix.values, right, upper, inverse)
     }
 
     /// Solves A x = b in place.
@@ -221,275 +210,10 @@ impl Factor {
     }
 }
 
-/// The transpose of a tile.
-#[inline(always)]
-fn transposed(tile: Tile) -> Tile {
-    let mut next = Tile::default();
-    for i in 0..TILE {
-        for j in 0..TILE {
-            next[i][j] = tile[j][i];
-        }
-    }
-    next
-}
-
-/// The sum of a vector, pair by pair.
-#[inline(always)]
-fn add_up(s: &[f64; TILE]) -> f64 {
-    (s[0] + s[4]) + (s[1] + s[5]) + ((s[2] + s[6]) + (s[3] + s[7]))
-}
-
-/// A row of a tile.
-#[inline(always)]
-fn part(row: &[f64], tile: usize) -> &[f64; TILE] {
-    &row.as_chunks::<TILE>().0[tile]
-}
-
-/// `sum over rows of row[left][i] * row[right][j]`.
-#[inline(always)]
-fn outer_products(rows: &[f64], stride: usize, left: usize, right: usize) -> Tile {
-    let mut sums = Tile::default();
-    for (half, sums) in sums.as_chunks_mut::<HALF>().0.iter_mut().enumerate() {
-        let mut acc = [[0.0; TILE]; HALF];
-        for row in rows.chunks_exact(stride) {
-            let (l, r) = (&row.as_chunks::<HALF>().0[left * TILE / HALF + half], part(row, right));
-            for i in 0..HALF {
-                for j in 0..TILE {
-                    acc[i][j] = l[i].mul_add(r[j], acc[i][j]);
-                }
-            }
-        }
-        *sums = acc;
-    }
-    sums
-}
-
-multiversion! {
-    fn set_scaled(scale: f64, a: &[f64], out: &mut [f64]) {
-        for (out, a) in out.iter_mut().zip(a) {
-            *out = scale * a;
-        }
-    }
-}
-
-multiversion! {
-    /// Tile by tile, so that rows are written a vector at a time.
-    fn lay_out(stride: usize, columns: &[f64], count: usize, rows: &mut [f64], mean: &mut [f64]) {
-        for (tile, mean) in mean.as_chunks_mut::<TILE>().0.iter_mut().enumerate() {
-            // The last tile may be of padding only.
-            let start = (tile * TILE * count).min(columns.len());
-            let end = (start + TILE * count).min(columns.len());
-            let of_tile = &columns[start..end];
-            let mut first = [0.0; TILE];
-            of_tile.iter().step_by(count).zip(&mut first).for_each(|(x, first)| *first = *x);
-            let mut sums = [0.0; TILE];
-            let whole = if of_tile.len() == TILE * count { count / TILE } else { 0 };
-            let (blocks, rest) = rows.split_at_mut(whole * TILE * stride);
-            if whole > 0 {
-                let mut parts = [&of_tile[..count]; TILE];
-                for (j, part) in parts.iter_mut().enumerate() {
-                    *part = &of_tile[j * count..][..count];
-                }
-                for (block, rows) in blocks.chunks_exact_mut(TILE * stride).enumerate() {
-                    let mut square = Tile::default();
-                    for j in 0..TILE {
-                        square[j] = parts[j].as_chunks::<TILE>().0[block];
-                    }
-                    let square = transposed(square);
-                    for (row, values) in rows.chunks_exact_mut(stride).zip(&square) {
-                        let out = &mut row.as_chunks_mut::<TILE>().0[tile];
-                        for j in 0..TILE {
-                            out[j] = values[j] - first[j];
-                            sums[j] += out[j];
-                        }
-                    }
-                }
-            }
-            for (r, row) in rest.chunks_exact_mut(stride).enumerate() {
-                let mut values = [0.0; TILE];
-                for (value, column) in values.iter_mut().zip(of_tile.chunks_exact(count)) {
-                    *value = column[whole * TILE + r];
-                }
-                let out = &mut row.as_chunks_mut::<TILE>().0[tile];
-                for j in 0..TILE {
-                    out[j] = values[j] - first[j];
-                    sums[j] += out[j];
-                }
-            }
-            *mean = sums.map(|sum| sum / count as f64);
-        }
-    }
-}
-
-multiversion! {
-    /// The mean is taken off by `G'G - n m m'`: relative to the first row nothing is lost.
-    fn add_gram(stride: usize, keep: f64, scale: f64, rows: &[f64], mean: &[f64], out: &mut [f64]) {
-        let (tiles, mean) = (stride / TILE, mean.as_chunks::<TILE>().0);
-        let count = (rows.len() / stride) as f64;
-        for left in 0..tiles {
-            for right in left..tiles {
-                let acc = outer_products(rows, stride, left, right);
-                for (i, acc) in acc.iter().enumerate() {
-                    let row = &mut out[(left * TILE + i) * stride..][..stride];
-                    let out = &mut row.as_chunks_mut::<TILE>().0[right];
-                    let m = -count * mean[left][i];
-                    for j in 0..TILE {
-                        out[j] = keep.mul_add(out[j], scale * m.mul_add(mean[right][j], acc[j]));
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Takes multiples of row `i` of a tile off the rows below it, after dividing it by the pivot.
-#[inline(always)]
-fn eliminate(i: usize, inverse: f64, multiples: &[f64; TILE], tile: &mut Tile) {
-    for j in 0..TILE {
-        tile[i][j] *= inverse;
-    }
-    for k in i + 1..TILE {
-        for j in 0..TILE {
-            tile[k][j] = (-multiples[k]).mul_add(tile[i][j], tile[k][j]);
-        }
-    }
-}
-
-/// Runs a body for each row of a tile, written out, so that the tile stays in registers.
-macro_rules! each_row {
-    ($i:ident, $body:block) => {{
-        each_row!(@ $i, $body, 0 1 2 3 4 5 6 7);
-    }};
-    (@ $i:ident, $body:block, $($row:literal)*) => {
-        $({
-            const $i: usize = $row;
-            $body
-        })*
-    };
-}
-
-multiversion! {
-    /// Right of the diagonal tile of each row of tiles, everything is one vector a row. What is beyond `dim` is the
-    /// unit matrix.
-    fn factor(
-        dim: usize,
-        scale: f64,
-        matrix: &[f64],
-        diagonal: &[f64],
-        upper: &mut [f64],
-        inverse: &mut [f64],
-    ) -> bool {
-        let (stride, added) = (padded(dim), diagonal.as_chunks::<TILE>().0);
-        let tiles = stride / TILE;
-        for left in 0..tiles {
-            let (done, rest) = upper.split_at_mut(left * TILE * stride);
-            let mut diagonal = Tile::default();
-            let inverse = &mut inverse.as_chunks_mut::<TILE>().0[left];
-            for right in left..tiles {
-                let mut acc = outer_products(done, stride, left, right);
-                for (i, acc) in acc.iter_mut().enumerate() {
-                    let row = part(&matrix[(left * TILE + i) * stride..][..stride], right);
-                    for j in 0..TILE {
-                        acc[j] = scale.mul_add(row[j], -acc[j]);
-                    }
-                }
-                if right == left {
-                    for i in 0..TILE {
-                        acc[i][i] = if left * TILE + i < dim { acc[i][i] + added[left][i] } else { 1.0 };
-                    }
-                    let mut positive = true;
-                    each_row!(I, {
-                        let pivot = acc[I][I];
-                        positive &= pivot > 0.0 && pivot < f64::INFINITY;
-                        let root = 1.0 / pivot.sqrt();
-                        inverse[I] = root;
-                        let mut row = acc[I];
-                        for j in 0..TILE {
-                            row[j] = if j < I { 0.0 } else { row[j] * root };
-                        }
-                        diagonal[I] = row;
-                        eliminate(I, root, &row, &mut acc);
-                    });
-                    if !positive {
-                        return false;
-                    }
-                    acc = diagonal;
-                } else {
-                    each_row!(I, {
-                        eliminate(I, inverse[I], &diagonal[I], &mut acc);
-                    });
-                }
-                for (i, acc) in acc.iter().enumerate() {
-                    rest[i * stride..][..stride].as_chunks_mut::<TILE>().0[right] = *acc;
-                }
-            }
-        }
-        true
-    }
-}
-
-multiversion! {
-    /// U'y = b by vectors of what each number of y contributes, then U x = y by products with the rows of U.
-    fn solve(stride: usize, upper: &[f64], inverse: &[f64], b: &mut [f64]) {
-        let (b, _) = b.as_chunks_mut::<TILE>();
-        let tiles = stride / TILE;
-        for tile in 0..tiles {
-            let mut sums = [[0.0; TILE]; 4];
-            let (done, rest) = b.split_at_mut(tile);
-            for (rows, y) in upper.chunks_exact(TILE * stride).zip(&*done) {
-                for k in 0..TILE {
-                    let u = part(&rows[k * stride..][..stride], tile);
-                    for j in 0..TILE {
-                        sums[k % 4][j] = u[j].mul_add(y[k], sums[k % 4][j]);
-                    }
-                }
-            }
-            let right = &mut rest[0];
-            for j in 0..TILE {
-                right[j] -= (sums[0][j] + sums[1][j]) + (sums[2][j] + sums[3][j]);
-            }
-            let rows = &upper[tile * TILE * stride..][..TILE * stride];
-            let mut y = *right;
-            each_row!(I, {
-                let u = part(&rows[I * stride..][..stride], tile);
-                y[I] *= inverse[tile * TILE + I];
-                let known = y[I];
-                for j in I + 1..TILE {
-                    y[j] = (-u[j]).mul_add(known, y[j]);
-                }
-            });
-            *right = y;
-        }
-        for tile in (0..tiles).rev() {
-            let (rest, done) = b.split_at_mut(tile + 1);
-            let rows = &upper[tile * TILE * stride..][..TILE * stride];
-            let mut sums = Tile::default();
-            for (k, x) in done.iter().enumerate() {
-                for i in 0..TILE {
-                    let u = part(&rows[i * stride..][..stride], tile + 1 + k);
-                    for j in 0..TILE {
-                        sums[i][j] = u[j].mul_add(x[j], sums[i][j]);
-                    }
-                }
-            }
-            let mut x = rest[tile];
-            for j in 0..TILE {
-                x[j] -= add_up(&sums[j]);
-            }
-            each_row!(I, {
-                const K: usize = TILE - 1 - I;
-                x[K] *= inverse[tile * TILE + K];
-                for i in 0..K {
-                    x[i] = (-rows[i * stride + tile * TILE + K]).mul_add(x[K], x[i]);
-                }
-            });
-            rest[tile] = x;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use ppl_autodiff::kernels::dispatch::Isa;
+
     use super::*;
 
     fn numbers(n: usize, seed: f64) -> Vec<f64> {

@@ -111,6 +111,14 @@ const TRIGAMMA_STIRLING: &[f64] = &[
     291.539_608_821_451_5,
 ];
 
+/// `c[0] + c[1] x + ..` and what the last rounding took from it, for coefficients after the first that are a correction.
+#[inline(always)]
+fn horner_parts(x: f64, coefficients: &[f64]) -> (f64, f64) {
+    let rest = x * horner(x, &coefficients[1..]);
+    let sum = coefficients[0] + rest;
+    (sum, (coefficients[0] - sum) + rest)
+}
+
 /// The logarithm of a positive finite number as a sum of two.
 #[inline(always)]
 fn ln_parts(x: f64) -> (f64, f64) {
@@ -156,11 +164,14 @@ pub fn lgamma_positive<T: Real>(x: T) -> T {
 
     // Near 2, plus or minus the logarithm of the factors.
     let (linear, linear_low) = two_product(t, ONE_MINUS_EULER[0]);
-    let curved = (t * t) * horner(t, LGAMMA);
+    let ((square, square_low), (slope, slope_low)) = (two_product(t, t), horner_parts(t, LGAMMA));
+    let (curved, curved_low) = two_product(square, slope);
+    let curved_low = square.mul_add(slope_low, square_low.mul_add(slope, curved_low));
     let (log, log_low) = (f64::select(below, -log, log), f64::select(below, -log_low, log_low));
     let (sum, error) = two_sum(linear, log);
     let (sum, second_error) = two_sum(sum, curved);
-    let near = sum + ((error + second_error) + (t.mul_add(ONE_MINUS_EULER[1], linear_low) + log_low));
+    let low = t.mul_add(ONE_MINUS_EULER[1], linear_low) + (log_low + curved_low);
+    let near = sum + ((error + second_error) + low);
 
     let y = f64::select(large, far, near);
     T::from_f64(f64::select(x == 0.0, f64::INFINITY, y))
@@ -218,9 +229,9 @@ pub fn digamma_positive<T: Real>(x: T) -> T {
     let quotient = n * inverse;
     let remainder = quotient.mul_add(-d, n) * inverse;
     let remainder = f64::select(quotient.abs() < f64::INFINITY, remainder, 0.0);
-    let slope = horner(y - 1.5, DIGAMMA);
+    let (slope, slope_low) = horner_parts(y - 1.5, DIGAMMA);
     let (near, near_low) = two_product(y - ROOT[0], slope);
-    let near_low = slope.mul_add(-ROOT[1], near_low);
+    let near_low = (y - ROOT[0]).mul_add(slope_low, slope.mul_add(-ROOT[1], near_low));
     let (sum, error) = two_sum(quotient, near);
     let sum = sum + (error + (remainder + near_low));
     let near = f64::select(quotient.abs() < f64::INFINITY, sum, quotient);
@@ -257,13 +268,21 @@ pub fn trigamma_positive<T: Real>(x: T) -> T {
     let large = x >= STIRLING;
 
     // trigamma(x) = 1/x^2 + n/d + trigamma(x + 4), n/d = sum of 1/(x+i)^2 over i = 1..3.
-    let (mut n, mut d) = (0.0f64, 1.0f64);
-    for i in 1..4 {
+    // Numerator and denominator with what rounding took from them: the quotient is a good part of the sum.
+    let y = x + 1.0;
+    let ((mut n, mut n_low), (mut d, mut d_low)) = ((1.0f64, 0.0f64), two_product(y, y));
+    for i in 2..4 {
         let y = x + f64::from(i);
-        let square = y * y;
-        n = n.mul_add(square, d);
-        d *= square;
+        let (square, square_low) = two_product(y, y);
+        let (product, product_low) = two_product(n, square);
+        let product_low = n.mul_add(square_low, n_low.mul_add(square, product_low));
+        let (sum, error) = two_sum(product, d);
+        (n, n_low) = (sum, error + (product_low + d_low));
+        let (product, product_low) = two_product(d, square);
+        (d, d_low) = (product, d.mul_add(square_low, d_low.mul_add(square, product_low)));
     }
+    let quotient = n / d;
+    let quotient_low = (quotient.mul_add(-d, n) + quotient.mul_add(-d_low, n_low)) / d;
     let inverse = 1.0 / f64::select(large, x, x + STIRLING);
     let w = inverse * inverse;
     let far = inverse + 0.5f64.mul_add(w, (w * inverse) * horner(w, TRIGAMMA_STIRLING));
@@ -273,7 +292,11 @@ pub fn trigamma_positive<T: Real>(x: T) -> T {
     let (square, square_low) = two_product(first, first);
     let square_low = (first + first).mul_add(first_low, square_low);
     let square_low = f64::select(square < f64::INFINITY, square_low, 0.0);
-    let near = square + (square_low + (n / d + far));
+    let (sum, error) = two_sum(quotient, far);
+    let (sum, second_error) = two_sum(square, sum);
+    let near = sum + (second_error + (error + (quotient_low + square_low)));
+    // Of an infinite square nothing is left to add.
+    let near = f64::select(square < f64::INFINITY, near, square);
 
     T::from_f64(f64::select(large, far, near))
 }

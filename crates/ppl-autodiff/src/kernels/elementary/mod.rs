@@ -162,11 +162,11 @@ elementary! {
     erf, Erf, Real::k_erf; "erf x", on LINE, ulp 1.5, f32 1.5;
     erfc, Erfc, Real::k_erfc; "1 - erf x", on LINE, ulp 4.0, f32 4.0;
     lgamma, Lgamma, gamma::lgamma_positive, rare: gamma::is_negative => gamma::lgamma_negative;
-        "ln |Gamma(x)|", on POSITIVE, ulp 2.5, f32 0.6;
+        "ln |Gamma(x)|", on POSITIVE, ulp 1.5, f32 0.6;
     digamma, Digamma, gamma::digamma_positive, rare: gamma::is_negative => gamma::digamma_negative;
-        "d/dx ln |Gamma(x)|", on POSITIVE, ulp 3.0, f32 0.6;
+        "d/dx ln |Gamma(x)|", on POSITIVE, ulp 2.0, f32 0.6;
     trigamma, Trigamma, gamma::trigamma_positive, rare: gamma::is_negative => gamma::trigamma_negative;
-        "d^2/dx^2 ln |Gamma(x)|", on POSITIVE, ulp 3.0, f32 0.6;
+        "d^2/dx^2 ln |Gamma(x)|", on POSITIVE, ulp 1.5, f32 0.6;
     erfcx, Erfcx, Real::k_erfcx; "e^(x^2) (1 - erf x)", on LINE, ulp 4.0, f32 4.0;
     log_ndtr, LogNdtr, Real::k_log_ndtr; "ln Phi(x)", on LINE, ulp 4.0, f32 0.6;
     ndtri, Ndtri, Real::k_ndtri; "Phi^-1(x)", on (0.0, 1.0), ulp 4.0, f32 0.6;

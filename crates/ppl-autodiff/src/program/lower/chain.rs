@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 
 use super::{Lowering, place};
-use crate::kernels::elementwise::{SumKernel, select, sum as sum_of};
+use crate::kernels::elementwise::{SumKernel, select_kernels, sum as sum_of};
 use crate::ops::Op;
 use crate::program::contract::{Planned, Rule, contract};
-use crate::program::instruction::{Fused, Instruction, Source, Step, StepKernel};
+use crate::program::guard::{Guard, of_choice};
+use crate::program::instruction::{Fused, Instruction, LEAST_RUN, Runs, Source, Step, StepKernel};
 use crate::program::layout::{Store, View, loops};
 use crate::real::Real;
 use crate::shape::Shape;
@@ -22,8 +23,9 @@ fn common_order(shape: &Shape, outside: &[(NodeId, View)]) -> SmallVec<[usize; 4
         let arrays = outside.iter().filter(|(_, v)| !v.is_scalar() && !matches!(v.store, Store::Constants));
         arrays.filter(|(_, v)| v.strides[axis] == 1 && shape[axis] > 1).count()
     };
-    // Of axes with equally many operands the last stays last.
-    if let Some(inner) = order.iter().copied().max_by_key(|&axis| contiguous(axis)).filter(|&a| contiguous(a) > 0) {
+    // Of axes with equally many operands the longest, of those equally long the last.
+    let key = |&axis: &usize| (contiguous(axis), shape[axis]);
+    if let Some(inner) = order.iter().copied().max_by_key(key).filter(|&a| contiguous(a) > 0) {
         order.retain(|axis| *axis != inner);
         order.push(inner);
     }
@@ -43,6 +45,18 @@ impl<T: Real> Lowering<'_, T> {
                 let inside = self.chains.root[operand as usize] == Some(root);
                 if !inside && outside.iter().all(|(id, _)| *id != operand) {
                     outside.push((operand, self.view(operand).broadcast(&shape)));
+                }
+            }
+        }
+        // Single numbers that say which of its steps count.
+        for &member in &members {
+            for guard in self.guards[member as usize].clone() {
+                // What comes after rows that are computed in strips is not known yet.
+                let is_known = self.views[guard.condition as usize].is_some() || self.is_constant(guard.condition);
+                if is_known && outside.iter().all(|(id, _)| *id != guard.condition) {
+                    let number = self.view(guard.condition);
+                    let number = View::dense(number.store, number.offset, Shape::scalar());
+                    outside.push((guard.condition, number.broadcast(&shape)));
                 }
             }
         }
@@ -81,13 +95,47 @@ impl<T: Real> Lowering<'_, T> {
         let planned = contract(self.graph, &members, &self.uses, number);
         let (steps, sources, registers) = self.steps(root, &planned, &outside, &order, &walk);
         let total: SumKernel<T> = sum_of::<T>;
-        let fused = Fused { elements, sources, registers, steps, sum: sum.map(|_| total), result: place(&result) };
-        if elements > 0 {
+        let runs = if sum.is_none() { self.runs(root, &planned, &outside, &order, &walk, &result) } else { None };
+        if let Some(runs) = runs {
+            self.push(Instruction::Runs(runs));
+        } else if elements > 0 {
+            let sum = sum.map(|_| total);
+            let fused = Fused { elements, sources, registers, steps, sum, result: place(&result) };
             self.push(Instruction::Fused(fused));
         } else if sum.is_some() {
             self.fill(&result, T::ZERO);
         }
         self.views[sum.unwrap_or(root) as usize] = Some(result);
+    }
+
+    /// A chain of one operation of two arrays that need not be gathered.
+    fn runs(
+        &self,
+        root: NodeId,
+        planned: &[Planned],
+        outside: &[(NodeId, View)],
+        order: &[usize],
+        walk: &View,
+        result: &View,
+    ) -> Option<Runs<T>> {
+        let [step] = planned else { return None };
+        let node = self.graph.node(root);
+        let (Op::Binary(op), Rule::Plain, [a, b]) = (&node.op, step.rule, &step.operands[..]) else { return None };
+        let view = |id: &NodeId| outside.iter().find(|(other, _)| other == id).map(|(_, view)| view);
+        let (a, b) = (view(a)?, view(b)?);
+        let nest = loops(&walk.shape, order, [&a.strides, &b.strides, &walk.strides]);
+        let inner = nest.last()?;
+        let form = match inner.steps {
+            [1, 1, 1] => 0,
+            [0, 1, 1] => 1,
+            [1, 0, 1] => 2,
+            _ => return None,
+        };
+        if nest.len() < 2 || inner.extent < LEAST_RUN {
+            return None;
+        }
+        let kernel = op.kernels::<T>()[form];
+        Some(Runs { name: node.op.name(), kernel, nest, operands: [place(a), place(b)], result: place(result) })
     }
 
     /// The steps of a chain with its sources and the number of registers that they need.
@@ -108,7 +156,7 @@ impl<T: Real> Lowering<'_, T> {
                 operands.contains(&id)
                     && match (operands.len(), &self.graph.node(step.node).op) {
                         (2, _) => number(operands[1]) && operands[0] == id,
-                        (3, Op::Binary(_)) => operands[0] == id,
+                        (3, _) => operands[0] == id,
                         _ => true,
                     }
             })
@@ -157,9 +205,18 @@ impl<T: Real> Lowering<'_, T> {
                 match &node.op {
                     Op::Unary(op) => StepKernel::Unary(op.kernel::<T>()),
                     Op::Binary(op) => StepKernel::Binary(op.kernels::<T>()[binary_form]),
-                    _ => StepKernel::Select(select::<T>),
+                    _ => StepKernel::Select(select_kernels()[usize::from(number(1)) + 2 * usize::from(number(2))]),
                 }
             };
+            let known = |guard: &&Guard| entry.contains_key(&guard.condition);
+            let own: SmallVec<[&Guard; 2]> = self.guards[step.node as usize].iter().filter(known).collect();
+            let reads = |user: &&Planned| user.operands.contains(&step.node);
+            let discards = |user: &Planned, guard: &Guard| {
+                let choice = of_choice(self.graph, user.node, step.node);
+                user.rule == Rule::Plain && choice == Some(*guard) || self.guards[user.node as usize].contains(guard)
+            };
+            let mut users = planned[at + 1..].iter().filter(reads);
+            let is_read = step.node == root || users.any(|user| own.iter().any(|guard| !discards(user, guard)));
             steps.push(Step {
                 name: match step.rule {
                     Rule::Plain => node.op.name(),
@@ -168,6 +225,8 @@ impl<T: Real> Lowering<'_, T> {
                 kernel,
                 operands,
                 result,
+                guards: own.iter().map(|guard| (entry[&guard.condition], guard.wanted)).collect(),
+                is_read,
             });
             entry.insert(step.node, result);
             for (i, o) in step.operands.iter().enumerate() {

@@ -4,6 +4,7 @@ mod chain;
 mod product;
 mod scalar;
 mod strips;
+mod whole;
 
 use std::collections::HashMap;
 
@@ -11,11 +12,13 @@ use smallvec::SmallVec;
 
 use super::fuse::{Chains, chains};
 use super::graph::Graph;
+use super::guard::{Guards, guards};
 use super::instruction::{Instruction, Place, Reduce};
 use super::layout::{Loop, Store, View, loops};
 use super::scan::Scan;
 use super::strips::{Policy, Region};
 use crate::kernels::elementwise::{accumulate_kernel, sum as sum_of};
+use crate::kernels::lu::Wanted;
 use crate::ops::{Axes, Op, Reduction};
 use crate::real::Real;
 use crate::shape::Shape;
@@ -32,6 +35,8 @@ pub(crate) struct Lowered<T> {
 struct Lowering<'g, T> {
     graph: &'g Graph,
     chains: Chains,
+    /// What each node's value is needed for.
+    guards: Vec<Guards>,
     views: Vec<Option<View>>,
     out: Lowered<T>,
     /// Constants that were laid out: table entry and order of axes to their place in the store.
@@ -53,6 +58,7 @@ pub(crate) fn lower<T: Real>(graph: &Graph, outputs: &[(u32, usize)], policy: Po
     let mut lowering = Lowering {
         graph,
         chains: chains(graph, &inside),
+        guards: guards(graph),
         views,
         out,
         laid_out: HashMap::new(),
@@ -324,6 +330,14 @@ impl<T: Real> Lowering<'_, T> {
                 self.push(solve);
                 to
             }
+            Op::LogAbsDet => self.eliminate(Wanted::LogAbsDet, operands[0], &shape),
+            Op::DetSign => self.eliminate(Wanted::DetSign, operands[0], &shape),
+            Op::Inverse => self.eliminate(Wanted::Inverse, operands[0], &shape),
+            Op::Windows(window) => self.windows(*window, operands[0], &shape),
+            Op::Overlay { window, .. } => self.overlay(*window, operands[0], &shape),
+            Op::ArgSort => self.argsort(operands[0], &shape),
+            Op::TakeAlong => self.along(true, [operands[0], operands[1]], &shape),
+            Op::PutAlong { .. } => self.along(false, [operands[0], operands[1]], &shape),
             Op::Scan { body, length, reverse } => {
                 let [init, inputs, shared] = [0, 1, 2].map(|i| {
                     let view = self.view(operands[i]);

@@ -125,6 +125,7 @@ fn code<T: Real>(rule: Rule, op: &Op) -> Code<T> {
         (Rule::MulSub, _) => Code::MulSub,
         (Rule::SubMul, _) => Code::SubMul,
         (Rule::TimesOneMinusSquare, _) => Code::TimesOneMinusSquare,
+        (Rule::Within(_) | Rule::SubDiv, _) => rule.ternary().map_or(Code::Select, |kernels| Code::Ternary(kernels[0])),
         (Rule::Plain, Op::Binary(Binary::Add)) => Code::Add,
         (Rule::Plain, Op::Binary(Binary::Sub)) => Code::Sub,
         (Rule::Plain, Op::Binary(Binary::Mul)) => Code::Mul,

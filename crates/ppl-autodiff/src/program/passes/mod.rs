@@ -1,6 +1,7 @@
 //! The passes over a graph before it is lowered. Each keeps the outputs' values and shapes. Common subexpressions
 //! and dead nodes need no pass of their own: a rebuilt graph shares equal nodes and keeps only what is needed.
 
+mod choose;
 mod expand;
 mod fold;
 mod short;
@@ -16,6 +17,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("expand", expand::pass),
     ("short", short::pass),
     ("simplify", simplify::pass),
+    ("choose", choose::pass),
     ("fold", fold::pass),
     ("clean", simplify::pass),
 ];

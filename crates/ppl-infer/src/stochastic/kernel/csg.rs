@@ -1,5 +1,7 @@
 //! Constant stochastic gradients: gradient ascent whose batches are noisy just so much that it samples.
 
+use serde::{Deserialize, Serialize};
+
 use super::{StepInfo, StochasticKernel, draw_noise, finite, norm};
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
@@ -18,19 +20,24 @@ use crate::stochastic::symmetric::Factor;
 ///
 /// # Source
 /// Mandt, Hoffman and Blei (2017), Stochastic gradient descent as approximate Bayesian inference. JMLR 18(134).
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CsgKernel {
     preconditioner: CsgPreconditioner,
     doubled_noise: bool,
+    #[serde(skip)]
     gradients: RowGradients,
+    #[serde(skip)]
     gradient: Vec<f64>,
+    #[serde(skip)]
     noise: Vec<f64>,
+    #[serde(skip)]
     move_: Vec<f64>,
+    #[serde(skip)]
     factors: Vec<Factor>,
 }
 
 /// The form of H.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum CsgPreconditioner {
     /// (2 n/N) C^-1.
@@ -45,7 +52,7 @@ pub enum CsgPreconditioner {
 }
 
 /// The state of [`CsgKernel`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CsgState {
     /// The position, unconstrained.
     pub position: Vec<f64>,
@@ -145,8 +152,8 @@ impl StochasticKernel for CsgKernel {
             *g = prior + total * mean;
         }
         let gradient_norm = norm(&self.gradient)?;
-        if self.doubled_noise && !step.exploring {
-            draw_noise(random, &mut self.noise, dim);
+        if self.doubled_noise {
+            draw_noise(random, step, &mut self.noise, dim);
         } else {
             self.noise.clear();
             self.noise.resize(dim, 0.0);
@@ -164,6 +171,10 @@ impl StochasticKernel for CsgKernel {
 
     fn position(state: &CsgState) -> &[f64] {
         &state.position
+    }
+
+    fn lengths(state: &CsgState) -> Vec<usize> {
+        vec![state.position.len(), state.covariance.dim()]
     }
 
     fn rows_needed(&self, dim: usize) -> usize {

@@ -1,6 +1,7 @@
 //! What the gain of Fisher scoring is made of: the factor of the information, and the matrix of the injected noise.
 
 use ndarray::Array2;
+use serde::{Deserialize, Serialize};
 
 use super::in_range;
 use crate::runner::SettingsError;
@@ -12,7 +13,7 @@ fn positive(x: f64) -> bool {
 }
 
 /// The factor c of the Fisher information in the gain.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Gain {
     /// (N + n)/n, or N/n where the rows of a batch are distinct: right for every step size.
@@ -46,7 +47,7 @@ impl Gain {
 }
 
 /// The matrix B of the injected noise.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Preconditioner {
     /// A multiple of the identity.
@@ -54,7 +55,7 @@ pub enum Preconditioner {
     /// A diagonal matrix.
     Diagonal(Vec<f64>),
     /// A symmetric positive definite matrix; only with [`Fisher::Full`].
-    Dense(Array2<f64>),
+    Dense(#[serde(with = "crate::stochastic::saved::matrix")] Array2<f64>),
     /// The identity for the first 50 floor(N/n) iterations, then c I_t, as in PyMC3. On networks, whose information is
     /// near singular, the second explodes where c is right.
     Fisher,

@@ -73,6 +73,11 @@ pub trait StochasticKernel: Clone + Send + Sync {
     /// The position of a state, unconstrained.
     fn position(state: &Self::State) -> &[f64];
 
+    /// The lengths of what a state has one number of for each coordinate: a state that was saved elsewhere must fit.
+    fn lengths(state: &Self::State) -> Vec<usize> {
+        vec![Self::position(state).len()]
+    }
+
     /// What theory says of the excess of the stationary variance of a coordinate over the posterior's, relative to it,
     /// where the posterior is about normal with this curvature (negative second derivative) and the gradient's variance
     /// over batches is `noise`. None where the method has no such theory, or no excess.
@@ -99,22 +104,54 @@ pub struct StepInfo {
 /// Methods that take nothing of a batch but the estimate of the gradient: those that control variates make better.
 pub trait GradientKernel: StochasticKernel {}
 
-/// Draws the noise of one iteration.
-pub(crate) fn draw_noise(random: &ChainRng, noise: &mut Vec<f64>, dim: usize) {
+/// Draws the noise of one iteration; none where it explores.
+pub(crate) fn draw_noise(random: &ChainRng, step: &Step, noise: &mut Vec<f64>, dim: usize) {
     noise.resize(dim, 0.0);
-    random.stream(Purpose::StochasticGradient).fill_standard_normal(noise);
+    if step.exploring {
+        noise.fill(0.0);
+    } else {
+        random.stream(Purpose::StochasticGradient).fill_standard_normal(noise);
+    }
+}
+
+/// What a step of a gradient method begins with: the estimate at a point, whose length it returns, and noise.
+pub(crate) fn gradient_and_noise(
+    density: &mut dyn BatchDensity,
+    x: &[f64],
+    step: &Step,
+    random: &ChainRng,
+    gradient: &mut Vec<f64>,
+    noise: &mut Vec<f64>,
+) -> Result<f64, DensityError> {
+    gradient.resize(x.len(), 0.0);
+    density.evaluate(x, gradient)?;
+    let length = norm(gradient)?;
+    draw_noise(random, step, noise, x.len());
+    Ok(length)
+}
+
+/// The sum of a function of each number, on several lanes at once.
+pub(crate) fn lane_sum(x: &[f64], f: impl Fn(f64) -> f64) -> f64 {
+    let (lanes, rest) = x.as_chunks::<16>();
+    let mut sums = [0.0; 16];
+    for lane in lanes {
+        for (sum, x) in sums.iter_mut().zip(lane) {
+            *sum += f(*x);
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|x| f(*x)).sum::<f64>()
 }
 
 /// The length of a vector; an error if it is not finite, as it is whenever a coordinate is not.
 pub(crate) fn norm(gradient: &[f64]) -> Result<f64, DensityError> {
-    let norm = gradient.iter().map(|g| g * g).sum::<f64>().sqrt();
+    let norm = lane_sum(gradient, |g| g * g).sqrt();
     if norm.is_finite() { Ok(norm) } else { Err(DensityError::NotFinite) }
 }
 
 /// Refuses a point that is not finite.
 pub(crate) fn finite(x: &[f64]) -> Result<(), DensityError> {
-    // A sum of squares would overflow where the point itself is finite still.
-    if x.iter().all(|x| x.is_finite()) { Ok(()) } else { Err(DensityError::NotFinite) }
+    // A sum of squares would overflow where the point itself is finite still; a zero of each number does not.
+    if lane_sum(x, |x| 0.0 * x) == 0.0 { Ok(()) } else { Err(DensityError::NotFinite) }
 }
 
 /// An error unless a setting is in range.

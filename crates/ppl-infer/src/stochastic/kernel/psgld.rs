@@ -1,5 +1,7 @@
 //! SGLD preconditioned by a running mean of squared gradients, as RMSprop's.
 
+use serde::{Deserialize, Serialize};
+
 use super::{GradientKernel, StepInfo, StochasticKernel, draw_noise, finite, in_range, norm};
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
@@ -15,18 +17,22 @@ use crate::stochastic::Step;
 ///
 /// # Source
 /// Li, Chen, Carlson and Carin (2016), Preconditioned stochastic gradient Langevin dynamics. AAAI.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PsgldKernel {
     decay: f64,
     stabiliser: f64,
+    #[serde(skip)]
     gradient: Vec<f64>,
+    #[serde(skip)]
     prior: Vec<f64>,
+    #[serde(skip)]
     noise: Vec<f64>,
+    #[serde(skip)]
     next: Vec<f64>,
 }
 
 /// The state of [`PsgldKernel`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PsgldState {
     /// The position, unconstrained.
     pub position: Vec<f64>,
@@ -96,7 +102,7 @@ impl StochasticKernel for PsgldKernel {
         self.mean_gradient(density, &state.position)?;
         let gradient_norm = norm(&self.gradient)?;
         norm(&self.prior)?;
-        draw_noise(random, &mut self.noise, dim);
+        draw_noise(random, step, &mut self.noise, dim);
         self.next.resize(dim, 0.0);
         let root = if step.exploring { 0.0 } else { step.size.sqrt() };
         for i in 0..dim {
@@ -114,6 +120,10 @@ impl StochasticKernel for PsgldKernel {
 
     fn position(state: &PsgldState) -> &[f64] {
         &state.position
+    }
+
+    fn lengths(state: &PsgldState) -> Vec<usize> {
+        vec![state.position.len(), state.squares.len()]
     }
 }
 

@@ -2,9 +2,10 @@
 //! posterior.
 
 use rand_core::Rng;
+use serde::{Deserialize, Serialize};
 
 use super::gain::{Gain, Preconditioner};
-use super::{StepInfo, StochasticKernel, finite, norm};
+use super::{StepInfo, StochasticKernel, draw_noise, finite, norm};
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
 use crate::random::ChainRng;
@@ -13,7 +14,7 @@ use crate::stochastic::Step;
 use crate::stochastic::fisher::{Fisher, FisherEstimate, Form, RowGradients};
 use crate::stochastic::prior_precision::{Looking, PriorCurvature};
 use crate::stochastic::symmetric::{Factor, Symmetric};
-use ppl_autodiff::random::Purpose;
+use ppl_autodiff::random::{Philox, Purpose};
 
 /// SGFS: `x += 2 A^-1 (grad log prior + N g + e)`, `e ~ N(0, 4 B/e)`, `A = c N I_t + 4 B/e + P`.
 ///
@@ -27,18 +28,19 @@ use ppl_autodiff::random::Purpose;
 /// # Source
 /// Ahn, Korattikara and Welling (2012), Bayesian posterior sampling via stochastic gradient Fisher scoring. ICML; the
 /// term P, and c for distinct rows, follow from the same argument.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SgfsKernel {
     fisher: Fisher,
     gain: Gain,
     preconditioner: Preconditioner,
     prior_precision: bool,
-    fisher_every: u64,
+    fisher_every: Option<u64>,
+    #[serde(skip)]
     buffers: Buffers,
 }
 
 /// The state of [`SgfsKernel`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SgfsState {
     /// The position, unconstrained.
     pub position: Vec<f64>,
@@ -48,6 +50,8 @@ pub struct SgfsState {
     pub prior: PriorCurvature,
 }
 
+/// Coordinates of a diagonal move that stay in the first-level cache; even, so that noise can be drawn in parts.
+const PART: usize = 1024;
 /// Batches that I_t must rest on before any may be left out.
 const ENOUGH: u64 = 20;
 
@@ -81,7 +85,7 @@ impl Default for SgfsKernel {
             gain: Gain::Exact,
             preconditioner: Preconditioner::Scaled(1.0),
             prior_precision: true,
-            fisher_every: 1,
+            fisher_every: None,
             buffers: Buffers::default(),
         }
     }
@@ -119,23 +123,30 @@ impl SgfsKernel {
     }
 
     /// Takes only the batches of every `every`th iteration into I_t once it rests on 20 of them; the others cost a
-    /// gradient and no gradients of rows. 1 unless told otherwise.
+    /// gradient and nothing of rows. Unless told otherwise every batch with blocks, every tenth with the diagonal: the
+    /// batches of a mean need not be neighbours, and moments of rows cost half as much again as a gradient.
     #[must_use]
     pub fn fisher_every(self, every: u64) -> Self {
-        Self { fisher_every: every, ..self }
+        Self { fisher_every: Some(every), ..self }
     }
 
-    /// The step with z in its buffer.
+    fn renewal(&self) -> u64 {
+        self.fisher_every.unwrap_or(if self.fisher == Fisher::Diagonal { 10 } else { 1 })
+    }
+
+    /// The step with z in its buffer, or to be drawn from a stream.
     fn advance(
         &mut self,
         density: &mut dyn BatchDensity,
         step: &Step,
+        stream: Option<Philox>,
         state: &mut SgfsState,
     ) -> Result<StepInfo, DensityError> {
+        let renews = state.fisher.batches() < ENOUGH || step.iteration.is_multiple_of(self.renewal());
         let Buffers { gradients, move_, .. } = &mut self.buffers;
         move_.resize(state.position.len(), 0.0);
         let gradient_norm;
-        if state.fisher.batches() < ENOUGH || step.iteration.is_multiple_of(self.fisher_every) {
+        if renews {
             gradients.evaluate(density, &state.position, &state.fisher)?;
             let all = density.total_size() as f64;
             for ((gradient, prior), mean) in move_.iter_mut().zip(&gradients.prior).zip(&gradients.mean) {
@@ -156,18 +167,16 @@ impl SgfsKernel {
             early: self.gain != Gain::Pymc3 && state.fisher.batches() as usize * (n - 1) < 2 * state.position.len(),
             fisher_as_b: (late && self.preconditioner == Preconditioner::Fisher).then_some(c),
         };
-        // No noise where exploring: z = 0, and the gain as it is.
-        if step.exploring {
-            self.buffers.noise.fill(0.0);
-        }
         match &state.fisher.form {
-            Form::Diagonal(information) => self.solve_diagonal(&scales, information, &state.prior)?,
-            Form::Blocks(_) => self.solve_blocks(&scales, state)?,
+            Form::Diagonal(information) => self.move_diagonal(&scales, information, stream, state)?,
+            Form::Blocks(_) => {
+                self.solve_blocks(&scales, state)?;
+                for (moved, x) in self.buffers.move_.iter_mut().zip(&state.position) {
+                    *moved = 2.0 * *moved + x;
+                }
+                finite(&self.buffers.move_)?;
+            }
         }
-        for (moved, x) in self.buffers.move_.iter_mut().zip(&state.position) {
-            *moved = 2.0 * *moved + x;
-        }
-        finite(&self.buffers.move_)?;
         std::mem::swap(&mut state.position, &mut self.buffers.move_);
         Ok(StepInfo { gradient_norm })
     }
@@ -182,39 +191,57 @@ impl SgfsKernel {
         state: &mut SgfsState,
     ) -> Result<StepInfo, DensityError> {
         self.buffers.noise = noise.to_vec();
-        self.advance(density, step, state)
+        self.advance(density, step, None, state)
     }
 
-    fn solve_diagonal(
+    /// From the right side to the next position in one pass, with noise from a stream or, where there is none, that of
+    /// the buffer.
+    fn move_diagonal(
         &mut self,
         scales: &Scales,
         information: &[f64],
-        prior: &PriorCurvature,
+        mut stream: Option<Philox>,
+        state: &SgfsState,
     ) -> Result<(), DensityError> {
         let Buffers { noise, move_, .. } = &mut self.buffers;
         let Scales { information: scale, injected, .. } = *scales;
         let with_prior = f64::from(u8::from(self.prior_precision));
-        let coordinates = move_.iter_mut().zip(noise).zip(information).zip(prior.iter());
-        match (&self.preconditioner, scales.fisher_as_b) {
-            (_, Some(c)) => {
-                for (((moved, z), information), p) in coordinates {
-                    let b = injected * c * information;
-                    *moved = (*moved + b.sqrt() * *z) / (scale * information + b + with_prior * p);
+        let next = |right: f64, root: f64, z: f64, b: f64, information: f64, p: f64, x: f64| {
+            x + 2.0 * (right + root * z) / (scale * information + b + with_prior * p)
+        };
+        let parts = move_.chunks_mut(PART).zip(information.chunks(PART)).zip(state.position.chunks(PART));
+        for (part, ((moved, information), x)) in parts.enumerate() {
+            let range = part * PART..part * PART + moved.len();
+            let z = match &mut stream {
+                Some(stream) => {
+                    stream.fill_standard_normal(&mut noise[..range.len()]);
+                    &noise[..range.len()]
+                }
+                None => &noise[range.clone()],
+            };
+            let coordinates = moved.iter_mut().zip(z).zip(information).zip(state.prior.part(range.clone())).zip(x);
+            match (&self.preconditioner, scales.fisher_as_b) {
+                (_, Some(c)) => {
+                    for ((((moved, z), information), p), x) in coordinates {
+                        let b = injected * c * information;
+                        *moved = next(*moved, b.sqrt(), *z, b, *information, p, *x);
+                    }
+                }
+                (Preconditioner::Diagonal(values), _) => {
+                    for (((((moved, z), information), p), x), b) in coordinates.zip(&values[range]) {
+                        let b = injected * b;
+                        *moved = next(*moved, b.sqrt(), *z, b, *information, p, *x);
+                    }
+                }
+                (preconditioner, _) => {
+                    let b = injected * if let Preconditioner::Scaled(b) = preconditioner { *b } else { 1.0 };
+                    let root = b.sqrt();
+                    for ((((moved, z), information), p), x) in coordinates {
+                        *moved = next(*moved, root, *z, b, *information, p, *x);
+                    }
                 }
             }
-            (Preconditioner::Diagonal(values), _) => {
-                for ((((moved, z), information), p), b) in coordinates.zip(values) {
-                    let b = injected * b;
-                    *moved = (*moved + b.sqrt() * *z) / (scale * information + b + with_prior * p);
-                }
-            }
-            (preconditioner, _) => {
-                let b = injected * if let Preconditioner::Scaled(b) = preconditioner { *b } else { 1.0 };
-                let root = b.sqrt();
-                for (((moved, z), information), p) in coordinates {
-                    *moved = (*moved + root * *z) / (scale * information + b + with_prior * p);
-                }
-            }
+            finite(moved)?;
         }
         Ok(())
     }
@@ -287,7 +314,7 @@ impl StochasticKernel for SgfsKernel {
     const COUNTS_ON_NOISE: bool = true;
 
     fn check(&self, dim: usize) -> Result<(), SettingsError> {
-        if self.fisher_every == 0 {
+        if self.fisher_every == Some(0) {
             return Err(SettingsError::Count { setting: "fisher_every", got: 0, least: 1, most: usize::MAX });
         }
         self.gain.check()?;
@@ -312,18 +339,29 @@ impl StochasticKernel for SgfsKernel {
         random: &ChainRng,
         state: &mut SgfsState,
     ) -> Result<StepInfo, DensityError> {
-        let mut stream = random.stream(Purpose::StochasticGradient);
-        self.buffers.noise.resize(state.position.len(), 0.0);
-        stream.fill_standard_normal(&mut self.buffers.noise);
+        // Where the step explores there is no noise, and the gain is as it is.
+        let (noise, dim) = (&mut self.buffers.noise, state.position.len());
+        let in_parts = matches!(state.fisher.form, Form::Diagonal(_)) && !step.exploring;
+        if in_parts {
+            noise.resize(PART.min(dim), 0.0);
+        } else {
+            draw_noise(random, step, noise, dim);
+        }
         if self.prior_precision && PriorCurvature::is_due(step.iteration) {
+            let mut stream = random.stream(Purpose::Curvature);
             let sign = || stream.next_u32() & 1 == 0;
             state.prior.look(density, &state.position, sign, &mut self.buffers.looking)?;
         }
-        self.advance(density, step, state)
+        let stream = in_parts.then(|| random.stream(Purpose::StochasticGradient));
+        self.advance(density, step, stream, state)
     }
 
     fn position(state: &SgfsState) -> &[f64] {
         &state.position
+    }
+
+    fn lengths(state: &SgfsState) -> Vec<usize> {
+        vec![state.position.len(), state.fisher.dim(), state.prior.iter().count()]
     }
 
     fn rows_needed(&self, dim: usize) -> usize {

@@ -1,6 +1,8 @@
 //! Stochastic gradient Hamiltonian Monte Carlo: momentum with friction, and noise that makes up for it.
 
-use super::{GradientKernel, StepInfo, StochasticKernel, draw_noise, finite, in_range, norm};
+use serde::{Deserialize, Serialize};
+
+use super::{GradientKernel, StepInfo, StochasticKernel, finite, gradient_and_noise, in_range};
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
 use crate::random::ChainRng;
@@ -15,17 +17,20 @@ use crate::stochastic::Step;
 ///
 /// # Source
 /// Chen, Fox and Guestrin (2014), Stochastic gradient Hamiltonian Monte Carlo. ICML, equation 15.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SghmcKernel {
     friction: f64,
     noise_estimate: f64,
+    #[serde(skip)]
     gradient: Vec<f64>,
+    #[serde(skip)]
     noise: Vec<f64>,
+    #[serde(skip)]
     next: SghmcState,
 }
 
 /// The state of [`SghmcKernel`].
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SghmcState {
     /// The position, unconstrained.
     pub position: Vec<f64>,
@@ -83,16 +88,11 @@ impl StochasticKernel for SghmcKernel {
         random: &ChainRng,
         state: &mut SghmcState,
     ) -> Result<StepInfo, DensityError> {
+        let (x, Self { gradient, noise, .. }) = (&state.position, &mut *self);
+        let gradient_norm = gradient_and_noise(density, x, step, random, gradient, noise)?;
         let dim = state.position.len();
-        self.gradient.resize(dim, 0.0);
         self.next.position.resize(dim, 0.0);
         self.next.momentum.resize(dim, 0.0);
-        density.evaluate(&state.position, &mut self.gradient)?;
-        let gradient_norm = norm(&self.gradient)?;
-        draw_noise(random, &mut self.noise, dim);
-        if step.exploring {
-            self.noise.fill(0.0);
-        }
         for i in 0..dim {
             let from = [state.position[i], state.momentum[i]];
             let [x, m] = self.update(step.size, from, self.gradient[i], self.noise[i]);
@@ -105,6 +105,10 @@ impl StochasticKernel for SghmcKernel {
 
     fn position(state: &SghmcState) -> &[f64] {
         &state.position
+    }
+
+    fn lengths(state: &SghmcState) -> Vec<usize> {
+        vec![state.position.len(), state.momentum.len()]
     }
 
     fn excess_variance(&self, step_size: f64, curvature: f64, noise: f64) -> Option<f64> {

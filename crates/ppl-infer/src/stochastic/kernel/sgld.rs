@@ -1,6 +1,8 @@
 //! Stochastic gradient Langevin dynamics: half a step up the gradient, and noise of the step's variance.
 
-use super::{GradientKernel, StepInfo, StochasticKernel, draw_noise, finite, norm};
+use serde::{Deserialize, Serialize};
+
+use super::{GradientKernel, StepInfo, StochasticKernel, finite, gradient_and_noise};
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
 use crate::random::ChainRng;
@@ -13,15 +15,18 @@ use crate::stochastic::Step;
 ///
 /// # Source
 /// Welling and Teh (2011), Bayesian learning via stochastic gradient Langevin dynamics. ICML.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SgldKernel {
+    #[serde(skip)]
     gradient: Vec<f64>,
+    #[serde(skip)]
     noise: Vec<f64>,
+    #[serde(skip)]
     next: Vec<f64>,
 }
 
 /// The state of [`SgldKernel`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SgldState {
     /// The position, unconstrained.
     pub position: Vec<f64>,
@@ -53,12 +58,9 @@ impl StochasticKernel for SgldKernel {
         random: &ChainRng,
         state: &mut SgldState,
     ) -> Result<StepInfo, DensityError> {
-        let dim = state.position.len();
-        self.gradient.resize(dim, 0.0);
-        self.next.resize(dim, 0.0);
-        density.evaluate(&state.position, &mut self.gradient)?;
-        let gradient_norm = norm(&self.gradient)?;
-        draw_noise(random, &mut self.noise, dim);
+        let (x, Self { gradient, noise, .. }) = (&state.position, &mut *self);
+        let gradient_norm = gradient_and_noise(density, x, step, random, gradient, noise)?;
+        self.next.resize(state.position.len(), 0.0);
         Self::update(step, &state.position, &self.gradient, &self.noise, &mut self.next);
         finite(&self.next)?;
         std::mem::swap(&mut state.position, &mut self.next);

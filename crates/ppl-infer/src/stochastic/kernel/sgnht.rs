@@ -1,6 +1,8 @@
 //! The stochastic gradient Nose-Hoover thermostat: friction that learns how much noise there is.
 
-use super::{GradientKernel, StepInfo, StochasticKernel, draw_noise, finite, in_range, norm};
+use serde::{Deserialize, Serialize};
+
+use super::{GradientKernel, StepInfo, StochasticKernel, finite, gradient_and_noise, in_range};
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
 use crate::random::ChainRng;
@@ -12,16 +14,19 @@ use crate::stochastic::Step;
 ///
 /// # Source
 /// Ding, Fang, Babbush, Chen, Skeel and Neven (2014), Bayesian sampling using stochastic gradient thermostats. NeurIPS.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SgnhtKernel {
     diffusion: f64,
+    #[serde(skip)]
     gradient: Vec<f64>,
+    #[serde(skip)]
     noise: Vec<f64>,
+    #[serde(skip)]
     next: SgnhtState,
 }
 
 /// The state of [`SgnhtKernel`].
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SgnhtState {
     /// The position, unconstrained.
     pub position: Vec<f64>,
@@ -74,16 +79,11 @@ impl StochasticKernel for SgnhtKernel {
         random: &ChainRng,
         state: &mut SgnhtState,
     ) -> Result<StepInfo, DensityError> {
+        let (x, Self { gradient, noise, .. }) = (&state.position, &mut *self);
+        let gradient_norm = gradient_and_noise(density, x, step, random, gradient, noise)?;
         let dim = state.position.len();
-        self.gradient.resize(dim, 0.0);
         self.next.position.resize(dim, 0.0);
         self.next.momentum.resize(dim, 0.0);
-        density.evaluate(&state.position, &mut self.gradient)?;
-        let gradient_norm = norm(&self.gradient)?;
-        draw_noise(random, &mut self.noise, dim);
-        if step.exploring {
-            self.noise.fill(0.0);
-        }
         let mut heat = 0.0;
         for i in 0..dim {
             let from = [state.position[i], state.momentum[i]];
@@ -102,6 +102,10 @@ impl StochasticKernel for SgnhtKernel {
 
     fn position(state: &SgnhtState) -> &[f64] {
         &state.position
+    }
+
+    fn lengths(state: &SgnhtState) -> Vec<usize> {
+        vec![state.position.len(), state.momentum.len()]
     }
 }
 

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use ndarray::{Array2, s};
+use ndarray::{Array2, ArrayView1, s};
 use ppl_diagnostics::DrawStats;
 use thiserror::Error;
 
 use crate::adapt::{Warmup, WarmupConfig, WarmupError};
 use crate::density::{DensityError, LogDensity, Target};
-use crate::init::{InitError, find_start};
+use crate::init::{InitError, find_start, start_at};
 use crate::kernel::nuts::{Divergence, NutsConfig, NutsInfo, NutsKernel, NutsParams};
 use crate::kernel::{Frozen, GradientState, Kernel};
 use crate::observe::{Ending, Event, Observer, Phase};
@@ -77,6 +77,8 @@ pub(crate) struct ChainRun<'a> {
     pub draws: usize,
     /// Threads for an evaluation of the density.
     pub threads: usize,
+    /// Where it starts, if that is given.
+    pub start: Option<ArrayView1<'a, f64>>,
     pub kernel: NutsConfig,
     pub warmup: WarmupConfig,
     pub observer: &'a dyn Observer,
@@ -146,7 +148,10 @@ impl ChainRun<'_> {
         begin: Instant,
     ) -> Result<(Frozen<NutsParams>, GradientState), Stop> {
         let random = self.random(0);
-        let (mut state, evaluations) = find_start(density, &random)?;
+        let (mut state, evaluations) = match self.start {
+            Some(start) => (start_at(density, start.to_vec())?, 1),
+            None => find_start(density, &random)?,
+        };
         chain.gradients = evaluations;
         let mut warmup = Warmup::new(&self.warmup, density, &state, &random)?;
         let mut searched = 0;

@@ -22,7 +22,8 @@ const COARSEST: f64 = 1e-3;
 pub enum InitError {
     /// No attempt gave a finite density with a finite gradient. The last one is kept, so that one can see which part
     /// of the density is to blame.
-    #[error("no finite log-density with finite gradient in {attempts} attempts; the last gave {log_density}{}",
+    #[error("no finite log-density with finite gradient in {attempts} attempt{}; the last gave {log_density}{}",
+        if *.attempts == 1 { "" } else { "s" },
         if *.bad_gradients > 0 { format!(" with {bad_gradients} gradients not finite") } else { String::new() })]
     NoFinitePoint {
         /// How many points were tried.
@@ -37,6 +38,24 @@ pub enum InitError {
     /// The density failed.
     #[error(transparent)]
     Density(DensityError),
+}
+
+/// The state at a starting point that was given.
+///
+/// # Errors
+/// [`InitError::NoFinitePoint`] where density or gradient are not finite there; [`InitError::Density`] when the density fails.
+pub fn start_at(density: &mut dyn LogDensity, position: Vec<f64>) -> Result<GradientState, InitError> {
+    let mut gradient = vec![0.0; position.len()];
+    let log_density = match density.evaluate(&position, &mut gradient) {
+        Ok(log_density) => log_density,
+        Err(DensityError::NotFinite) => f64::NAN,
+        Err(fatal) => return Err(InitError::Density(fatal)),
+    };
+    let bad_gradients = if log_density.is_nan() { 0 } else { gradient.iter().filter(|g| !g.is_finite()).count() };
+    if log_density.is_finite() && bad_gradients == 0 {
+        return Ok(GradientState { position, gradient, log_density });
+    }
+    Err(InitError::NoFinitePoint { attempts: 1, position, log_density, bad_gradients })
 }
 
 /// Draws a starting point, each coordinate uniform in (-2, 2), and returns its state with the number of evaluations.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
+use ndarray::Array2;
 use rayon::prelude::*;
 use thiserror::Error;
 
@@ -110,6 +111,7 @@ pub struct Nuts {
     may_end_early: bool,
     rotation: Option<f64>,
     threads: Option<usize>,
+    starts: Option<Array2<f64>>,
 }
 
 impl Default for Nuts {
@@ -126,6 +128,7 @@ impl Default for Nuts {
             may_end_early: true,
             rotation: None,
             threads: None,
+            starts: None,
         }
     }
 }
@@ -194,6 +197,30 @@ impl Nuts {
         Self { threads: Some(threads), ..self }
     }
 
+    /// Starts each chain at a row of `starts`, unconstrained, `[chain, coordinate]`, instead of at random: where another
+    /// method has found the posterior, warm-up need not look for it.
+    ///
+    /// ```
+    /// use ppl_core::{dist::{HalfNormal, Normal}, model, observe, sample};
+    /// use ppl_infer::{Nuts, variational::Pathfinder};
+    ///
+    /// model! {
+    ///     fn location(y: Vec<f64>) {
+    ///         let mean = sample!("mean", Normal::new(0.0, 1e4));
+    ///         let spread = sample!("spread", HalfNormal::new(10.0));
+    ///         observe!("y", Normal::new(mean, spread), y);
+    ///     }
+    /// }
+    /// let model = location(vec![5001.0, 5003.0, 4999.0, 5002.0]);
+    /// let starts = Pathfinder::new().seed(1).fit(&model)?.starts(2);
+    /// let posterior = Nuts::new().warmup(300).draws(500).chains(2).starts(starts).seed(1).run(&model)?;
+    /// assert!((posterior.mean("mean")?.sum() - 5001.25).abs() < 0.5);
+    /// # Ok::<(), ppl_infer::InferError>(())
+    /// ```
+    pub fn starts(self, starts: Array2<f64>) -> Self {
+        Self { starts: Some(starts), ..self }
+    }
+
     /// The seed in use.
     pub(crate) fn seed_value(&self) -> u64 {
         self.seed
@@ -256,6 +283,15 @@ impl Nuts {
         interrupt: &AtomicBool,
     ) -> Result<Vec<ChainDraws>, SettingsError> {
         self.check()?;
+        if let Some(starts) = &self.starts {
+            for (setting, got, wanted) in
+                [("rows of starts", starts.nrows(), self.chains), ("columns of starts", starts.ncols(), target.dim())]
+            {
+                if got != wanted {
+                    return Err(SettingsError::Count { setting, got, least: wanted, most: wanted });
+                }
+            }
+        }
         let bytes = self.draws.checked_mul(target.dim()).and_then(|n| n.checked_mul(size_of::<f64>()));
         if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
             return Err(SettingsError::TooManyDraws { draws: self.draws, dim: target.dim() });
@@ -273,7 +309,8 @@ impl Nuts {
             };
             let kernel = NutsConfig { max_depth: self.max_depth, ..NutsConfig::default() };
             let (seed, draws) = (self.seed, self.draws);
-            ChainRun { chain, seed, draws, threads, kernel, warmup, observer, interrupt }.run(target)
+            let start = self.starts.as_ref().map(|starts| starts.row(chain));
+            ChainRun { chain, seed, draws, threads, start, kernel, warmup, observer, interrupt }.run(target)
         };
         let run_all = || (0..self.chains).into_par_iter().with_max_len(1).map(run).collect();
 

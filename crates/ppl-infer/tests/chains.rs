@@ -240,6 +240,35 @@ fn a_target_that_is_nowhere_finite_says_where_it_was_tried() {
     assert_eq!(chain.draws.dim(), (0, 2));
 }
 
+/// Chains start where they are told to, or say why they cannot.
+#[test]
+fn starts_that_are_given() {
+    // A normal law about (100, 100), finite within 30 of it: no random start finds it.
+    let target = Function::new(2, |x, g| {
+        let off = [x[0] - 100.0, x[1] - 100.0];
+        g.copy_from_slice(&off.map(|o| -o));
+        let square = off[0] * off[0] + off[1] * off[1];
+        Ok(if square < 900.0 { -0.5 * square } else { f64::NAN })
+    });
+    let nuts = Nuts::new().warmup(200).draws(200).chains(2).seed(5);
+    assert!(run(&nuts, &target).iter().all(|chain| matches!(chain.outcome, Outcome::Failed(_))));
+    let starts = ndarray::array![[99.0, 102.0], [110.0, 95.0]];
+    for chain in run(&nuts.clone().starts(starts.clone()), &target) {
+        assert!(matches!(chain.outcome, Outcome::Complete));
+        // At most four times the variance of 200 independent draws: five standard errors are 0.7.
+        let mean = chain.draws.mean_axis(ndarray::Axis(0)).unwrap();
+        assert!(mean.iter().all(|m| (m - 100.0).abs() < 0.7), "{mean}");
+    }
+    let outside = ndarray::array![[99.0, 102.0], [0.0, 0.0]];
+    let chains = run(&nuts.clone().starts(outside), &target);
+    let Outcome::Failed(error) = &chains[1].outcome else { panic!("{:?}", chains[1].outcome) };
+    assert!(error.to_string().contains("in 1 attempt;"), "{error}");
+    assert!(matches!(chains[0].outcome, Outcome::Complete), "the other goes on");
+    let error = nuts.starts(starts.slice(ndarray::s![..1, ..]).to_owned());
+    let error = error.sample_chains(&target, &Silent, &AtomicBool::new(false)).unwrap_err();
+    assert_eq!(error.to_string(), "rows of starts is 1, wanted 2 to 2");
+}
+
 /// Where log-densities are so low that energies cannot be told apart no chain starts, unless there is nothing else.
 #[test]
 fn starts_where_energies_mean_something() {

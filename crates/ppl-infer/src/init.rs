@@ -61,7 +61,8 @@ pub fn start_at(density: &mut dyn LogDensity, position: Vec<f64>) -> Result<Grad
 /// Draws a starting point, each coordinate uniform in (-2, 2), and returns its state with the number of evaluations.
 ///
 /// A point whose log-density is so low that floating point numbers next to it are more than 0.001 apart (below about
-/// -4.5e12) is taken only if no attempt finds a better one, and then the best of them. Attempt i takes its numbers from the stream of index i, whatever the iteration of `random`.
+/// -4.5e12) is taken only if no attempt finds a better one, and then the best of them. Attempt i takes its numbers from the
+/// stream of index i, whatever the iteration of `random`.
 ///
 /// # Errors
 /// [`InitError::NoFinitePoint`] after [`ATTEMPTS`] attempts; [`InitError::Density`] when the density fails.

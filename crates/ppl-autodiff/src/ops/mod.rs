@@ -26,6 +26,7 @@ use smallvec::SmallVec;
 pub use random::Law;
 pub use reduce::Reduction;
 pub use scan::Body;
+pub(crate) use view::inverse;
 pub use window::Window;
 
 use crate::error::Mistake;

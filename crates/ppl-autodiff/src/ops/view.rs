@@ -20,13 +20,18 @@ pub(super) fn transpose_shape(x: &Shape, order: &Axes) -> Result<Shape, Mistake>
     Ok(order.iter().map(|&a| x[a]).collect())
 }
 
-#[track_caller]
-pub(super) fn transpose_adjoint(order: &Axes, g: Var) -> Var {
+/// The order of axes that undoes another.
+pub(crate) fn inverse(order: &Axes) -> Axes {
     let mut inverse = order.clone();
     for (to, &from) in order.iter().enumerate() {
         inverse[from] = to;
     }
-    g.transpose(&inverse)
+    inverse
+}
+
+#[track_caller]
+pub(super) fn transpose_adjoint(order: &Axes, g: Var) -> Var {
+    g.transpose(&inverse(order))
 }
 
 pub(super) fn reshape_shape(x: &Shape, target: &Shape) -> Result<Shape, Mistake> {

@@ -80,9 +80,7 @@ impl<T: Real> Program<T> {
     /// Compiles what `outputs` need of a tape. Output slot `i` receives the values of `outputs[i]`, row-major, one
     /// after the other. The `Var`s must belong to this tape.
     pub fn compile(tape: &Tape, outputs: &[&[Var]]) -> Self {
-        let nodes: Vec<NodeId> = outputs.iter().flat_map(|slot| slot.iter().map(|v| v.node())).collect();
-        let counts: Vec<usize> = outputs.iter().map(|slot| slot.len()).collect();
-        Self::compile_nodes(tape, &nodes, &counts)
+        Self::compile_by(tape, outputs, Policy::PAYS)
     }
 
     /// As [`Program::compile`], by node: `counts[i]` of the nodes go to output slot `i`.
@@ -94,10 +92,14 @@ impl<T: Real> Program<T> {
     /// otherwise takes thousands of rows.
     #[doc(hidden)]
     pub fn compile_in_strips(tape: &Tape, outputs: &[&[Var]]) -> Self {
+        Self::compile_by(tape, outputs, Policy::ALWAYS)
+    }
+
+    fn compile_by(tape: &Tape, outputs: &[&[Var]], policy: Policy) -> Self {
         let nodes: Vec<NodeId> = outputs.iter().flat_map(|slot| slot.iter().map(|v| v.node())).collect();
         let counts: Vec<usize> = outputs.iter().map(|slot| slot.len()).collect();
         let graph = passes::optimise(Graph::from_tape(tape, &nodes));
-        Self::lower_in_strips(graph, tape.slots(), &counts, Policy::ALWAYS)
+        Self::lower_in_strips(graph, tape.slots(), &counts, policy)
     }
 
     /// Lowers a graph as it is.

@@ -19,7 +19,7 @@ use super::scan::Scan;
 use super::strips::{Policy, Region};
 use crate::kernels::elementwise::{accumulate_kernel, sum as sum_of};
 use crate::kernels::lu::Wanted;
-use crate::ops::{Axes, Op, Reduction};
+use crate::ops::{Axes, Op, Reduction, inverse};
 use crate::real::Real;
 use crate::shape::Shape;
 use crate::tape::NodeId;
@@ -173,9 +173,7 @@ impl<T: Real> Lowering<'_, T> {
                 return;
             }
             Op::Transpose(ref order) => {
-                let mut inverse: Axes = order.clone();
-                order.iter().enumerate().for_each(|(to, &from)| inverse[from] = to);
-                self.want(node.operands[0], to.transpose(&inverse));
+                self.want(node.operands[0], to.transpose(&inverse(order)));
                 return;
             }
             _ => {}

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{Lowering, place};
-use crate::ops::{Axes, Op};
+use crate::ops::{Axes, Op, inverse};
 use crate::program::Program;
 use crate::program::graph::Graph;
 use crate::program::instruction::{Instruction, Place};
@@ -18,13 +18,6 @@ fn front(rank: usize, axis: usize) -> Axes {
     std::iter::once(axis).chain((0..rank).filter(|&a| a != axis)).collect()
 }
 
-/// The order that undoes another.
-fn inverse(order: &Axes) -> Axes {
-    let mut inverse = order.clone();
-    order.iter().enumerate().for_each(|(to, &from)| inverse[from] = to);
-    inverse
-}
-
 impl<T: Real> Lowering<'_, T> {
     /// One instruction for a region.
     pub(super) fn strips(&mut self, region: &Region, policy: Policy) {
@@ -36,13 +29,13 @@ impl<T: Real> Lowering<'_, T> {
         for &id in &region.leaves {
             let extent = Extent::Rows(self.graph.shape(id).size() / rows);
             let place = match region.axis[id as usize] {
-                Some(axis) if matches!(self.graph.node(id).op, Op::Constant(_)) => self.blocked(id, axis, rows, strip),
+                Some(axis) if self.is_stored(id) => self.blocked(id, axis, rows, strip),
                 _ => self.row_major_place(id),
             };
             inputs.push(Array { place, extent });
         }
         for &id in &region.shared {
-            if self.is_small_constant(id) {
+            if self.is_stored(id) {
                 continue;
             }
             let extent = Extent::Whole(self.graph.shape(id).size());
@@ -76,8 +69,8 @@ impl<T: Real> Lowering<'_, T> {
         place(&self.row_major(view))
     }
 
-    /// Whether a node goes into the program of a strip as a constant.
-    fn is_small_constant(&self, id: NodeId) -> bool {
+    /// Whether a node is a constant as it is: with rows it is laid out by strips, without it goes into their programs.
+    fn is_stored(&self, id: NodeId) -> bool {
         matches!(self.graph.node(id).op, Op::Constant(_))
     }
 
@@ -126,7 +119,7 @@ impl<T: Real> Lowering<'_, T> {
                 }
                 _ => graph.op(input, &[], shape.clone(), node),
             };
-            if axis.is_some() || !self.is_small_constant(id) {
+            if axis.is_some() || !self.is_stored(id) {
                 slots.push(shape.size());
             }
         }

@@ -114,7 +114,8 @@ impl<T: Real> Strips<T> {
         match memory.threads.min(chunks) {
             threads if threads < 2 || !self.threaded => work(),
             threads => std::thread::scope(|scope| {
-                (1..threads).for_each(|_| drop(scope.spawn(work)));
+                // A thread that cannot be had leaves its chunks to the others.
+                (1..threads).for_each(|_| drop(std::thread::Builder::new().spawn_scoped(scope, work)));
                 work();
             }),
         }

@@ -163,6 +163,7 @@ impl ChainRun<'_> {
             self.check_interrupt()?;
             let random = self.random(iteration);
             let step_size = warmup.params().step_size;
+            kernel.set_max_depth(warmup.max_depth(self.kernel.max_depth));
             let info = kernel.step(density, warmup.params(), &random, &mut state)?;
             warmup.update(density, &state, &info, &random)?;
             chain.gradients += info.n_steps + warmup.gradients() - searched;
@@ -172,6 +173,7 @@ impl ChainRun<'_> {
             let place = (iteration, self.warmup.iterations + self.draws);
             self.tell(Phase::Warmup, place, step_size, &info, chain.gradients, divergences);
         }
+        kernel.set_max_depth(self.kernel.max_depth);
         chain.gradients += warmup.gradients() - searched;
         chain.warmup_gradients = chain.gradients;
         chain.warmup_seconds = begin.elapsed().as_secs_f64();

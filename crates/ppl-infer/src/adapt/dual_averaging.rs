@@ -20,7 +20,6 @@ pub struct DualAveraging {
     shortfall: f64,
     log_step: f64,
     log_averaged: f64,
-    averaged: f64,
     log_limit: f64,
 }
 
@@ -35,15 +34,8 @@ impl DualAveraging {
             shortfall: 0.0,
             log_step: step_size.ln(),
             log_averaged: step_size.ln(),
-            averaged: 0.0,
             log_limit: f64::INFINITY,
         }
-    }
-
-    /// Aims at another mean from here on, and averages anew.
-    pub fn aim(&mut self, target: f64) {
-        self.target = target;
-        self.averaged = 0.0;
     }
 
     /// Steps never grow beyond `limit`.
@@ -65,8 +57,7 @@ impl DualAveraging {
         let eta = 1.0 / (self.count + T0);
         self.shortfall = (1.0 - eta) * self.shortfall + eta * (self.target - acceptance);
         self.log_step = (self.mu - self.shortfall * self.count.sqrt() / GAMMA).min(self.log_limit);
-        self.averaged += 1.0;
-        let weight = self.averaged.powf(-KAPPA);
+        let weight = self.count.powf(-KAPPA);
         self.log_averaged = (1.0 - weight) * self.log_averaged + weight * self.log_step;
     }
 

@@ -1,6 +1,7 @@
 //! Warm-up: step size, metric, the schedule that says when, and what comes out of it frozen.
 
 mod dual_averaging;
+mod final_step;
 mod fisher;
 mod fisher_warmup;
 mod low_rank;

@@ -9,6 +9,7 @@ use crate::kernel::{Frozen, GradientState};
 use crate::random::ChainRng;
 
 use super::dual_averaging::DualAveraging;
+use super::final_step::FinalStep;
 use super::fisher::FisherDiagonal;
 use super::fisher_warmup::{FisherConfig, FisherLearner};
 use super::low_rank::FisherLowRank;
@@ -20,6 +21,10 @@ use super::windows::StanWindows;
 const LOW_RANK_LIMIT: usize = 256;
 /// How many times the refusals that the user asked for are taken while the metric is learned.
 const RELAXED: f64 = 1.5;
+/// While next to nothing is known of the scales, trajectories are long and lead nowhere: so many iterations, at most a
+/// quarter of all, double at most so many times.
+const FIRST: usize = 50;
+const FIRST_DEPTH: usize = 6;
 
 /// How the metric is learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,8 +95,8 @@ pub struct Warmup {
     step_size: DualAveraging,
     metric: Learner,
     target_acceptance: f64,
-    /// Whether the step size follows the target acceptance itself.
-    aiming: bool,
+    /// The step size of the last phase, which follows the target acceptance itself.
+    last: Option<FinalStep>,
     iterations: usize,
     iteration: usize,
     gradients: usize,
@@ -154,7 +159,7 @@ impl Warmup {
             params: NutsParams { step_size, jitter: config.jitter, metric, drift: Drift::Straight },
             step_size: DualAveraging::new(step_size, learning_target(config.target_acceptance, config.metric)),
             target_acceptance: config.target_acceptance,
-            aiming: false,
+            last: None,
             metric: learner,
             iterations: config.iterations,
             iteration: 0,
@@ -179,6 +184,14 @@ impl Warmup {
         self.iteration >= end
     }
 
+    /// At most so many doublings for the next transition, of those that the user allows: fewer at the beginning.
+    #[must_use]
+    pub fn max_depth(&self, allowed: usize) -> usize {
+        let stan = matches!(self.metric, Learner::StanDiagonal(..) | Learner::StanDense(..));
+        let first = !stan && self.iteration < FIRST.min(self.iterations / 4);
+        if first { allowed.min(FIRST_DEPTH) } else { allowed }
+    }
+
     /// Gradients that warm-up itself has used, those of the transitions not counted.
     #[must_use]
     pub fn gradients(&self) -> usize {
@@ -199,7 +212,15 @@ impl Warmup {
         if self.ended() {
             return Ok(());
         }
-        self.step_size.update(self.metric.acceptance(info));
+        match &mut self.last {
+            Some(last) => {
+                last.update(info.acceptance, info.n_steps);
+                self.params.step_size = last.step_size();
+                self.iteration += 1;
+                return Ok(());
+            }
+            None => self.step_size.update(self.metric.acceptance(info)),
+        }
         self.params.step_size = self.step_size.step_size();
         let change = self.metric.update(self.iteration, state, info, &mut self.params)?;
         if let Drift::Rotation { frequency, .. } = self.params.drift {
@@ -213,9 +234,14 @@ impl Warmup {
             self.params.step_size = step_size;
             self.step_size.restart(step_size);
         }
-        if !self.aiming && self.metric.is_final(self.iteration + 1) {
-            self.step_size.aim(self.target_acceptance);
-            self.aiming = true;
+        if self.metric.is_final(self.iteration + 1) {
+            let limit = match self.params.drift {
+                Drift::Rotation { frequency, .. } => LARGEST_TURN / frequency,
+                _ => f64::INFINITY,
+            };
+            let last = FinalStep::new(self.step_size.averaged_step_size(), limit, self.target_acceptance);
+            self.params.step_size = last.step_size();
+            self.last = Some(last);
         }
         self.iteration += 1;
         Ok(())
@@ -224,7 +250,8 @@ impl Warmup {
     /// Ends warm-up: the averaged step size and the last metric, never to move again.
     #[must_use]
     pub fn finish(mut self) -> Frozen<NutsParams> {
-        self.params.step_size = self.step_size.averaged_step_size();
+        self.params.step_size =
+            self.last.as_ref().map_or_else(|| self.step_size.averaged_step_size(), FinalStep::averaged);
         Frozen::new(self.params)
     }
 }

@@ -99,7 +99,7 @@ impl FisherSchedule {
     const LONGEST_START: usize = 120;
     /// Draws between two looks at whether the estimates agree.
     const LOOK: usize = 40;
-    /// With 50 the averaged step size is still a tenth too small.
+    /// The average of the step size begins after ten of them.
     const SHORTEST_END: usize = 100;
 
     /// For so many iterations. The starting point counts as the first member of both estimates.

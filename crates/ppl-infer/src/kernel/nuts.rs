@@ -164,6 +164,11 @@ impl NutsKernel {
         Self { config, ..Self::default() }
     }
 
+    /// At most this many doublings from here on.
+    pub(crate) fn set_max_depth(&mut self, max_depth: usize) {
+        self.config.max_depth = max_depth;
+    }
+
     /// Builds 2^depth points beyond the last point of `trajectory`, joining equal halves as they complete.
     fn grow(
         &mut self,

@@ -131,7 +131,12 @@ fn whole() -> Result<(), Box<dyn std::error::Error>> {
     let by_rows = least(20, || {
         black_box(density.row_gradients(black_box(&at), &mut gradient, &mut rows).is_ok());
     });
-    println!("network: bind {bound:.2} us, gradient {evaluated:.2} us, gradients of rows {by_rows:.2} us");
+    let alone = least(20, || {
+        black_box(density.gradient(black_box(&at), &mut gradient).is_ok());
+    });
+    println!(
+        "network: bind {bound:.2} us, gradient {alone:.2} us, with its value {evaluated:.2} us, gradients of rows {by_rows:.2} us"
+    );
     whole_step("SGLD", SgldKernel::default(), 1e-4, &mut *density);
     whole_step("SGFS, full", SgfsKernel::default(), 1e-2, &mut *density);
     whole_step("SGFS, diagonal", SgfsKernel::default().fisher(Fisher::Diagonal), 1e-2, &mut *density);

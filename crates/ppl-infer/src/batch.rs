@@ -36,6 +36,14 @@ pub trait BatchDensity {
     /// [`DensityError::NotFinite`] is recoverable; anything else ends the run.
     fn evaluate(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError>;
 
+    /// Writes the gradient of the estimate alone: for methods that never look at its value, which costs something.
+    ///
+    /// # Errors
+    /// As [`BatchDensity::evaluate`].
+    fn gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<(), DensityError> {
+        self.evaluate(x, gradient).map(|_| ())
+    }
+
     /// The parts of the gradient from the bound batch: of log prior + log |J| (d numbers), and of each row's
     /// log-likelihood, unscaled (d x n, row-major: the n rows of one coordinate are neighbours).
     ///

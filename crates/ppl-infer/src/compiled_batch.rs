@@ -29,6 +29,8 @@ pub struct CompiledBatchModel<'m> {
     outline: Vec<Outline>,
     /// Coordinates and a batch in; the estimated log-density, its gradient and the likelihood of the rows out.
     density: Program<f64>,
+    /// As `density`, with nothing but the gradient out: what only the value needs is not computed.
+    slopes: Later,
     /// Coordinates (and a batch, which is not used) in; the values of the columns out.
     values: Program<f64>,
     /// Coordinates and a batch in; the gradients of the prior part and of each row's log-likelihood out.
@@ -86,6 +88,7 @@ impl<'m> CompiledBatchModel<'m> {
             outline,
             density: Program::compile(tape, &[&[density], &slopes, &[terms.rows]]),
             values: Program::compile(tape, &[&values]),
+            slopes: OnceLock::new(),
             rows: OnceLock::new(),
             moments: OnceLock::new(),
             sum: OnceLock::new(),
@@ -156,6 +159,12 @@ impl<'m> CompiledBatchModel<'m> {
         Err(BatchError::NotASum { whole, rows }.into())
     }
 
+    fn slopes_program(&self) -> Result<Program<f64>, ModelError> {
+        let (terms, trace) = ModelTrace::over_rows(self.batches, self.batches.batch_size())?.terms()?;
+        let (slopes, trace) = trace.extend(|sites| gradient(terms.log_density(), &coordinates(sites)))?;
+        Ok(Program::compile(trace.traced().tape(), &[&slopes]))
+    }
+
     fn prior_program(&self) -> Result<Program<f64>, ModelError> {
         let (terms, trace) = ModelTrace::over_rows(self.batches, self.batches.batch_size())?.terms()?;
         let (prior, trace) =
@@ -209,6 +218,7 @@ impl BatchTarget for CompiledBatchModel<'_> {
             order,
             batch: arrays(&self.density),
             workspace: self.density.workspace(),
+            slopes: None,
             rows: None,
             moments: None,
             checked: false,
@@ -237,6 +247,7 @@ struct Density<'c> {
     order: Box<dyn Batches + 'c>,
     batch: Vec<Vec<f64>>,
     workspace: Workspace<f64>,
+    slopes: Option<Workspace<f64>>,
     rows: Option<Workspace<f64>>,
     moments: Option<Workspace<f64>>,
     /// Whether the likelihood of a batch was seen to be a sum over rows.
@@ -307,6 +318,15 @@ impl BatchDensity for Density<'_> {
         let outputs = &mut [&mut value[..], gradient, &mut rows];
         self.compiled.density.evaluate(&mut self.workspace, &inputs(x, &self.batch), outputs);
         Ok(value[0])
+    }
+
+    fn gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<(), DensityError> {
+        self.check(x, &[(gradient, self.compiled.dim)])?;
+        let compiled = self.compiled;
+        let program = ready(&compiled.slopes, || compiled.slopes_program())?;
+        let workspace = self.slopes.get_or_insert_with(|| program.workspace());
+        program.evaluate(workspace, &inputs(x, &self.batch), &mut [gradient]);
+        Ok(())
     }
 
     fn row_gradients(&mut self, x: &[f64], prior: &mut [f64], rows: &mut [f64]) -> Result<(), DensityError> {

@@ -24,6 +24,7 @@ pub mod random;
 pub mod reduce;
 pub mod runner;
 pub mod stochastic;
+mod together;
 pub mod variational;
 
 pub use calibration::{Calibration, sbc};

@@ -274,7 +274,7 @@ impl Wide<'_> {
             return self.graph.op(Op::Binary(Binary::Mul), &ids, shape, node);
         }
         if x[0].wide && !x[1].wide && b.rank() == 2 {
-            let tall = Shape::from([a.size() / inner, inner]);
+            let tall = Shape::from([a[..a.rank() - 1].iter().product(), inner]);
             let left = self.reshape(x[0].id, tall.clone(), node);
             let flat = Shape::from([tall[0], b[1]]);
             let product = self.graph.op(Op::MatMul, &[left, x[1].id], flat, node);

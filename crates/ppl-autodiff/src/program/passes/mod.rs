@@ -6,6 +6,7 @@ mod expand;
 mod fold;
 mod short;
 mod simplify;
+mod sums;
 
 use super::graph::Graph;
 
@@ -18,6 +19,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("short", short::pass),
     ("simplify", simplify::pass),
     ("choose", choose::pass),
+    ("sums", sums::pass),
     ("fold", fold::pass),
     ("clean", simplify::pass),
 ];

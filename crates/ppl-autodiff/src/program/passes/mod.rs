@@ -19,9 +19,10 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("short", short::pass),
     ("simplify", simplify::pass),
     ("choose", choose::pass),
-    ("sums", sums::pass),
     ("fold", fold::pass),
     ("clean", simplify::pass),
+    ("sums", sums::pass),
+    ("tidy", simplify::pass),
 ];
 
 /// Runs all passes.

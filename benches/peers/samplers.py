@@ -7,7 +7,7 @@ all are judged by `ppl-diagnostics` (the smallest rank-normalised split bulk ESS
 figures are kept in peers/samplers.json, so that --ours renews ours alone.
 Usage: samplers.py [--only PART] [--seeds N] [--ours] [--write]
 """
-import argparse, json, math, os, pathlib, subprocess, sys
+import argparse, json, math, os, pathlib, platform, subprocess, sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PEERS = ROOT / "benches" / "peers"
@@ -15,7 +15,7 @@ KEPT = PEERS / "samplers.json"
 README = ROOT / "benches" / "README.md"
 BEGIN, END = "<!-- peers' samplers -->", "<!-- end of peers' samplers -->"
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-# Its folder of programs, its script, its environment and the package in it.
+# Its script, its environment and the package in it.
 SCRIPTS = {"NumPyro": ("numpyro_gallery.py", "peers", "numpyro"), "Stan": ("stan_gallery.py", "peers-stan", "pystan")}
 CHAINS, DRAWS, ENOUGH = 4, 1000, 400
 
@@ -59,7 +59,7 @@ def mean(values):
 FIGURES = {
     "ESS per second": lambda f: f["ess"] / f["seconds"],
     "ms to ESS 400": lambda f: 1e3 * (f["warmup_seconds"] + f["seconds"] * ENOUGH / f["ess"]),
-    "the same with compiling, ms": lambda f: 1e3 * (
+    "with compiling, ms": lambda f: 1e3 * (
         f["compile_seconds"] + f["warmup_seconds"] + f["seconds"] * ENOUGH / f["ess"]),
 }
 
@@ -121,8 +121,11 @@ for posterior in posteriors:
     print(posterior, file=sys.stderr)
 theirs = {name: kept[name] for name in SCRIPTS}
 versions = ", ".join(sorted({r["peer"] for name in SCRIPTS for runs in theirs[name].values() for r in runs}))
-seeds = sorted({len(runs) for name in SCRIPTS for runs in theirs[name].values()})
-head = f"{versions}; {CHAINS} chains of {DRAWS} draws; each cell: ppl / {' / '.join(SCRIPTS)}."
+cpu = next((l.split(":", 1)[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.machine())
+count = lambda runs: "/".join(str(n) for n in sorted({len(r) for r in runs.values()}))
+seeds = ", ".join(f"{name} {count(runs)}" for name, runs in kept.items() if runs)
+head = (f"{cpu}, {os.cpu_count()} cores; {versions}; {CHAINS} chains of {DRAWS} draws, geometric means over seeds ({seeds}); "
+        f"each cell: ppl / {' / '.join(SCRIPTS)}.")
 text = "\n".join([head, "", *table(kept["ppl"], theirs)])
 print(text)
 if options.write:

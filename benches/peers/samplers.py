@@ -45,8 +45,8 @@ def peer(name, posterior, acceptance):
         run(sys.executable, "-m", "venv", environment)
         run(environment / "bin/pip", "install", "--quiet", package)
     out = ROOT / "target" / "samplers" / name
-    run(environment / "bin/python", PEERS / script, "--out", out, "--chains", CHAINS, "--draws", DRAWS,
-        "--acceptance", json.dumps({posterior: acceptance}), "--seeds", *range(1, options.seeds + 1), posterior)
+    run(environment / "bin/python", PEERS / script, "--seeds", *range(1, options.seeds + 1), "--out", out,
+        "--chains", CHAINS, "--draws", DRAWS, "--acceptance", json.dumps({posterior: acceptance}), posterior)
     return nuts("--judge", *(out / f"{posterior}.{seed}.json" for seed in range(1, options.seeds + 1)))
 
 

@@ -98,6 +98,9 @@ fn batches(c: &mut Criterion) {
     });
 }
 
+/// Draws of a step that takes several.
+const DRAWS: usize = 8;
+
 /// A step of mean-field ADVI with Adam: noise, a gradient, the optimiser. Judging the result is left out.
 fn variational(c: &mut Criterion) {
     let (x, y) = flat_data(500).expect("the data can be read");
@@ -105,7 +108,15 @@ fn variational(c: &mut Criterion) {
     let advi = |steps: u64| Advi::mean_field().steps(steps.max(1)).check_draws(100);
     let spent = |fit: Result<VariationalFit<'_>, InferError>| Duration::from_secs_f64(fit.map_or(0.0, |f| f.seconds()));
     c.bench_function("advi_step/full_500", |b| b.iter_custom(|n| spent(advi(n).fit(&model))));
+    let several = |n: u64| advi(n).draws_per_step(DRAWS);
+    c.bench_function("advi_step/full_500_draws_8", |b| b.iter_custom(|n| spent(several(n).fit(&model))));
+    let local = |n: u64| advi(n).local_reparameterisation(true);
+    c.bench_function("advi_step/full_500_local", |b| b.iter_custom(|n| spent(local(n).fit(&model))));
     let batches = Minibatch::new((x, y), 50).expect("50 of 500").model(|(x, y)| flat_bnn(x, y));
+    c.bench_function("advi_step/minibatch_50_local", |b| b.iter_custom(|n| spent(local(n).fit_batches(&batches))));
+    c.bench_function("advi_step/minibatch_50_draws_8", |b| b.iter_custom(|n| spent(several(n).fit_batches(&batches))));
+    let schools = eight_schools();
+    c.bench_function("advi_step/eight_schools_draws_8", |b| b.iter_custom(|n| spent(several(n).fit(&schools))));
     c.bench_function("advi_step/minibatch_50", |b| b.iter_custom(|n| spent(advi(n).fit_batches(&batches))));
 }
 

@@ -7,10 +7,11 @@
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 use ppl::data::{SplitData, read_csv_split};
-use ppl::infer::variational::Start;
+use ppl::infer::variational::{Progress, Record, Start, Tracker};
 use ppl::prelude::*;
 use ppl::viz::{Figure, LinePlot, Plot, Scatter, Surface, TracePlot};
 use rand::SeedableRng;
@@ -62,6 +63,9 @@ struct Options {
     /// Draw no pictures.
     #[arg(long)]
     no_plots: bool,
+    /// Show no progress.
+    #[arg(long)]
+    quiet: bool,
     /// Write the results to a file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -88,6 +92,15 @@ struct Report {
     notebook_minibatch: Results,
 }
 
+/// Shows now and then where a fit is.
+fn shown(name: &'static str, quiet: bool) -> impl Tracker {
+    Record::new(10_000, move |now: &Progress<'_>| {
+        if !quiet {
+            eprintln!("{name}: step {} of {}, ELBO {:.1}", now.iteration, now.planned, now.mean_elbo(LAST));
+        }
+    })
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     let data = read_csv_split(&options.data)?;
@@ -96,15 +109,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         .model(|(x, y)| bnn(x, Some(y)));
 
     let advi = Advi::mean_field().seed(options.seed);
-    let full = advi.clone().steps(FULL_STEPS).fit(&model)?;
-    let minibatch = advi.steps(BATCH_STEPS).fit_batches(&batches)?;
+    let (never, quiet) = (AtomicBool::new(false), options.quiet);
+    let fit = |advi: Advi, name| advi.steps(FULL_STEPS).fit_watched(&model, &mut [&mut shown(name, quiet)], &never);
+    let fit_batches = |advi: Advi, name| {
+        advi.steps(BATCH_STEPS).fit_batches_watched(&batches, &mut [&mut shown(name, quiet)], &never)
+    };
+    let full = fit(advi.clone(), "full")?;
+    let minibatch = fit_batches(advi, "minibatch")?;
 
     // The notebooks' defaults, and their start: weights drawn from a standard normal law.
     let mut random = rand::rngs::SmallRng::seed_from_u64(options.seed);
     let start: Vec<f64> = (0..WEIGHTS).map(|_| StandardNormal.sample(&mut random)).collect();
     let notebook = Advi::pymc().start(Start::At(start)).seed(options.seed);
-    let notebook_full = notebook.clone().steps(FULL_STEPS).fit(&model)?;
-    let notebook_minibatch = notebook.steps(BATCH_STEPS).fit_batches(&batches)?;
+    let notebook_full = fit(notebook.clone(), "notebook settings")?;
+    let notebook_minibatch = fit_batches(notebook, "notebook minibatch")?;
 
     let fits = [
         ("full", &full),

@@ -84,6 +84,29 @@ fn nuts_is_calibrated_on_ten_models() {
     calibrated("log-normal", log_normal(None), |y| log_normal(Some(y)));
 }
 
+/// The other ways to tune and to move, on a posterior with correlated coordinates and on a hierarchy: every sampler of the
+/// catalogue of `ppl-infer`'s conformance suite.
+#[test]
+fn every_exact_sampler_is_calibrated() {
+    use ppl::infer::adapt::MetricAdaptation::{FisherDiagonal, FisherLowRank, StanDense, StanDiagonal};
+    let samplers = [
+        ("diagonal", Nuts::new().metric(FisherDiagonal)),
+        ("low rank, jitter", Nuts::new().metric(FisherLowRank).step_size_jitter(0.2)),
+        ("Stan's diagonal", Nuts::new().metric(StanDiagonal)),
+        ("Stan's dense", Nuts::new().metric(StanDense)),
+        ("rotation", Nuts::new().rotation(0.5)),
+    ];
+    let calibration = Calibration::new().simulations(100).draws(19).thin(4).seed(4);
+    for (name, nuts) in samplers {
+        let nuts = nuts.warmup(350);
+        let on_line = calibration.nuts(&nuts, &line(None), |s| Ok(line(Some(s.values("y")?)))).unwrap();
+        let on_groups = calibration.nuts(&nuts, &groups(None), |s| Ok(groups(Some(s.values("y")?)))).unwrap();
+        for result in [on_line, on_groups] {
+            assert!(result.ok(), "{name}\n{result}");
+        }
+    }
+}
+
 /// A wrong model is found out: data simulated with spread 1, fitted with spread 1/2, or with a prior elsewhere.
 #[test]
 fn wrong_models_are_not_calibrated() {

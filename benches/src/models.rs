@@ -11,7 +11,7 @@ model! {
         let mut z = Var::from(&x);
         for (i, d) in LAYERS.windows(2).enumerate() {
             let w = sample!("w{i}", Normal::new(0.0, 1.0).expand([d[0], d[1]]));
-            z = z.matmul(w);
+            z = dense(z, w);
             if i + 2 < LAYERS.len() {
                 z = z.tanh();
             }

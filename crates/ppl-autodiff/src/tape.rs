@@ -106,6 +106,15 @@ impl Tape {
         depend
     }
 
+    /// Whether each node depends on a node, itself included.
+    pub fn depend_on_node(&self, node: NodeId) -> Vec<bool> {
+        let mut depend: Vec<bool> = Vec::with_capacity(self.nodes.len());
+        for (id, other) in self.nodes.iter().enumerate() {
+            depend.push(id == node as usize || other.operands.iter().any(|&o| depend[o as usize]));
+        }
+        depend
+    }
+
     /// A tape of what leads to one node, which depends on data alone, and the place of that node on it.
     pub(crate) fn part(&self, node: NodeId) -> (Tape, NodeId) {
         let mut needed = BTreeSet::from([node]);

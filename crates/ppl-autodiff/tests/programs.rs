@@ -107,6 +107,43 @@ fn a_transposed_join_of_parts() {
     assert_eq!(out, [2.0, 2.0, 3.0, 4.0, 4.0, 6.0]);
 }
 
+/// The adjoint of tanh after a product is computed with the product: batched or not, over whole vectors of rows, over some
+/// rows twice, over fewer than a vector.
+#[test]
+fn products_times_the_slope_of_tanh() {
+    for (batch, rows, inner) in [(1, 50, 5), (3, 50, 1), (2, 7, 3), (3, 17, 4), (1, 64, 2)] {
+        const COLUMNS: usize = 4;
+        let value = |slot: usize, i: usize| ((i + 7 * slot) as f64 * 0.7).sin();
+        let (outputs, traced) = trace(|| {
+            let input = |slot: usize, m: usize, n: usize| Var::input(slot, [batch, m, n]);
+            let y = input(0, rows, inner).matmul(input(1, inner, COLUMNS)).tanh();
+            [input(2, rows, inner).matmul(input(3, inner, COLUMNS)) * (1.0 - y.square()), y]
+        })
+        .unwrap();
+        let program = Program::<f64>::compile(traced.tape(), &[&outputs[..1], &outputs[1..]]);
+        assert_eq!(program.explain().matches(", times_one_minus_square").count(), 1, "{}", program.explain());
+        let lengths = [rows * inner, inner * COLUMNS, rows * inner, inner * COLUMNS];
+        let inputs: Vec<Vec<f64>> = lengths
+            .iter()
+            .enumerate()
+            .map(|(slot, length)| (0..batch * length).map(|i| value(slot, i)).collect())
+            .collect();
+        let product = |a: usize, g: usize, i: usize, j: usize| -> f64 {
+            let (a, b) = (&inputs[a][g * rows * inner..], &inputs[a + 1][g * inner * COLUMNS..]);
+            (0..inner).map(|k| a[i * inner + k] * b[k * COLUMNS + j]).sum()
+        };
+        let mut got = vec![0.0; batch * rows * COLUMNS];
+        let mut y = got.clone();
+        let slots: Vec<&[f64]> = inputs.iter().map(|x| &x[..]).collect();
+        program.evaluate(&mut program.workspace(), &slots, &mut [&mut got, &mut y]);
+        for (e, got) in got.iter().enumerate() {
+            let (g, i, j) = (e / (rows * COLUMNS), e / COLUMNS % rows, e % COLUMNS);
+            let want = product(2, g, i, j) * (1.0 - product(0, g, i, j).tanh().powi(2));
+            assert!((got - want).abs() < 1e-14, "{batch} x {rows} x {inner}, {e}: {got}, wanted {want}");
+        }
+    }
+}
+
 /// Two arrays that do not lie alike, over rows long enough to be run along: both contiguous, one a number a row, either
 /// side; and rows that are too short for that.
 #[test]

@@ -80,6 +80,48 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(config())]
+
+    /// The first slot has several points, the second is shared: values and the gradient of their sum.
+    #[test]
+    fn each_point_is_as_alone(choices in prop::collection::vec(0..5040u32, 30..160), smooth in any::<bool>()) {
+        let mode = if smooth { Mode::Smooth } else { Mode::Exact };
+        let (outputs, traced) = trace(|| {
+            let mut count = 0;
+            let mut own = Vec::new();
+            let built = build_with(&choices, mode, |shape| {
+                count += 1;
+                let x = Var::input(count % 2, shape);
+                if count % 2 == 0 {
+                    own.push(x);
+                }
+                x
+            });
+            let mut outputs: Vec<Var> = built.outputs.into_iter().flatten().collect();
+            let total: Var = outputs.iter().map(|y| y.sum()).sum();
+            outputs.extend(gradient(total, &own));
+            outputs
+        })
+        .unwrap();
+        let lengths: Vec<usize> = (0..2).map(|s| traced.tape().slots().get(s).copied().unwrap_or(0)).collect();
+        let points = whole_numbers(lengths[0] * ROWS, 1);
+        let shared = whole_numbers(lengths[1], 2);
+        let one = Program::<f64>::compile(traced.tape(), &[&outputs]);
+        let program = Program::<f64>::over_points(traced.tape(), ROWS, &[&outputs, &[]]);
+        let together = run(&program, &[&points, &shared]).remove(0);
+        let n = one.output_lengths()[0];
+        for p in 0..ROWS {
+            let want = run(&one, &[&points[p * lengths[0]..(p + 1) * lengths[0]], &shared]).remove(0);
+            let scale = want.iter().filter(|v| v.is_finite()).fold(1.0f64, |m, v| m.max(v.abs()));
+            for (e, (&got, &want)) in together[p * n..(p + 1) * n].iter().zip(&want).enumerate() {
+                let same = got == want || (got - want).abs() <= 1e-12 * scale || (got.is_nan() && want.is_nan());
+                prop_assert!(same, "point {p}, {e}: {got} but {want} wanted");
+            }
+        }
+    }
+}
+
 /// The weights of a dense layer: gradients of rows are outer products, and their sums need no array of rows.
 #[test]
 fn sums_over_rows_of_a_dense_layer_are_products() {

@@ -3,6 +3,7 @@
 //! A model is an ordinary function with [`sample!`] and [`observe!`] in it; [`model!`] makes calling it return a
 //! [`Model`], which inference traces and compiles. Nothing in the code of a model names an algorithm.
 
+pub mod dense;
 pub mod dist;
 pub mod error;
 pub mod gp;
@@ -21,6 +22,7 @@ pub mod special;
 pub mod support;
 pub mod transform;
 
+pub use dense::dense;
 pub use dist::Distribution;
 pub use error::{Change, ModelError, SiteError};
 pub use minibatch::{BatchError, BatchModel, Minibatch};

@@ -29,6 +29,7 @@ use ppl_autodiff::dynamic::Reader;
 use ppl_autodiff::random::Key;
 use ppl_autodiff::{Scope, Trace, Traced, Var, attribute_to};
 
+use crate::dense::LocalLayer;
 use crate::error::{Change, ModelError, SiteError, site_mistake};
 use crate::minibatch::{BatchError, BatchModel};
 use crate::run::{Kind, Outline, Site, Values, with_run};
@@ -121,6 +122,7 @@ impl Terms {
 pub struct ModelTrace {
     traced: Traced,
     sites: Vec<Site>,
+    layers: Vec<LocalLayer>,
     /// Of a run over batches: how often the rows count.
     row_scale: Option<f64>,
 }
@@ -135,6 +137,11 @@ impl ModelTrace {
     /// The first mistake in the model.
     pub fn unconstrained(model: &dyn Model, point: &[f64]) -> Result<Self, ModelError> {
         Self::record(model, Values::Unconstrained, Trace::default().point(&[point]))
+    }
+
+    /// As [`ModelTrace::unconstrained`], with another way to values over unconstrained space, which are read at zero.
+    pub(crate) fn unconstrained_as(model: &dyn Model, values: Values) -> Result<Self, ModelError> {
+        Self::record(model, values, Trace::default().point(&[&[]]))
     }
 
     /// As [`ModelTrace::unconstrained`], for repeated runs that read values: `reader` keeps the programs for that.
@@ -160,12 +167,17 @@ impl ModelTrace {
     /// The first mistake in the model; a stream that failed; a model that computes with the rows before they enter the
     /// tape, or has a latent value for each row.
     pub fn over_rows(batches: &dyn BatchModel, rows: usize) -> Result<Self, ModelError> {
+        Self::over_rows_as(batches, rows, Values::Unconstrained)
+    }
+
+    /// As [`ModelTrace::over_rows`], with another way to values over unconstrained space.
+    pub(crate) fn over_rows_as(batches: &dyn BatchModel, rows: usize, values: Values) -> Result<Self, ModelError> {
         let [first, other] = batches.probes(rows)?;
-        let trace = Self::unconstrained(&*first.model, &[])?;
+        let trace = Self::unconstrained_as(&*first.model, values.clone())?;
         if trace.is_dynamic() {
             return Err(BatchError::Dynamic.into());
         }
-        let second = Self::unconstrained(&*other.model, &[])?;
+        let second = Self::unconstrained_as(&*other.model, values)?;
         same_sites(first.model.name(), &trace.outline(), &second.outline())?;
         let slots: Vec<DataSlot> =
             first.data.into_iter().zip(other.data).map(|(first, other)| DataSlot { first, other }).collect();
@@ -173,7 +185,7 @@ impl ModelTrace {
         let row_scale = Some(batches.total_size() as f64 / rows as f64);
         let [one_row, _] = batches.probes(1)?;
         let one_row = Self::unconstrained(&*one_row.model, &[])?.outline();
-        Self { traced, sites: trace.sites, row_scale }.without_local_latents(&one_row)
+        Self { traced, sites: trace.sites, layers: trace.layers, row_scale }.without_local_latents(&one_row)
     }
 
     /// That no latent site depends on the rows of a batch, by its density or by its shape.
@@ -192,13 +204,18 @@ impl ModelTrace {
     }
 
     fn record(model: &dyn Model, values: Values, trace: Trace) -> Result<Self, ModelError> {
-        let (((), sites), traced) = trace.model(model.name()).run(|| with_run(values, || model.run()))?;
-        Ok(Self { traced, sites, row_scale: None })
+        let (((), sites, layers), traced) = trace.model(model.name()).run(|| with_run(values, || model.run()))?;
+        Ok(Self { traced, sites, layers, row_scale: None })
     }
 
     /// The sites in the order in which the function met them.
     pub fn sites(&self) -> &[Site] {
         &self.sites
+    }
+
+    /// The dense layers whose products are drawn.
+    pub fn layers(&self) -> &[LocalLayer] {
+        &self.layers
     }
 
     /// What may not change from run to run.
@@ -226,9 +243,9 @@ impl ModelTrace {
     /// # Errors
     /// The first mistake in `f`.
     pub fn extend<R>(self, f: impl FnOnce(&[Site]) -> R) -> Result<(R, Self), ModelError> {
-        let Self { traced, sites, row_scale } = self;
+        let Self { traced, sites, layers, row_scale } = self;
         let (result, traced) = traced.extend(|| f(&sites))?;
-        Ok((result, Self { traced, sites, row_scale }))
+        Ok((result, Self { traced, sites, layers, row_scale }))
     }
 
     /// Records the terms of the log-density.

@@ -28,6 +28,7 @@ use std::panic::Location;
 
 use ppl_autodiff::{Shape, Var};
 
+use crate::dense::LocalLayer;
 use crate::support::Support;
 
 /// Where the values of unobserved sites come from.
@@ -36,6 +37,11 @@ pub enum Values {
     /// From one flat vector of unconstrained numbers (input slot 0), through the transforms of the supports.
     #[default]
     Unconstrained,
+    /// As `Unconstrained`, with the products of [dense layers](crate::dense()) drawn: their numbers stand in slot 0 as well.
+    Local {
+        /// Sites whose products are not drawn.
+        except: Vec<String>,
+    },
     /// Drawn from their distributions, given what was drawn before.
     Prior,
     /// The sites of these names and shapes are given (input slot 0, in the order of the function); others are drawn.
@@ -130,6 +136,8 @@ pub(crate) struct Run {
     mark: Var,
     pub values: Values,
     pub sites: Vec<Site>,
+    /// Dense layers whose products are drawn.
+    pub layers: Vec<LocalLayer>,
     names: HashMap<String, &'static Location<'static>>,
     pub plates: Vec<Plate>,
 }
@@ -137,12 +145,21 @@ pub(crate) struct Run {
 impl Run {
     /// Begins a run that the innermost trace records.
     fn new(values: Values) -> Self {
-        Self { mark: Var::from(0.0), values, sites: Vec::new(), names: HashMap::new(), plates: Vec::new() }
+        let (sites, layers) = (Vec::new(), Vec::new());
+        Self { mark: Var::from(0.0), values, sites, layers, names: HashMap::new(), plates: Vec::new() }
     }
 
     /// Whether the innermost trace is the one that records this run, and not one within the model's function.
     pub fn owns_trace(&self) -> bool {
         self.mark.is_own()
+    }
+
+    /// The site whose unconstrained matrix these weights are, where products with it are drawn.
+    pub fn local_site(&self, w: Var) -> Option<usize> {
+        let Values::Local { except } = &self.values else { return None };
+        let is = |s: &Site| s.unconstrained.is_some_and(|(x, _)| x.node() == w.node() && s.value.node() == w.node());
+        let fits = |s: &Site| is(s) && s.shape.rank() == 2 && !except.contains(&s.name);
+        if self.owns_trace() { self.sites.iter().position(fits) } else { None }
     }
 
     /// Takes a name for a site; where it is taken already, by which line.
@@ -163,8 +180,9 @@ thread_local! {
     static RUNS: RefCell<Vec<Run>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `f` as a model's function and returns its result with the sites that it met.
-pub(crate) fn with_run<R>(values: Values, f: impl FnOnce() -> R) -> (R, Vec<Site>) {
+/// Runs `f` as a model's function and returns its result with the sites that it met and its layers whose products are
+/// drawn.
+pub(crate) fn with_run<R>(values: Values, f: impl FnOnce() -> R) -> (R, Vec<Site>, Vec<LocalLayer>) {
     struct Guard;
     impl Drop for Guard {
         fn drop(&mut self) {
@@ -178,7 +196,8 @@ pub(crate) fn with_run<R>(values: Values, f: impl FnOnce() -> R) -> (R, Vec<Site
     let result = f();
     std::mem::forget(guard);
     let run = RUNS.with_borrow_mut(|runs| runs.pop());
-    (result, run.map(|run| run.sites).unwrap_or_default())
+    let (sites, layers) = run.map(|run| (run.sites, run.layers)).unwrap_or_default();
+    (result, sites, layers)
 }
 
 /// The innermost run, if a model is running.

@@ -180,7 +180,7 @@ fn value_of(
     shape: &Shape,
 ) -> (Kind, Var, Option<(Var, Var)>) {
     let given = with_current(|run| match &run.values {
-        Values::Unconstrained => Some(None),
+        Values::Unconstrained | Values::Local { .. } => Some(None),
         Values::Prior => None,
         Values::Given(sites) => sites.get(name).cloned().map(Some),
     });

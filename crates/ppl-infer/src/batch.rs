@@ -3,7 +3,7 @@
 //! The density over a minibatch is another type than the density over all data: a sampler that needs the latter, like
 //! NUTS, cannot be given an estimate by mistake.
 
-use crate::density::DensityError;
+use crate::density::{DensityError, one_by_one};
 
 /// An estimate of a log-density on R^d from a batch of rows, owned by one thread (it holds that thread's workspace and
 /// its place in the order of the batches).
@@ -30,11 +30,39 @@ pub trait BatchDensity {
     /// A stream that ended or failed, or rows that are not finite.
     fn bind(&mut self, iteration: u64) -> Result<(), DensityError>;
 
+    /// The arrays of the bound batch as the programs of a model take them, rows innermost; none where there is no model.
+    fn bound(&self) -> &[Vec<f64>] {
+        &[]
+    }
+
     /// Returns the estimate from the bound batch and writes its gradient.
     ///
     /// # Errors
     /// [`DensityError::NotFinite`] is recoverable; anything else ends the run.
     fn evaluate(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError>;
+
+    /// As [`BatchDensity::evaluate`] at several points: see
+    /// [`LogDensity::evaluate_points`](crate::density::LogDensity::evaluate_points).
+    ///
+    /// # Errors
+    /// As [`BatchDensity::evaluate`], but for [`DensityError::NotFinite`].
+    fn evaluate_points(
+        &mut self,
+        points: &[f64],
+        values: &mut [f64],
+        gradients: &mut [f64],
+    ) -> Result<(), DensityError> {
+        let dim = self.dim();
+        one_by_one(dim, points, values, gradients, |x, g| self.evaluate(x, g))
+    }
+
+    /// Writes the gradient of the estimate alone: for methods that never look at its value, which costs something.
+    ///
+    /// # Errors
+    /// As [`BatchDensity::evaluate`].
+    fn gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<(), DensityError> {
+        self.evaluate(x, gradient).map(|_| ())
+    }
 
     /// The parts of the gradient from the bound batch: of log prior + log |J| (d numbers), and of each row's
     /// log-likelihood, unscaled (d x n, row-major: the n rows of one coordinate are neighbours).

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::error::InferError;
 use crate::predictive::prior_predictive;
+use crate::recovery::Coverage;
 use crate::runner::{Nuts, SettingsError};
 
 /// Points at which a distribution function is compared with its band, where that many divide the ranks.
@@ -159,7 +160,7 @@ impl Calibration {
     ) -> Result<CalibrationResult, InferError> {
         self.check()?;
         let simulated = prior_predictive(prior, self.simulations, self.seed)?;
-        let fits: Vec<Vec<(String, usize)>> = (0..self.simulations)
+        let fits: Vec<Vec<(String, Place)>> = (0..self.simulations)
             .into_par_iter()
             .map(|index| {
                 let simulation = Simulation { index, model: prior.name(), draws: &simulated };
@@ -170,8 +171,14 @@ impl Calibration {
         let mut parameters: Vec<Ranks> = Vec::new();
         if let Some(first) = fits.first() {
             for (k, (name, _)) in first.iter().enumerate() {
-                let ranks: Vec<usize> = fits.iter().filter_map(|f| f.get(k)).map(|(_, rank)| *rank).collect();
-                parameters.push(Ranks { name: name.clone(), ranks });
+                let places: Vec<Place> = fits.iter().filter_map(|f| f.get(k)).map(|(_, place)| *place).collect();
+                parameters.push(Ranks {
+                    name: name.clone(),
+                    ranks: places.iter().map(|p| p.rank).collect(),
+                    truths: places.iter().map(|p| p.truth).collect(),
+                    means: places.iter().map(|p| p.mean).collect(),
+                    sds: places.iter().map(|p| p.sd).collect(),
+                });
             }
         }
         // A correct method passes all parameters with at least the probability asked for.
@@ -201,7 +208,7 @@ impl Calibration {
     }
 
     /// The rank of every component that both sides know and that is free to vary.
-    fn ranks(&self, simulated: &Draws, index: usize, posterior: &Draws) -> Result<Vec<(String, usize)>, InferError> {
+    fn ranks(&self, simulated: &Draws, index: usize, posterior: &Draws) -> Result<Vec<(String, Place)>, InferError> {
         let mut out = Vec::new();
         for (k, component) in posterior.components().enumerate() {
             let label = component.label();
@@ -220,19 +227,36 @@ impl Calibration {
             // Among equals the place is drawn.
             let mut random = Philox::new(self.seed, Purpose::StepSize, index as u32, k as u32);
             let place = ((ties + 1) as f64 * random.uniform()) as usize;
-            out.push((label, below + place.min(ties)));
+            let draws = ArrayView1::from(&draws);
+            let (mean, sd) = (draws.mean().unwrap_or(f64::NAN), draws.std(if draws.len() > 1 { 1.0 } else { 0.0 }));
+            out.push((label, Place { rank: below + place.min(ties), truth, mean, sd }));
         }
         Ok(out)
     }
 }
 
-/// The ranks of one parameter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where the truth lies among the draws of one simulation's posterior.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    rank: usize,
+    truth: f64,
+    mean: f64,
+    sd: f64,
+}
+
+/// The ranks of one parameter, and what its posteriors say beside the truth; one entry a simulation.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Ranks {
     /// The parameter: a site, with its place.
     pub name: String,
-    /// Of each simulation: how many draws are less than the truth.
+    /// How many draws are less than the truth.
     pub ranks: Vec<usize>,
+    /// What was simulated.
+    pub truths: Vec<f64>,
+    /// Means of the draws.
+    pub means: Vec<f64>,
+    /// Standard deviations of the draws.
+    pub sds: Vec<f64>,
 }
 
 /// The empirical distribution function of a parameter's ranks against the band, ready to plot.
@@ -295,6 +319,13 @@ impl CalibrationResult {
             upper: bound(&self.band.upper),
             at,
         })
+    }
+
+    /// How often the central interval of a probability, in (0, 1), covered the truth of a parameter.
+    #[must_use]
+    pub fn coverage(&self, name: &str, prob: f64) -> Option<Coverage> {
+        let parameter = self.parameters.iter().find(|p| p.name == name)?;
+        Coverage::of(&parameter.ranks, self.draws, prob)
     }
 
     /// Ranks in (0, 1].

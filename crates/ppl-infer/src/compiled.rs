@@ -8,9 +8,10 @@ use ppl_autodiff::{Program, Real, Shape, Var, Workspace, attribute_to, gradient}
 use ppl_core::model::{Terms, same_sites};
 use ppl_core::{Kind, Model, ModelError, ModelTrace, Outline, Site};
 
-use crate::density::{DensityError, LogDensity, Target};
+use crate::density::{DensityError, LogDensity, Target, one_by_one};
 use crate::error::{SiteRow, SiteTable};
 use crate::posterior::{Mapping, Recorded};
+use crate::together::{Shared, Together};
 
 /// Programs kept for a function that reads values before the cache starts anew.
 const MAX_PROGRAMS: usize = 256;
@@ -43,6 +44,8 @@ pub struct CompiledModel<'m> {
     columns: Vec<Column>,
     coordinates: Vec<(String, usize)>,
     fixed: Option<Arc<Path>>,
+    /// For several points at once.
+    together: Shared,
     paths: Mutex<HashMap<u64, Arc<Path>>>,
     reader: Reader,
 }
@@ -78,6 +81,7 @@ impl<'m> CompiledModel<'m> {
             columns,
             coordinates,
             fixed,
+            together: Shared::default(),
             paths: Mutex::new(HashMap::from([(mark, path)])),
             reader,
         })
@@ -86,6 +90,11 @@ impl<'m> CompiledModel<'m> {
     /// The sites whose values are recorded, in order: latent and deterministic ones.
     pub fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// The model, if its function reads no values.
+    pub(crate) fn fixed_model(&self) -> Option<&'m dyn Model> {
+        self.fixed.as_ref().map(|_| self.model)
     }
 
     /// The latent sites with their numbers of unconstrained coordinates, in the order of the coordinates.
@@ -153,6 +162,16 @@ impl<'m> CompiledModel<'m> {
         }
         paths.insert(mark, path.clone());
         Ok(path)
+    }
+
+    /// The program for so many points at once; none where one by one is as well, or the function reads values.
+    fn points_program(&self, points: usize) -> Result<Option<Arc<Program<f64>>>, ModelError> {
+        let Some(path) = &self.fixed else { return Ok(None) };
+        self.together.program(points, &path.density, || {
+            let (terms, trace) = ModelTrace::unconstrained(self.model, &[])?.terms()?;
+            let ((density, slopes), trace) = trace.extend(|sites| density_and_gradient(&terms, sites))?;
+            Ok(Program::over_points(trace.traced().tape(), points, &[&[density], &slopes]))
+        })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Path>>> {
@@ -247,6 +266,7 @@ impl Constrain<'_> {
 struct Density<'c> {
     compiled: &'c CompiledModel<'c>,
     held: Option<Held>,
+    together: Together,
     threads: usize,
 }
 
@@ -271,6 +291,24 @@ impl LogDensity for Density<'_> {
         let mut value = [0.0];
         held.path.density.evaluate(&mut held.workspace, &[x], &mut [&mut value, gradient]);
         Ok(value[0])
+    }
+
+    fn evaluate_points(
+        &mut self,
+        points: &[f64],
+        values: &mut [f64],
+        gradients: &mut [f64],
+    ) -> Result<(), DensityError> {
+        let compiled = self.compiled;
+        let wanted = values.len() * compiled.dim;
+        let program = |n| compiled.points_program(n);
+        if points.len() == wanted
+            && gradients.len() == wanted
+            && self.together.evaluate(program, &[points], values, gradients)?
+        {
+            return Ok(());
+        }
+        one_by_one(compiled.dim, points, values, gradients, |x, g| self.evaluate(x, g))
     }
 
     fn set_threads(&mut self, threads: usize) {
@@ -299,6 +337,6 @@ impl Target for CompiledModel<'_> {
     }
 
     fn density(&self) -> Box<dyn LogDensity + '_> {
-        Box::new(Density { compiled: self, held: None, threads: 1 })
+        Box::new(Density { compiled: self, held: None, together: Together::default(), threads: 1 })
     }
 }

@@ -12,8 +12,9 @@ use smallvec::SmallVec;
 
 use crate::batch::{BatchDensity, BatchTarget};
 use crate::compiled::{Column, density_program};
-use crate::density::DensityError;
+use crate::density::{DensityError, one_by_one};
 use crate::posterior::{Mapping, Recorded};
+use crate::together::{Shared, Together};
 
 /// A program that is compiled when it is first wanted, or why it cannot be.
 type Later = OnceLock<Result<Program<f64>, ModelError>>;
@@ -29,6 +30,10 @@ pub struct CompiledBatchModel<'m> {
     outline: Vec<Outline>,
     /// Coordinates and a batch in; the estimated log-density, its gradient and the likelihood of the rows out.
     density: Program<f64>,
+    /// As `density`, with nothing but the gradient out: what only the value needs is not computed.
+    slopes: Later,
+    /// As `density`, for several points at once.
+    together: Shared,
     /// Coordinates (and a batch, which is not used) in; the values of the columns out.
     values: Program<f64>,
     /// Coordinates and a batch in; the gradients of the prior part and of each row's log-likelihood out.
@@ -86,6 +91,8 @@ impl<'m> CompiledBatchModel<'m> {
             outline,
             density: Program::compile(tape, &[&[density], &slopes, &[terms.rows]]),
             values: Program::compile(tape, &[&values]),
+            slopes: OnceLock::new(),
+            together: Shared::default(),
             rows: OnceLock::new(),
             moments: OnceLock::new(),
             sum: OnceLock::new(),
@@ -156,6 +163,29 @@ impl<'m> CompiledBatchModel<'m> {
         Err(BatchError::NotASum { whole, rows }.into())
     }
 
+    /// The density with its gradient, recorded anew.
+    fn record(&self) -> Result<(Var, Vec<Var>, ModelTrace), ModelError> {
+        let (terms, trace) = ModelTrace::over_rows(self.batches, self.batches.batch_size())?.terms()?;
+        let ((density, slopes), trace) = trace.extend(|sites| {
+            let density = terms.log_density();
+            (density, gradient(density, &coordinates(sites)))
+        })?;
+        Ok((density, slopes, trace))
+    }
+
+    /// The program for so many points at once; none where one by one is as well.
+    fn points_program(&self, points: usize) -> Result<Option<Arc<Program<f64>>>, ModelError> {
+        self.together.program(points, &self.density, || {
+            let (density, slopes, trace) = self.record()?;
+            Ok(Program::over_points(trace.traced().tape(), points, &[&[density], &slopes]))
+        })
+    }
+
+    fn slopes_program(&self) -> Result<Program<f64>, ModelError> {
+        let (_, slopes, trace) = self.record()?;
+        Ok(Program::compile(trace.traced().tape(), &[&slopes]))
+    }
+
     fn prior_program(&self) -> Result<Program<f64>, ModelError> {
         let (terms, trace) = ModelTrace::over_rows(self.batches, self.batches.batch_size())?.terms()?;
         let (prior, trace) =
@@ -209,6 +239,8 @@ impl BatchTarget for CompiledBatchModel<'_> {
             order,
             batch: arrays(&self.density),
             workspace: self.density.workspace(),
+            slopes: None,
+            together: Together::default(),
             rows: None,
             moments: None,
             checked: false,
@@ -237,6 +269,8 @@ struct Density<'c> {
     order: Box<dyn Batches + 'c>,
     batch: Vec<Vec<f64>>,
     workspace: Workspace<f64>,
+    slopes: Option<Workspace<f64>>,
+    together: Together,
     rows: Option<Workspace<f64>>,
     moments: Option<Workspace<f64>>,
     /// Whether the likelihood of a batch was seen to be a sum over rows.
@@ -301,12 +335,43 @@ impl BatchDensity for Density<'_> {
         self.order.fill(iteration, &mut self.batch).map_err(fatal)
     }
 
+    fn bound(&self) -> &[Vec<f64>] {
+        &self.batch
+    }
+
     fn evaluate(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError> {
         self.check(x, &[(gradient, self.compiled.dim)])?;
         let (mut value, mut rows) = ([0.0], [0.0]);
         let outputs = &mut [&mut value[..], gradient, &mut rows];
         self.compiled.density.evaluate(&mut self.workspace, &inputs(x, &self.batch), outputs);
         Ok(value[0])
+    }
+
+    fn evaluate_points(
+        &mut self,
+        points: &[f64],
+        values: &mut [f64],
+        gradients: &mut [f64],
+    ) -> Result<(), DensityError> {
+        let compiled = self.compiled;
+        let wanted = values.len() * compiled.dim;
+        let program = |n| compiled.points_program(n);
+        if points.len() == wanted
+            && gradients.len() == wanted
+            && self.together.evaluate(program, &inputs(points, &self.batch), values, gradients)?
+        {
+            return Ok(());
+        }
+        one_by_one(compiled.dim, points, values, gradients, |x, g| self.evaluate(x, g))
+    }
+
+    fn gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<(), DensityError> {
+        self.check(x, &[(gradient, self.compiled.dim)])?;
+        let compiled = self.compiled;
+        let program = ready(&compiled.slopes, || compiled.slopes_program())?;
+        let workspace = self.slopes.get_or_insert_with(|| program.workspace());
+        program.evaluate(workspace, &inputs(x, &self.batch), &mut [gradient]);
+        Ok(())
     }
 
     fn row_gradients(&mut self, x: &[f64], prior: &mut [f64], rows: &mut [f64]) -> Result<(), DensityError> {

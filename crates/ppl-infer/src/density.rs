@@ -46,9 +46,46 @@ pub trait LogDensity {
     /// [`DensityError::NotFinite`] is recoverable (a rejected point); anything else ends the run.
     fn evaluate(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError>;
 
+    /// Evaluates at several points, one after the other in `points`: writes log p and the gradient of each, NaN for the
+    /// first where a point has neither. One call may cost less than many; compiled models have a program for it.
+    ///
+    /// # Errors
+    /// As [`LogDensity::evaluate`], but for [`DensityError::NotFinite`].
+    fn evaluate_points(
+        &mut self,
+        points: &[f64],
+        values: &mut [f64],
+        gradients: &mut [f64],
+    ) -> Result<(), DensityError> {
+        let dim = self.dim();
+        one_by_one(dim, points, values, gradients, |x, g| self.evaluate(x, g))
+    }
+
     /// Allows an evaluation this many threads, on which its result must not depend. Densities without a use for them need
     /// not implement it; compiled models have one where their data have thousands of rows.
     fn set_threads(&mut self, _threads: usize) {}
+}
+
+/// Several points, each by a function of one.
+pub(crate) fn one_by_one(
+    dim: usize,
+    points: &[f64],
+    values: &mut [f64],
+    gradients: &mut [f64],
+    mut evaluate: impl FnMut(&[f64], &mut [f64]) -> Result<f64, DensityError>,
+) -> Result<(), DensityError> {
+    let wanted = values.len() * dim;
+    if let Some(&got) = [points.len(), gradients.len()].iter().find(|&&n| n != wanted) {
+        return Err(DensityError::Dimension { got, wanted });
+    }
+    for (i, value) in values.iter_mut().enumerate() {
+        let of_point = i * dim..(i + 1) * dim;
+        *value = match evaluate(&points[of_point.clone()], &mut gradients[of_point]) {
+            Err(DensityError::NotFinite) => f64::NAN,
+            result => result?,
+        };
+    }
+    Ok(())
 }
 
 /// Something that can be sampled: shared between threads, each of which asks for its own density.

@@ -21,14 +21,17 @@ pub mod posterior;
 pub mod predictive;
 pub mod progress;
 pub mod random;
+pub mod recovery;
 pub mod reduce;
 pub mod runner;
 pub mod stochastic;
+mod together;
 pub mod variational;
 
 pub use calibration::{Calibration, sbc};
 pub use error::InferError;
 pub use posterior::{Concern, Posterior};
 pub use predictive::{Predictive, prior_predictive};
+pub use recovery::Coverage;
 pub use runner::Nuts;
 pub use variational::{Advi, VariationalFit};

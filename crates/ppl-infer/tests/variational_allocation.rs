@@ -3,7 +3,7 @@
 use ndarray::Array1;
 use ppl_autodiff::Var;
 use ppl_core::dist::Normal;
-use ppl_core::{Distribution, Minibatch, model, observe, sample};
+use ppl_core::{Distribution, Minibatch, dense, model, observe, sample};
 use ppl_infer::variational::Advi;
 use ppl_infer::variational::optimiser::AdagradWindow;
 
@@ -17,21 +17,38 @@ model! {
     }
 }
 
+model! {
+    fn layer(x: Array1<f64>, y: Array1<f64>) {
+        let w = sample!("w", Normal::new(0.0, 1.0).expand([1, 1]));
+        let n = x.len();
+        observe!("y", Normal::new(dense(Var::from(&x).reshape([n, 1]), w).squeeze(-1), 1.0), y);
+    }
+}
+
 #[test]
 fn steps_do_not_allocate() {
     let x = Array1::linspace(-1.0, 1.0, 64);
     let model = line(x.clone(), x.clone());
-    let batches = Minibatch::new((x.clone(), x), 16).unwrap().model(|(x, y)| line(x, y));
-    for advi in [
-        Advi::mean_field(),
-        Advi::full_rank().draws_per_step(4).antithetic(true).clip(10.0),
-        Advi::mean_field().optimiser(AdagradWindow::default()),
+    let layered = layer(x.clone(), x.clone());
+    let batches = Minibatch::new((x.clone(), x.clone()), 16).unwrap().model(|(x, y)| line(x, y));
+    let layered_batches = Minibatch::new((x.clone(), x), 16).unwrap().model(|(x, y)| layer(x, y));
+    for (advi, local) in [
+        (Advi::mean_field(), false),
+        (Advi::full_rank().draws_per_step(4).antithetic(true).clip(10.0), false),
+        (Advi::mean_field().optimiser(AdagradWindow::default()), false),
+        (Advi::mean_field().local_reparameterisation(true).draws_per_step(2), true),
     ] {
         // The same draws judge both.
         let count = |batched: bool, steps: u64| {
             let advi = advi.clone().steps(steps).average(0.5).check_draws(100);
             let before = counting::allocations();
-            let fit = if batched { advi.fit_batches(&batches) } else { advi.fit(&model) }.unwrap();
+            let fit = match (batched, local) {
+                (true, true) => advi.fit_batches(&layered_batches),
+                (true, false) => advi.fit_batches(&batches),
+                (false, true) => advi.fit(&layered),
+                (false, false) => advi.fit(&model),
+            };
+            let fit = fit.unwrap();
             drop(fit);
             counting::allocations() - before
         };

@@ -9,6 +9,7 @@
 //! | data of two classes | [`Scatter`] |
 //! | many of these, with one colour bar | [`Grid`] |
 //! | marginal densities and draws of a posterior | [`TracePlot`] |
+//! | whether the ranks of a calibration are uniform | [`CalibrationPlot`] |
 //! | a loss or an evidence bound while it is optimised | [`LinePlot`] |
 //!
 //! ```
@@ -25,6 +26,7 @@
 #![warn(missing_docs)]
 
 mod axes;
+mod calibration_plot;
 mod canvas;
 mod check;
 mod class_points;
@@ -45,6 +47,7 @@ mod surface;
 mod ticks;
 mod trace_plot;
 
+pub use calibration_plot::CalibrationPlot;
 pub use canvas::{Align, Canvas, Rect, Text};
 pub use color::Color;
 pub use colormap::Colormap;

@@ -1,7 +1,7 @@
 //! Bad data are errors that name what is wrong; odd but valid data are drawn.
 
 use ndarray::{Array1, Array2, Array3, array};
-use ppl_viz::{Figure, Grid, LinePlot, Scatter, Surface, TracePlot, VizError};
+use ppl_viz::{CalibrationPlot, Figure, Grid, LinePlot, Scatter, Surface, TracePlot, VizError};
 
 const PLANE: (f64, f64) = (-1.0, 1.0);
 
@@ -34,6 +34,8 @@ fn shapes_that_do_not_fit_are_named() {
     assert_eq!(error.to_string(), "Scatter: points has shape [3, 3], wanted [n, 2]");
     let error = Scatter::new(Array2::zeros((3, 2)).view(), Array1::zeros(4).view()).unwrap_err();
     assert_eq!(error.to_string(), "Scatter: classes has shape [4], wanted [3], one for each point");
+    let error = CalibrationPlot::new(3).parameter("mu", &[1], &[1.0], &[0.0], (&[], &[0.0])).unwrap_err();
+    assert_eq!(error.to_string(), "CalibrationPlot: the lower band of \"mu\" has shape [0], wanted [1]");
     let error = TracePlot::new([("w", Array1::<f64>::zeros(3).view())]).unwrap_err();
     assert_eq!(error.to_string(), "TracePlot: site \"w\" has shape [3], wanted [chains, draws, ..]");
 }
@@ -46,6 +48,9 @@ fn nothing_to_draw_is_an_error() {
     assert!(matches!(Scatter::new(Array2::zeros((0, 2)).view(), Array1::zeros(0).view()), Err(VizError::Empty { .. })));
     assert!(matches!(Figure::new(Grid::new(3)).size(300, 300).to_png(), Err(VizError::Empty { .. })));
     assert!(matches!(Figure::new(LinePlot::new("x", "y")).to_svg(), Err(VizError::Empty { .. })));
+    assert!(matches!(Figure::new(CalibrationPlot::new(3)).to_svg(), Err(VizError::Empty { .. })));
+    let none = CalibrationPlot::new(3).parameter("mu", &[], &[1.0], &[0.0], (&[0.0], &[0.0]));
+    assert!(matches!(none, Err(VizError::Empty { .. })));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use ndarray::{Array1, Array2, Array3, array};
 use plotters_backend::{BackendColor, BackendCoord, DrawingBackend, DrawingErrorKind};
-use ppl_viz::{Colormap, Figure, Grid, LinePlot, Scatter, Surface, TracePlot};
+use ppl_viz::{CalibrationPlot, Colormap, Figure, Grid, LinePlot, Scatter, Surface, TracePlot};
 
 /// A decoded PNG.
 struct Picture {
@@ -93,8 +93,30 @@ fn small_lines() -> Figure {
     Figure::new(plot.line("fast", curve(0.05).view()).unwrap()).title("Bound").size(400, 250)
 }
 
-fn goldens() -> [(&'static str, Figure); 4] {
-    [("surface", small_surface()), ("trace", small_trace()), ("grid", small_grid()), ("lines", small_lines())]
+/// One parameter whose ranks are even, and one whose ranks lie in the middle and leave the band.
+fn small_calibration() -> Figure {
+    let at: Vec<f64> = (1..=20).map(|k| f64::from(k) / 20.0).collect();
+    let band: Vec<f64> = at.iter().map(|z| 3.0 * (z * (1.0 - z) / 100.0).sqrt()).collect();
+    let lower: Vec<f64> = band.iter().map(|b| -b).collect();
+    let mut plot = CalibrationPlot::new(19);
+    let even: Vec<usize> = (0..100).map(|i| i % 20).collect();
+    let crowded: Vec<usize> = (0..100).map(|i| 5 + i % 10).collect();
+    for (name, ranks) in [("even", even), ("too wide", crowded)] {
+        let below = |z: f64| ranks.iter().filter(|r| (**r + 1) as f64 / 20.0 <= z + 1e-12).count() as f64 / 100.0 - z;
+        let difference: Vec<f64> = at.iter().map(|z| below(*z)).collect();
+        plot = plot.parameter(name, &ranks, &at, &difference, (&lower, &band)).unwrap();
+    }
+    Figure::new(plot).size(560, 320)
+}
+
+fn goldens() -> [(&'static str, Figure); 5] {
+    [
+        ("surface", small_surface()),
+        ("trace", small_trace()),
+        ("grid", small_grid()),
+        ("lines", small_lines()),
+        ("calibration", small_calibration()),
+    ]
 }
 
 fn golden_path(name: &str) -> std::path::PathBuf {
@@ -125,6 +147,7 @@ fn svg_has_the_texts_and_the_size() {
         (small_surface(), (400, 300), vec!["Saddle", "X", "Y", "p(y = 1)", "\u{2212}2", "0.50"]),
         (small_trace(), (560, 300), vec!["τ", "w", "value", "draw"]),
         (small_grid(), (480, 400), vec!["Category 1", "Category 3", "Data", "sd"]),
+        (small_calibration(), (560, 320), vec!["even", "too wide", "rank of the truth", "19"]),
         (small_lines(), (400, 250), vec!["Bound", "slow", "fast", "iteration", "ELBO", "\u{2212}200"]),
     ] {
         let svg = figure.to_svg().unwrap();

@@ -38,7 +38,7 @@ pub mod prelude {
     pub use ppl_autodiff::{Shape, Var, concat, scan, stack};
     pub use ppl_core::dist::*;
     pub use ppl_core::{
-        BatchModel, Minibatch, Model, ModelError, deterministic, factor, model, observe, plate, sample,
+        BatchModel, Minibatch, Model, ModelError, dense, deterministic, factor, model, observe, plate, sample,
     };
     pub use ppl_diagnostics::{Draws, Summary};
     pub use ppl_infer::reduce::{Mean, Quantile, Reducer, Sd};

@@ -17,6 +17,8 @@ pub(crate) type TernaryKernel<T> = fn(a: &[T], b: &[T], c: &[T], out: &mut [T]);
 pub(crate) type SelectKernel<T> = fn(c: &[T], a: &[T], b: &[T], out: &mut [T]);
 /// The sum of a slice.
 pub(crate) type SumKernel<T> = fn(x: &[T]) -> T;
+/// The sum of the products of two slices.
+pub(crate) type DotKernel<T> = fn(x: &[T], y: &[T]) -> T;
 
 /// An operation of the tape as a function that loops are compiled with.
 struct Apply<U>(PhantomData<U>);
@@ -235,12 +237,26 @@ pub(crate) fn select_kernels<T: Real>() -> [SelectKernel<T>; 4] {
     [select::<T, Both>, select::<T, NumberLeft>, select::<T, NumberRight>, select::<T, Neither>]
 }
 
+/// Accumulators of a sum, added pairwise at its end: fixed order, so fixed bits.
+const ACCUMULATORS: usize = 32;
+
+#[inline(always)]
+fn pairwise<T: Real>(mut acc: [T; ACCUMULATORS]) -> T {
+    let mut width = ACCUMULATORS / 2;
+    while width > 0 {
+        for l in 0..width {
+            acc[l] += acc[l + width];
+        }
+        width /= 2;
+    }
+    acc[0]
+}
+
 multiversion! {
-    /// The sum of a slice in 32 interleaved accumulators that are added pairwise: fixed order, so fixed bits.
+    /// The sum of a slice in interleaved accumulators.
     pub(crate) fn sum<T: Real>(x: &[T]) -> T {
-        const LANES: usize = 32;
-        let mut acc = [T::ZERO; LANES];
-        let (whole, rest) = x.as_chunks::<LANES>();
+        let mut acc = [T::ZERO; ACCUMULATORS];
+        let (whole, rest) = x.as_chunks::<ACCUMULATORS>();
         for chunk in whole {
             for (a, &x) in acc.iter_mut().zip(chunk) {
                 *a += x;
@@ -249,14 +265,24 @@ multiversion! {
         for (a, &x) in acc.iter_mut().zip(rest) {
             *a += x;
         }
-        let mut width = LANES / 2;
-        while width > 0 {
-            for l in 0..width {
-                acc[l] += acc[l + width];
+        pairwise(acc)
+    }
+}
+
+multiversion! {
+    /// The sum of the products of two slices of one length, each product and its addition rounded once.
+    pub(crate) fn dot<T: Real>(x: &[T], y: &[T]) -> T {
+        let mut acc = [T::ZERO; ACCUMULATORS];
+        let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<ACCUMULATORS>(), y.as_chunks::<ACCUMULATORS>());
+        for (x, y) in x.iter().zip(y) {
+            for ((a, &x), &y) in acc.iter_mut().zip(x).zip(y) {
+                *a = x.mul_add(y, *a);
             }
-            width /= 2;
         }
-        acc[0]
+        for ((a, &x), &y) in acc.iter_mut().zip(x_rest).zip(y_rest) {
+            *a = x.mul_add(y, *a);
+        }
+        pairwise(acc)
     }
 }
 

@@ -31,6 +31,14 @@ pub(crate) trait Vector: Copy {
     unsafe fn add(self, addend: Self) -> Self;
     /// All lanes added up, halves onto halves.
     unsafe fn sum(self) -> Self::Number;
+    /// The sum of each vector; `to` has room for as many, in whole vectors.
+    #[inline(always)]
+    unsafe fn sums(vectors: &[Self], to: &mut [Self::Number]) {
+        for (to, v) in to.iter_mut().zip(vectors) {
+            // SAFETY: the caller's.
+            *to = unsafe { v.sum() };
+        }
+    }
 }
 
 /// Vectors that can be taken apart and put together otherwise.
@@ -180,7 +188,8 @@ mod x86 {
 
     macro_rules! avx512 {
         ($name:ident, $t:ident, $lanes:literal, $mask:ident, $set1:ident, $load:ident, $mask_load:ident,
-            $store:ident, $mask_store:ident, $fma:ident, $neg_fma:ident, $mul:ident, $add:ident, |$x:ident| $sum:expr) => {
+            $store:ident, $mask_store:ident, $fma:ident, $neg_fma:ident, $mul:ident, $add:ident, |$x:ident| $sum:expr,
+            $($sums:item)?) => {
             impl Vector for $name {
                 type Number = $t;
                 const LANES: usize = $lanes;
@@ -237,6 +246,7 @@ mod x86 {
                     // SAFETY: the caller's.
                     unsafe { $sum }
                 }
+                $($sums)?
             }
         };
     }
@@ -255,7 +265,25 @@ mod x86 {
         _mm512_fnmadd_pd,
         _mm512_mul_pd,
         _mm512_add_pd,
-        |x| sum_f64(_mm256_add_pd(_mm512_castpd512_pd256(x), _mm512_extractf64x4_pd::<1>(x)))
+        |x| sum_f64(_mm256_add_pd(_mm512_castpd512_pd256(x), _mm512_extractf64x4_pd::<1>(x))),
+        /// Eight at a time: the halves of pairs side by side, then of those, so that each addition serves all lanes.
+        #[inline(always)]
+        unsafe fn sums(vectors: &[Self], to: &mut [f64]) {
+            for (v, to) in vectors.chunks(8).zip(to.chunks_exact_mut(8)) {
+                // SAFETY: the caller's.
+                unsafe {
+                    let at = |i: usize| v.get(i).map_or(_mm512_setzero_pd(), |v| v.0);
+                    let halves =
+                        |x, y| _mm512_add_pd(_mm512_shuffle_f64x2::<0x44>(x, y), _mm512_shuffle_f64x2::<0xEE>(x, y));
+                    let quarters =
+                        |x, y| _mm512_add_pd(_mm512_shuffle_f64x2::<0x88>(x, y), _mm512_shuffle_f64x2::<0xDD>(x, y));
+                    let even = quarters(halves(at(0), at(2)), halves(at(4), at(6)));
+                    let odd = quarters(halves(at(1), at(3)), halves(at(5), at(7)));
+                    let sums = _mm512_add_pd(_mm512_unpacklo_pd(even, odd), _mm512_unpackhi_pd(even, odd));
+                    _mm512_storeu_pd(to.as_mut_ptr(), sums);
+                }
+            }
+        }
     );
     avx512!(
         Avx512F32,
@@ -271,7 +299,7 @@ mod x86 {
         _mm512_fnmadd_ps,
         _mm512_mul_ps,
         _mm512_add_ps,
-        |x| sum_f32(_mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps::<1>(x)))
+        |x| sum_f32(_mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps::<1>(x))),
     );
 
     macro_rules! avx2 {

@@ -64,6 +64,9 @@ impl<T: Real> Program<T> {
                     let outer: usize = p.batch.iter().map(|l| l.extent).product();
                     let batch = outer * p.spec.count;
                     write!(out, "  {batch} x {}x{}x{} by {:?}", p.spec.m, p.spec.k, p.spec.n, p.method)?;
+                    if p.slope.is_some() {
+                        write!(out, ", times_one_minus_square")?;
+                    }
                 }
                 Instruction::Reduce(r) => {
                     let count = |n: usize, extent: usize| n * extent;

@@ -1,6 +1,7 @@
 //! The compiler's working copy of a tape: nodes in order, and the ones that are asked for.
 
 use std::collections::HashMap;
+use std::panic::Location;
 
 use smallvec::SmallVec;
 
@@ -124,6 +125,14 @@ impl Graph {
             self.scalars.insert(bits, id);
         }
         id
+    }
+
+    /// A constant without elements, for an output that nobody asked anything of.
+    #[track_caller]
+    pub fn empty(&mut self) -> NodeId {
+        let (value, operands) = (Tensor::full([0], 0.0), SmallVec::new());
+        let like = Node { op: Op::Poison, operands, shape: Shape::from(0), location: Location::caller() };
+        self.constant(value, &like)
     }
 
     /// A constant filled with one number, as a broadcast scalar.

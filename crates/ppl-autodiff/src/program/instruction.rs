@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::kernels::elementwise::{BinaryKernel, SelectKernel, SumKernel, TernaryKernel, UnaryKernel};
+use crate::kernels::elementwise::{BinaryKernel, DotKernel, SelectKernel, SumKernel, TernaryKernel, UnaryKernel};
 use crate::kernels::product::{ProductKernel, ProductSpec};
 use crate::kernels::{sample, triangular};
 use crate::ops::{Law, Reduction};
@@ -96,13 +96,22 @@ pub(crate) struct Step<T> {
     pub is_read: bool,
 }
 
+/// What a chain adds up instead of storing a result.
+#[derive(Clone, Copy)]
+pub(crate) enum Total<T> {
+    /// The results of the last step.
+    Sum(SumKernel<T>),
+    /// The products of two arrays, by their position in the pointer table.
+    Dot(DotKernel<T>, [usize; 2]),
+}
+
 /// A chain of elementwise operations with one result, run block by block, stored or summed.
 pub(crate) struct Fused<T> {
     pub elements: usize,
     pub sources: Vec<Source>,
     pub registers: usize,
     pub steps: Vec<Step<T>>,
-    pub sum: Option<SumKernel<T>>,
+    pub total: Option<Total<T>>,
     pub result: Place,
 }
 
@@ -128,6 +137,8 @@ pub(crate) struct Product<T> {
     pub kernel: ProductKernel<T>,
     pub a: Place,
     pub b: Place,
+    /// What the result is multiplied by 1 minus the square of; it lies as the result does.
+    pub slope: Option<Place>,
     pub result: Place,
 }
 
@@ -218,7 +229,8 @@ impl<T> Instruction<T> {
     /// What it is called in explanations.
     pub fn name(&self) -> &'static str {
         match self {
-            Instruction::Fused(f) if f.sum.is_some() => "fused sum",
+            Instruction::Fused(Fused { total: Some(Total::Sum(_)), .. }) => "fused sum",
+            Instruction::Fused(Fused { total: Some(Total::Dot(..)), .. }) => "fused dot",
             Instruction::Fused(_) => "fused",
             Instruction::Runs(_) => "runs",
             Instruction::Scalars(_) => "scalars",
@@ -248,7 +260,7 @@ impl<T> Instruction<T> {
                 let stores = s.stores.iter().map(|&(_, to)| to);
                 (s.slots, loads.chain(stores).collect())
             }
-            Instruction::Product(p) => (p.result, vec![p.a, p.b]),
+            Instruction::Product(p) => (p.result, [p.a, p.b].into_iter().chain(p.slope).collect()),
             Instruction::Reduce(r) => (r.result, vec![r.from]),
             Instruction::Copy { from, result, .. }
             | Instruction::CumSum { from, result, .. }
@@ -279,8 +291,10 @@ impl<T: Real> Instruction<T> {
                 Instruction::Scalars(scalars) => scalars.run(memory),
                 Instruction::Product(p) => {
                     let (a, b, c) = (memory.at(p.a), memory.at(p.b), memory.at(p.result));
+                    let slope = p.slope.map(|place| memory.at(place));
                     each(&p.batch, [0; 3], &mut |[i, j, k]| {
-                        (p.kernel)(&p.spec, a.offset(i), b.offset(j), c.offset(k));
+                        let y = slope.map_or(std::ptr::null(), |y| y.offset(k).cast_const());
+                        (p.kernel)(&p.spec, a.offset(i), b.offset(j), c.offset(k), y);
                     });
                 }
                 Instruction::Reduce(reduce) => reduce.run(memory.at(reduce.from), memory.at(reduce.result)),
@@ -446,7 +460,7 @@ impl<T: Real> Fused<T> {
             table[first_register + i] = register(i);
         }
         let out = memory.at(self.result);
-        table[result_entry] = if self.sum.is_some() { register(self.registers + gathered) } else { out };
+        table[result_entry] = if self.total.is_some() { register(self.registers + gathered) } else { out };
         let mut total = T::ZERO;
         let mut start = 0;
         while start < self.elements {
@@ -457,16 +471,17 @@ impl<T: Real> Fused<T> {
                     unsafe { gather(nest, memory.at(*place), start, n, table[i]) };
                 }
             }
+            let read = |entry: usize| {
+                let n = if matches!(self.sources.get(entry), Some(Source::Number(_))) { 1 } else { n };
+                // SAFETY: every entry of the table has n readable elements (numbers have one, and so have the slices
+                // that the kernels for that form get).
+                unsafe { std::slice::from_raw_parts(table[entry], n) }
+            };
             for step in &self.steps {
                 let [a, b, c] = step.operands;
                 let result = table[step.result];
-                // SAFETY: every entry of the table has n readable elements (numbers have one, and so have the slices
-                // that the kernels for that form get), and the result is none of the operands.
+                // SAFETY: every entry of the table has n elements, and the result is none of the operands.
                 unsafe {
-                    let read = |entry: usize| {
-                        let n = if matches!(self.sources.get(entry), Some(Source::Number(_))) { 1 } else { n };
-                        std::slice::from_raw_parts(table[entry], n)
-                    };
                     let result = std::slice::from_raw_parts_mut(result, n);
                     if step.guards.iter().any(|&(at, wanted)| (*table[at] != T::ZERO) != wanted) {
                         if step.is_read {
@@ -482,12 +497,9 @@ impl<T: Real> Fused<T> {
                     }
                 }
             }
-            match self.sum {
-                Some(sum) => {
-                    // SAFETY: the last step has just written n elements there.
-                    let block = unsafe { std::slice::from_raw_parts(table[result_entry], n) };
-                    total += sum(block);
-                }
+            match self.total {
+                Some(Total::Sum(sum)) => total += sum(read(result_entry)),
+                Some(Total::Dot(dot, [a, b])) => total += dot(read(a), read(b)),
                 None => table[result_entry] = table[result_entry].wrapping_add(n),
             }
             for (i, source) in self.sources.iter().enumerate() {
@@ -497,7 +509,7 @@ impl<T: Real> Fused<T> {
             }
             start += n;
         }
-        if self.sum.is_some() {
+        if self.total.is_some() {
             // SAFETY: the result of a sum is one element.
             unsafe { *out = total };
         }

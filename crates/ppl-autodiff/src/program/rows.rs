@@ -47,9 +47,35 @@ impl<T: Real> Program<T> {
     /// # Ok::<(), ppl_autodiff::TraceError>(())
     /// ```
     pub fn over_rows(tape: &Tape, rows: usize, first_data_slot: usize, outputs: &[(Over, &[Var])]) -> Self {
+        Self::wide(tape, rows, Rows::Innermost { first: first_data_slot }, outputs)
+    }
+
+    /// Compiles what `outputs` need of a tape at `points` values of slot 0, such as draws of an approximation; the other
+    /// slots are shared. Slot 0 and every output slot hold a point's numbers side by side: `points x length`, row-major.
+    ///
+    /// ```
+    /// use ppl_autodiff::{Program, Var, gradient, trace};
+    ///
+    /// let ((y, g), traced) = trace(|| {
+    ///     let x = Var::input(0, [2]);
+    ///     let y = x.square().sum();
+    ///     (y, gradient(y, &[x])[0])
+    /// })?;
+    /// let program = Program::<f64>::over_points(traced.tape(), 2, &[&[y], &[g]]);
+    /// let (mut values, mut gradients) = ([0.0; 2], [0.0; 4]);
+    /// program.evaluate(&mut program.workspace(), &[&[1.0, 2.0, 3.0, 4.0]], &mut [&mut values, &mut gradients]);
+    /// assert_eq!((values, gradients), ([5.0, 25.0], [2.0, 4.0, 6.0, 8.0]));
+    /// # Ok::<(), ppl_autodiff::TraceError>(())
+    /// ```
+    pub fn over_points(tape: &Tape, points: usize, outputs: &[&[Var]]) -> Self {
+        let outputs: Vec<(Over, &[Var])> = outputs.iter().map(|slot| (Over::Each, *slot)).collect();
+        Self::wide(tape, points, Rows::Outermost, &outputs)
+    }
+
+    fn wide(tape: &Tape, rows: usize, place: Rows, outputs: &[(Over, &[Var])]) -> Self {
         let nodes: Vec<NodeId> = outputs.iter().flat_map(|(_, slot)| slot.iter().map(|v| v.node())).collect();
         let one = passes::before_fold(Graph::from_tape(tape, &nodes));
-        let mut wide = Wide { graph: Graph::default(), rows, first_data_slot, slots: tape.slots() };
+        let mut wide = Wide { graph: Graph::default(), rows, place, slots: tape.slots() };
         let places = wide.widen(&one);
         let mut wanted = one.outputs.iter();
         let mut found = Vec::new();
@@ -59,9 +85,27 @@ impl<T: Real> Program<T> {
         }
         let counts = vec![1; found.len()];
         wide.graph.outputs = found;
-        let slots: Vec<usize> =
-            tape.slots().iter().enumerate().map(|(i, &n)| if i < first_data_slot { n } else { n * rows }).collect();
+        let length = |(slot, &n): (usize, &usize)| if place.holds(slot) { n * rows } else { n };
+        let slots: Vec<usize> = tape.slots().iter().enumerate().map(length).collect();
         Self::lower(passes::optimise(wide.graph), &slots, &counts)
+    }
+}
+
+/// Which slots hold rows, and how they lie.
+#[derive(Clone, Copy, PartialEq)]
+enum Rows {
+    /// Slots from `first` on, as `length x rows`.
+    Innermost { first: usize },
+    /// Slot 0, as `rows x length`.
+    Outermost,
+}
+
+impl Rows {
+    fn holds(self, slot: usize) -> bool {
+        match self {
+            Self::Innermost { first } => slot >= first,
+            Self::Outermost => slot == 0,
+        }
     }
 }
 
@@ -75,7 +119,7 @@ struct Place {
 struct Wide<'t> {
     graph: Graph,
     rows: usize,
-    first_data_slot: usize,
+    place: Rows,
     slots: &'t [usize],
 }
 
@@ -89,7 +133,7 @@ impl Wide<'_> {
                 Op::Constant(c) => {
                     Place { id: self.graph.constant(one.constants[c as usize].clone(), node), wide: false }
                 }
-                Op::Input { slot, offset } if slot as usize >= self.first_data_slot => self.data(node, slot, offset),
+                Op::Input { slot, offset } if self.place.holds(slot as usize) => self.data(node, slot, offset),
                 _ => {
                     let x: SmallVec<[Place; 3]> = node.operands.iter().map(|&o| places[o as usize]).collect();
                     if x.iter().any(|p| p.wide) {
@@ -113,9 +157,14 @@ impl Wide<'_> {
     /// The rows of one array of the data.
     fn data(&mut self, node: &Node, slot: u32, offset: usize) -> Place {
         let length = self.slots[slot as usize];
-        let stored = self.graph.op(Op::Input { slot, offset: 0 }, &[], Shape::from([length, self.rows]), node);
         let all = Shape::from([self.rows, length]);
-        let rows = self.graph.op(Op::Transpose(SmallVec::from_slice(&[1, 0])), &[stored], all, node);
+        let input = Op::Input { slot, offset: 0 };
+        let rows = if self.place == Rows::Outermost {
+            self.graph.op(input, &[], all, node)
+        } else {
+            let stored = self.graph.op(input, &[], Shape::from([length, self.rows]), node);
+            self.graph.op(Op::Transpose(SmallVec::from_slice(&[1, 0])), &[stored], all, node)
+        };
         let size = node.shape.size();
         let part = if size == length {
             rows
@@ -225,7 +274,7 @@ impl Wide<'_> {
             return self.graph.op(Op::Binary(Binary::Mul), &ids, shape, node);
         }
         if x[0].wide && !x[1].wide && b.rank() == 2 {
-            let tall = Shape::from([a.size() / inner, inner]);
+            let tall = Shape::from([a[..a.rank() - 1].iter().product(), inner]);
             let left = self.reshape(x[0].id, tall.clone(), node);
             let flat = Shape::from([tall[0], b[1]]);
             let product = self.graph.op(Op::MatMul, &[left, x[1].id], flat, node);
@@ -237,6 +286,7 @@ impl Wide<'_> {
 
     /// One output slot: its values side by side.
     fn output(&mut self, over: Over, values: &[Place]) -> NodeId {
+        let axis = usize::from(over == Over::Each && self.place == Rows::Outermost);
         let mut parts = Vec::with_capacity(values.len());
         for &value in values {
             let like = self.graph.node(value.id).clone();
@@ -249,6 +299,10 @@ impl Wide<'_> {
                     let wide = self.repeat(value, &like);
                     let length = self.graph.shape(wide).size() / self.rows.max(1);
                     let flat = self.reshape(wide, Shape::from([self.rows, length]), &like);
+                    if self.place == Rows::Outermost {
+                        parts.push(flat);
+                        continue;
+                    }
                     let order = Op::Transpose(SmallVec::from_slice(&[1, 0]));
                     self.graph.op(order, &[flat], Shape::from([length, self.rows]), &like)
                 }
@@ -263,12 +317,12 @@ impl Wide<'_> {
             return one;
         }
         let Some(&first) = parts.first() else {
-            return self.graph.constant(crate::Tensor::full([0], 0.0), &nowhere());
+            return self.graph.empty();
         };
         let like = self.graph.node(first).clone();
-        let length = parts.iter().map(|&p| self.graph.shape(p)[0]).sum();
-        let shape = self.graph.shape(first).with(0, length);
-        self.graph.op(Op::Concat { axis: 0 }, &parts, shape, &like)
+        let length = parts.iter().map(|&p| self.graph.shape(p)[axis]).sum();
+        let shape = self.graph.shape(first).with(axis, length);
+        self.graph.op(Op::Concat { axis }, &parts, shape, &like)
     }
 
     /// `x^2`, where a product is the product of squares, so that [`Wide::total`] still sees it.
@@ -345,10 +399,4 @@ impl Wide<'_> {
         let row = self.reshape(row, Shape::from([self.rows, n]), &node);
         Some((column, row))
     }
-}
-
-/// A node for what nobody asked for.
-#[track_caller]
-fn nowhere() -> Node {
-    Node { op: Op::Poison, operands: SmallVec::new(), shape: Shape::scalar(), location: std::panic::Location::caller() }
 }

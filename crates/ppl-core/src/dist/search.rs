@@ -1,6 +1,6 @@
 //! Draws and quantiles by search: the inverse of a distribution function that has none in closed form.
 
-use ppl_autodiff::{Mistake, Shape, Var, mistake};
+use ppl_autodiff::{Mistake, Shape, Var, mistake, scan};
 
 use super::Distribution;
 use crate::support::Support;
@@ -85,12 +85,15 @@ pub(super) fn quantile(
             Box::new(move |v: Var| transform.forward(v))
         }
     };
-    let (mut left, mut right) = (u * 0.0 - 700.0, u * 0.0 + 700.0);
-    for _ in 0..HALVINGS {
+    // A scan, so that one halving is traced and compiled for all. Its states have the shape of the result.
+    let shape = share(place(u)).shape();
+    let wanted = u.broadcast_to(u.shape().broadcast(&shape).unwrap_or(shape));
+    let ends = [wanted * 0.0 - 700.0, wanted * 0.0 + 700.0];
+    let ([_, right], []) = scan(HALVINGS, ends, [], |[left, right], []| {
         let middle = 0.5 * (left + right);
-        let reached = share(place(middle)).ge(u);
-        (left, right) = (reached.select(left, middle), reached.select(middle, right));
-    }
+        let reached = share(place(middle)).ge(wanted);
+        ([reached.select(left, middle), reached.select(middle, right)], [])
+    });
     let x = place(right).detach();
     if support.is_discrete() {
         return above.map_or(x, |high| x.min(high.detach()));

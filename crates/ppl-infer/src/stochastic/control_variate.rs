@@ -113,6 +113,14 @@ struct Relative<'a> {
     at_reference: &'a mut [f64],
 }
 
+impl Relative<'_> {
+    fn make_relative(&self, gradient: &mut [f64]) {
+        for ((g, there), all) in gradient.iter_mut().zip(&*self.at_reference).zip(self.gradient) {
+            *g = *g - there + all;
+        }
+    }
+}
+
 impl BatchDensity for Relative<'_> {
     fn dim(&self) -> usize {
         self.density.dim()
@@ -133,10 +141,15 @@ impl BatchDensity for Relative<'_> {
     fn evaluate(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<f64, DensityError> {
         let there = self.density.evaluate(self.reference, self.at_reference)?;
         let here = self.density.evaluate(x, gradient)?;
-        for ((g, there), all) in gradient.iter_mut().zip(&*self.at_reference).zip(self.gradient) {
-            *g = *g - there + all;
-        }
+        self.make_relative(gradient);
         Ok(here - there + self.log_density)
+    }
+
+    fn gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> Result<(), DensityError> {
+        self.density.gradient(self.reference, self.at_reference)?;
+        self.density.gradient(x, gradient)?;
+        self.make_relative(gradient);
+        Ok(())
     }
 
     fn row_gradients(&mut self, x: &[f64], prior: &mut [f64], rows: &mut [f64]) -> Result<(), DensityError> {

@@ -53,6 +53,11 @@ impl PriorCurvature {
         self.mean.get(coordinates).unwrap_or_default().iter().map(|p| p.max(0.0))
     }
 
+    /// How often it was looked.
+    pub(crate) fn looks(&self) -> u64 {
+        self.looks
+    }
+
     /// Whether this iteration looks.
     pub(crate) fn is_due(iteration: u64) -> bool {
         iteration.is_multiple_of(INTERVAL)

@@ -77,6 +77,13 @@ impl Symmetric {
         }
     }
 
+    /// `self = keep self + scale other`.
+    pub fn mix(&mut self, keep: f64, scale: f64, other: &Self) {
+        for (out, other) in self.values.iter_mut().zip(&other.values) {
+            *out = keep * *out + scale * other;
+        }
+    }
+
     /// `self = scale a`.
     pub fn set_scaled(&mut self, scale: f64, a: &Self) {
         for (out, a) in self.values.iter_mut().zip(&a.values) {

@@ -57,6 +57,8 @@ pub struct Advi {
     pub(crate) clip: Option<f64>,
     pub(crate) estimator: Estimator,
     pub(crate) antithetic: bool,
+    #[serde(default)]
+    pub(crate) local: bool,
     pub(crate) start: Start,
     pub(crate) starts: usize,
     pub(crate) scale: f64,
@@ -82,6 +84,7 @@ impl Advi {
             clip: None,
             estimator: Estimator::default(),
             antithetic: false,
+            local: false,
             start: Start::default(),
             starts: 1,
             scale: 0.1,
@@ -168,6 +171,20 @@ impl Advi {
     /// draws a step.
     pub fn antithetic(self, antithetic: bool) -> Self {
         Self { antithetic, ..self }
+    }
+
+    /// Draws the products of [`dense`](ppl_core::dense()) layers, row by row, in place of their weights: the variance of
+    /// gradients falls, by a factor of up to the number of rows where the likelihood makes most of it.
+    ///
+    /// It takes the mean-field family, weights that are a latent site on the whole real line and stand in one layer alone,
+    /// and a log-likelihood that is a sum over rows, which is checked. Weights that stand elsewhere too are drawn as ever:
+    /// see [`VariationalFit::local_layers`](super::VariationalFit::local_layers). Several draws of a step are evaluated
+    /// one after the other.
+    ///
+    /// # Source
+    /// Kingma, Salimans and Welling (2015), Variational dropout and the local reparameterization trick. NeurIPS.
+    pub fn local_reparameterisation(self, local: bool) -> Self {
+        Self { local, ..self }
     }
 
     /// Where the location starts.

@@ -191,10 +191,10 @@ impl<'n, 't> Loss<'n, 't> {
         let density = &mut self.density;
         // A draw that is left out would be another objective: the point is refused.
         let mut refused = false;
-        let mut evaluate = |x: &[f64], g: &mut [f64]| {
-            let value = density.evaluate_whole(x, g);
-            refused |= matches!(value, Err(DensityError::NotFinite)) || value.as_ref().is_ok_and(|v| !v.is_finite());
-            value
+        let mut evaluate = |x: &[f64], values: &mut [f64], g: &mut [f64]| {
+            density.evaluate_points(x, values, g)?;
+            refused |= values.iter().any(|v| !v.is_finite());
+            Ok(())
         };
         let noise = &self.noise[draws];
         let elbo = self.objective.estimate_over(&mut evaluate, &mut self.family, params, noise, gradient);

@@ -3,6 +3,7 @@
 use ppl_autodiff::TraceError;
 use thiserror::Error;
 
+use super::local::WhyNot;
 use crate::density::DensityError;
 use crate::error::SiteTable;
 
@@ -71,6 +72,14 @@ pub enum VariationalError {
         site: String,
         /// The names that there are.
         known: Vec<String>,
+    },
+    /// Local reparameterisation of a model that it does not fit.
+    #[error("model `{model}` cannot be fitted with local reparameterisation: {why}")]
+    NotLocal {
+        /// The model.
+        model: String,
+        /// Why.
+        why: WhyNot,
     },
     /// A family that could not be built.
     #[error("the family could not be built: {error}")]

@@ -10,6 +10,7 @@ use ppl_core::{BatchModel, Model};
 use super::advi::Advi;
 use super::error::VariationalError;
 use super::family::Family;
+use super::local::{Local, LocalLayers};
 use super::objective::Density;
 use super::problem::Problem;
 use super::run::{Ended, Failure, State, scout, stream};
@@ -28,6 +29,7 @@ pub struct VariationalFit<'m> {
     problem: Problem<'m>,
     state: State,
     ended: Ended,
+    local: Option<LocalLayers>,
     seconds: f64,
     verdict: Verdict,
 }
@@ -144,16 +146,18 @@ impl Advi {
         let begin = std::time::Instant::now();
         let settings = Self { family: self.family.resolve(&problem.sites())?, ..self.clone() };
         // One density for everything: a stream of batches can be read once.
-        let (state, ended) = {
+        let (state, ended, local) = {
             let mut density = problem.density(self.seed)?;
             let mut family = settings.family.build(density.dim())?;
             let name = problem.name();
-            let begun = scout(&settings, name, &mut *family, &mut density, interrupt);
+            let mut local = settings.local.then(|| Local::new(&problem, &mut density, &*family)).transpose()?;
+            let begun = scout(&settings, name, &mut *family, &mut density, local.as_mut(), interrupt);
             let mut state = begun.map_err(|f| problem.explain(f))?;
-            let ended = state.run(name, &mut *family, &mut density, trackers, interrupt);
-            (state, ended.map_err(|f| problem.explain(f))?)
+            let ended = state.run(name, &mut *family, &mut density, local.as_mut(), trackers, interrupt);
+            (state, ended.map_err(|f| problem.explain(f))?, local.map(|l| l.about))
         };
         let mut fit = VariationalFit::unrun(problem, state);
+        fit.local = local;
         fit.ended = ended;
         fit.seconds = begin.elapsed().as_secs_f64();
         fit.judged()
@@ -190,7 +194,7 @@ impl State {
 impl<'m> VariationalFit<'m> {
     fn unrun(problem: Problem<'m>, state: State) -> Self {
         let verdict = Verdict::new(None, None, None);
-        Self { problem, state, ended: Ended::Interrupted, seconds: 0.0, verdict }
+        Self { problem, state, ended: Ended::Interrupted, local: None, seconds: 0.0, verdict }
     }
 
     /// The family with its parameters, ready for draws.
@@ -211,7 +215,12 @@ impl<'m> VariationalFit<'m> {
         let ended = {
             let mut density = self.problem.density(self.state.settings.seed)?;
             let name = self.problem.name();
-            self.state.run(name, &mut *family, &mut density, trackers, interrupt)
+            let local =
+                self.state.settings.local.then(|| Local::new(&self.problem, &mut density, &*family)).transpose()?;
+            let mut local = local;
+            let ended = self.state.run(name, &mut *family, &mut density, local.as_mut(), trackers, interrupt);
+            self.local = local.map(|l| l.about);
+            ended
         };
         self.ended = ended.map_err(|failure| self.problem.explain(failure))?;
         self.seconds += begin.elapsed().as_secs_f64();
@@ -282,6 +291,11 @@ impl<'m> VariationalFit<'m> {
     /// How the run ended.
     pub fn ended(&self) -> Ended {
         self.ended
+    }
+
+    /// With [`Advi::local_reparameterisation`]: of which layers the last run drew products, and of which not.
+    pub fn local_layers(&self) -> Option<&LocalLayers> {
+        self.local.as_ref()
     }
 
     /// Seconds of all runs, judging left out.
@@ -428,6 +442,9 @@ impl fmt::Display for VariationalFit<'_> {
         if !self.state.elbo.is_empty() {
             let shown = SHOWN.min(self.state.elbo.len());
             write!(f, ", ELBO {:.2} over the last {shown}", self.mean_elbo(shown))?;
+        }
+        if let Some(local) = &self.local {
+            write!(f, "\n{local}")?;
         }
         write!(f, "\n{}", self.verdict)
     }

@@ -14,6 +14,7 @@ mod gaussian;
 mod importance;
 mod laplace;
 mod lbfgs;
+mod local;
 mod objective;
 pub mod optimiser;
 mod path_gaussian;
@@ -31,6 +32,7 @@ pub use family::{FamilyKind, Layer, Scale};
 pub use fit::VariationalFit;
 pub use gaussian::GaussianFit;
 pub use laplace::{Laplace, Map};
+pub use local::{LocalLayers, WhyNot};
 pub use objective::{Estimator, Objective};
 pub use optimiser::{
     Adadelta, Adagrad, AdagradWindow, Adam, AdamW, Adamax, Momentum, Nesterov, Optimiser, RmsProp, Sgd, StanAdagrad,

@@ -1,5 +1,6 @@
 //! What is approximated: a model, a model over batches, or a log-density of one's own.
 
+use ppl_core::dense::LocalTrace;
 use ppl_core::{BatchModel, Model, ModelError};
 
 use super::objective::Density;
@@ -83,6 +84,16 @@ impl<'m> Problem<'m> {
                 !matches!(asked, Err(DensityError::Fatal(_)))
             }
             Self::Model(_) | Self::Target(..) => true,
+        }
+    }
+
+    /// A run in which products of dense layers are drawn; none for a log-density of one's own and for functions that
+    /// read values.
+    pub fn local_trace(&self) -> Option<Result<LocalTrace, ModelError>> {
+        match self {
+            Self::Model(compiled) => compiled.fixed_model().map(LocalTrace::of_model),
+            Self::Batches { batches, .. } => Some(LocalTrace::of_batches(*batches)),
+            Self::Target(..) | Self::BatchTarget(..) => None,
         }
     }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::advi::{Advi, Start};
 use super::error::VariationalError;
 use super::family::Family;
+use super::local::Local;
 use super::objective::{Density, Objective};
 use super::optimiser::OptimiserState;
 use super::tracker::{Progress, Tracker, mean_of_last};
@@ -133,6 +134,7 @@ impl State {
         model: &str,
         family: &mut dyn Family,
         density: &mut Density<'_>,
+        mut local: Option<&mut Local>,
         trackers: &mut [&mut dyn Tracker],
         interrupt: &AtomicBool,
     ) -> Result<Ended, Failure> {
@@ -153,21 +155,23 @@ impl State {
             density.bind(at).map_err(|error| VariationalError::Density { iteration: at, error })?;
             family.update(&self.params);
             let mut random = Philox::new(settings.seed, Purpose::Variational, stream::STEPS, at as u32);
-            let estimate = objective.estimate_with(
-                &mut |x, g| density.evaluate(x, g),
-                family,
-                &self.params,
-                &mut random,
-                settings.draws,
-                &mut gradient,
-            );
+            let (params, draws, gradient) = (&self.params, settings.draws, &mut gradient[..]);
+            let estimate = match &mut local {
+                Some(local) => {
+                    objective.estimate_local(local, density.bound(), family, params, &mut random, draws, gradient)
+                }
+                None => {
+                    let evaluate = &mut |x: &[f64], v: &mut [f64], g: &mut [f64]| density.evaluate_points(x, v, g);
+                    objective.estimate_with(evaluate, family, params, &mut random, draws, gradient)
+                }
+            };
             match estimate {
                 Ok(elbo) => {
                     in_a_row = 0;
-                    let scale = -loss_scale * clipping(settings.clip, loss_scale, &gradient);
+                    let scale = -loss_scale * clipping(settings.clip, loss_scale, gradient);
                     gradient.iter_mut().for_each(|g| *g *= scale);
                     let factor = settings.schedule.factor(at - self.cycle, steps);
-                    settings.optimiser.update(&mut self.optimiser, factor, &mut self.params, &gradient);
+                    settings.optimiser.update(&mut self.optimiser, factor, &mut self.params, gradient);
                     if !self.params.iter().sum::<f64>().is_finite() {
                         return Err(VariationalError::Diverged { model: model.to_owned(), iteration: at }.into());
                     }
@@ -232,6 +236,7 @@ pub(crate) fn scout(
     model: &str,
     family: &mut dyn Family,
     density: &mut Density<'_>,
+    mut local: Option<&mut Local>,
     interrupt: &AtomicBool,
 ) -> Result<State, Failure> {
     if settings.starts <= 1 {
@@ -245,7 +250,7 @@ pub(crate) fn scout(
     for start in 0..settings.starts as u32 {
         let tried = find_location(settings, model, density, start).and_then(|location| {
             let mut state = State::new(&short, family, &location);
-            state.run(model, family, density, &mut [], interrupt)?;
+            state.run(model, family, density, local.as_deref_mut(), &mut [], interrupt)?;
             Ok((mean_of_last(&state.elbo, state.elbo.len() / 2), location))
         });
         match tried {

@@ -14,8 +14,8 @@ pub trait Lane: Real {
     /// `log2(SUBNORMAL_SCALE)`.
     const SUBNORMAL_SHIFT: Self;
 
-    /// `2^n` from `t = ROUND + n`, for exponents of normal numbers.
-    fn pow2(t: Self) -> Self;
+    /// `4^n` from `t = ROUND + n`, for exponents of normal numbers.
+    fn pow4(t: Self) -> Self;
     /// `2^(n-1)` from `t = ROUND + n`.
     fn pow2_half(t: Self) -> Self;
     /// `(2^a, 2^b)` with `a + b = n` and `a = floor(n/2)`: reaches past the normal exponents.
@@ -39,8 +39,8 @@ macro_rules! impl_lane {
             const SUBNORMAL_SHIFT: Self = ($explicit + 2) as $t;
 
             #[inline(always)]
-            fn pow2(t: Self) -> Self {
-                $t::from_bits((t.to_bits() << $explicit).wrapping_add((1.0 as $t).to_bits()))
+            fn pow4(t: Self) -> Self {
+                $t::from_bits((t.to_bits() << ($explicit + 1)).wrapping_add((1.0 as $t).to_bits()))
             }
             #[inline(always)]
             fn pow2_half(t: Self) -> Self {

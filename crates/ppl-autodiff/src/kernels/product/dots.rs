@@ -11,7 +11,14 @@ for_instruction_sets!();
 /// # Safety
 /// The strides must keep all indices inside the arrays; the vectors' instruction set must be available.
 #[inline(always)]
-pub(super) unsafe fn products<V: Vector>(s: &ProductSpec, a: *const V::Number, b: *const V::Number, c: *mut V::Number) {
+pub(super) unsafe fn products<V: Vector>(
+    s: &ProductSpec,
+    a: *const V::Number,
+    b: *const V::Number,
+    c: *mut V::Number,
+    y: *const V::Number,
+) {
+    debug_assert!(y.is_null(), "slopes are for products by lanes");
     // SAFETY: the caller's; every step stays within the n columns.
     unsafe {
         for product in 0..s.count {
@@ -94,9 +101,12 @@ unsafe fn tile<V: Vector, const M: usize, const N: usize>(
                 }
             }
         }
-        for (i, sums) in sums.iter().enumerate() {
-            for (j, sum) in sums.iter().enumerate() {
-                *c.offset(i as isize * s.c[0] + j as isize * s.c[1]) = sum.sum();
+        // At most 25 sums in a tile.
+        let mut totals = [V::Number::ZERO; 32];
+        V::sums(sums.as_flattened(), &mut totals);
+        for i in 0..M {
+            for j in 0..N {
+                *c.offset(i as isize * s.c[0] + j as isize * s.c[1]) = totals[i * N + j];
             }
         }
     }

@@ -11,26 +11,56 @@ for_instruction_sets!();
 /// # Safety
 /// The strides must keep all indices inside the arrays; the vectors' instruction set must be available.
 #[inline(always)]
-pub(super) unsafe fn products<V: Vector>(s: &ProductSpec, a: *const V::Number, b: *const V::Number, c: *mut V::Number) {
+pub(super) unsafe fn products<V: Vector>(
+    s: &ProductSpec,
+    a: *const V::Number,
+    b: *const V::Number,
+    c: *mut V::Number,
+    y: *const V::Number,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        if y.is_null() {
+            each_product::<V, false>(s, a, b, c, y);
+        } else {
+            each_product::<V, true>(s, a, b, c, y);
+        }
+    }
+}
+
+/// With `SLOPE` the products times `1 - y^2`.
+#[inline(always)]
+unsafe fn each_product<V: Vector, const SLOPE: bool>(
+    s: &ProductSpec,
+    a: *const V::Number,
+    b: *const V::Number,
+    c: *mut V::Number,
+    y: *const V::Number,
+) {
     // SAFETY: the caller's; every step stays within the m rows.
     unsafe {
         for product in 0..s.count {
+            let y = y.wrapping_offset(product as isize * s.steps[2]);
             let (a, b, c) = s.start(product, a, b, c);
             let mut i = 0;
             while s.m - i >= 4 * V::LANES && V::MANY {
-                columns::<V, 4, false>(s, a.add(i), b, c.add(i), 0);
+                columns::<V, 4, false, SLOPE>(s, a.add(i), b, c.add(i), y.wrapping_add(i), 0);
                 i += 4 * V::LANES;
             }
             while s.m - i >= 2 * V::LANES && V::MANY {
-                columns::<V, 2, false>(s, a.add(i), b, c.add(i), 0);
+                columns::<V, 2, false, SLOPE>(s, a.add(i), b, c.add(i), y.wrapping_add(i), 0);
                 i += 2 * V::LANES;
             }
             while s.m - i >= V::LANES {
-                columns::<V, 1, false>(s, a.add(i), b, c.add(i), 0);
+                columns::<V, 1, false, SLOPE>(s, a.add(i), b, c.add(i), y.wrapping_add(i), 0);
                 i += V::LANES;
             }
-            if i < s.m {
-                columns::<V, 1, true>(s, a.add(i), b, c.add(i), s.m - i);
+            if i < s.m && s.m >= V::LANES {
+                // The last rows as a whole vector, some of them for the second time: cheaper than masks.
+                i = s.m - V::LANES;
+                columns::<V, 1, false, SLOPE>(s, a.add(i), b, c.add(i), y.wrapping_add(i), 0);
+            } else if i < s.m {
+                columns::<V, 1, true, SLOPE>(s, a.add(i), b, c.add(i), y.wrapping_add(i), s.m - i);
             }
         }
     }
@@ -38,11 +68,12 @@ pub(super) unsafe fn products<V: Vector>(s: &ProductSpec, a: *const V::Number, b
 
 /// All columns of `R` vectors of rows; with `PART`, of one vector's first `rows`.
 #[inline(always)]
-unsafe fn columns<V: Vector, const R: usize, const PART: bool>(
+unsafe fn columns<V: Vector, const R: usize, const PART: bool, const SLOPE: bool>(
     s: &ProductSpec,
     a: *const V::Number,
     b: *const V::Number,
     c: *mut V::Number,
+    y: *const V::Number,
     rows: usize,
 ) {
     let mut j = 0;
@@ -50,12 +81,13 @@ unsafe fn columns<V: Vector, const R: usize, const PART: bool>(
         // SAFETY: each tile stays within the n columns.
         unsafe {
             let (b, c) = (b.offset(j as isize * s.b[1]), c.offset(j as isize * s.c[1]));
+            let y = y.wrapping_offset(j as isize * s.c[1]);
             j += match s.n - j {
-                1 => tile::<V, R, 1, PART>(s, a, b, c, rows),
-                2 => tile::<V, R, 2, PART>(s, a, b, c, rows),
-                3 => tile::<V, R, 3, PART>(s, a, b, c, rows),
-                4 | 6..=8 => tile::<V, R, 4, PART>(s, a, b, c, rows),
-                _ => tile::<V, R, 5, PART>(s, a, b, c, rows),
+                1 => tile::<V, R, 1, PART, SLOPE>(s, a, b, c, y, rows),
+                2 => tile::<V, R, 2, PART, SLOPE>(s, a, b, c, y, rows),
+                3 => tile::<V, R, 3, PART, SLOPE>(s, a, b, c, y, rows),
+                4 | 6..=8 => tile::<V, R, 4, PART, SLOPE>(s, a, b, c, y, rows),
+                _ => tile::<V, R, 5, PART, SLOPE>(s, a, b, c, y, rows),
             };
         }
     }
@@ -63,11 +95,12 @@ unsafe fn columns<V: Vector, const R: usize, const PART: bool>(
 
 /// `R` vectors of rows times `J` columns, which it returns.
 #[inline(always)]
-unsafe fn tile<V: Vector, const R: usize, const J: usize, const PART: bool>(
+unsafe fn tile<V: Vector, const R: usize, const J: usize, const PART: bool, const SLOPE: bool>(
     s: &ProductSpec,
     mut a: *const V::Number,
     mut b: *const V::Number,
     c: *mut V::Number,
+    y: *const V::Number,
     rows: usize,
 ) -> usize {
     // SAFETY: the caller leaves R vectors of rows, or `rows`, and J columns.
@@ -90,7 +123,14 @@ unsafe fn tile<V: Vector, const R: usize, const J: usize, const PART: bool>(
         }
         for (j, sums) in sums.iter().enumerate() {
             let column = c.offset(j as isize * s.c[1]);
-            for (r, sum) in sums.iter().enumerate() {
+            let y = y.wrapping_offset(j as isize * s.c[1]);
+            for (r, &sum) in sums.iter().enumerate() {
+                let sum = if SLOPE {
+                    let y = if PART { V::load_first(y, rows) } else { V::load(y.add(r * V::LANES)) };
+                    sum.mul(y.neg_mul_add(y, V::splat(V::Number::ONE)))
+                } else {
+                    sum
+                };
                 if PART {
                     sum.store_first(column, rows);
                 } else {

@@ -65,8 +65,9 @@ impl ProductSpec {
     }
 }
 
-/// The products of a specification of A and B; C is overwritten.
-pub(crate) type ProductKernel<T> = unsafe fn(spec: &ProductSpec, a: *const T, b: *const T, c: *mut T);
+/// The products of a specification of A and B; C is overwritten. By [`Method::Lanes`] also the products times `1 - y^2`,
+/// the slope of tanh, where `y` is not null; it lies as C does.
+pub(crate) type ProductKernel<T> = unsafe fn(spec: &ProductSpec, a: *const T, b: *const T, c: *mut T, y: *const T);
 
 /// Elements in a vector of the kernels, the same on every instruction set.
 pub(crate) const fn vector_lanes<T>() -> usize {
@@ -105,9 +106,10 @@ macro_rules! for_instruction_sets {
             a: *const V::Number,
             b: *const V::Number,
             c: *mut V::Number,
+            y: *const V::Number,
         ) {
             // SAFETY: the caller's.
-            unsafe { products::<V>(s, a, b, c) }
+            unsafe { products::<V>(s, a, b, c, y) }
         }
 
         /// # Safety
@@ -119,16 +121,18 @@ macro_rules! for_instruction_sets {
             a: *const V::Number,
             b: *const V::Number,
             c: *mut V::Number,
+            y: *const V::Number,
         ) {
             // SAFETY: the caller's.
-            unsafe { products::<V>(s, a, b, c) }
+            unsafe { products::<V>(s, a, b, c, y) }
         }
     };
 }
 use for_instruction_sets;
 
 /// The triple loop.
-unsafe fn plain<T: Real>(s: &ProductSpec, a: *const T, b: *const T, c: *mut T) {
+unsafe fn plain<T: Real>(s: &ProductSpec, a: *const T, b: *const T, c: *mut T, y: *const T) {
+    debug_assert!(y.is_null(), "slopes are for products by lanes");
     // SAFETY: the caller's strides keep all indices inside its arrays.
     unsafe {
         for product in 0..s.count {
@@ -149,6 +153,8 @@ unsafe fn plain<T: Real>(s: &ProductSpec, a: *const T, b: *const T, c: *mut T) {
 
 #[cfg(test)]
 mod tests {
+    use std::ptr::null;
+
     use super::*;
 
     /// Every method against the plain triple loop, over sizes that exercise whole tiles, halves and rests.
@@ -167,8 +173,8 @@ mod tests {
                     let mut want = vec![T::NAN; m * n];
                     // SAFETY: the strides above describe dense arrays of these sizes.
                     unsafe {
-                        product_kernel::<T>(method)(&s, a.as_ptr(), b.as_ptr(), got.as_mut_ptr());
-                        plain(&s, a.as_ptr(), b.as_ptr(), want.as_mut_ptr());
+                        product_kernel::<T>(method)(&s, a.as_ptr(), b.as_ptr(), got.as_mut_ptr(), null());
+                        plain(&s, a.as_ptr(), b.as_ptr(), want.as_mut_ptr(), null());
                     }
                     for (g, w) in got.iter().zip(&want) {
                         let (g, w) = (g.to_f64(), w.to_f64());
@@ -192,12 +198,19 @@ mod tests {
     #[test]
     fn instruction_sets_give_the_same_bits() {
         fn same<T: Real>(s: &ProductSpec, portable: ProductKernel<T>, other: ProductKernel<T>) {
+            same_times::<T>(s, portable, other, null());
+            if s.a[0] == 1 {
+                let y: Vec<T> = (0..2 * s.m * s.n).map(|i| T::from_f64((i as f64 * 0.9).cos())).collect();
+                same_times::<T>(s, portable, other, y.as_ptr());
+            }
+        }
+        fn same_times<T: Real>(s: &ProductSpec, portable: ProductKernel<T>, other: ProductKernel<T>, y: *const T) {
             let numbers = |n: usize| -> Vec<T> { (0..n).map(|i| T::from_f64((i as f64 * 0.7).sin())).collect() };
             let (a, b) = (numbers(2 * s.m * s.k), numbers(2 * s.k * s.n + 1));
             let mut c = [vec![T::TWO; 2 * s.m * s.n + 9], vec![T::TWO; 2 * s.m * s.n + 9]];
             for (kernel, c) in [portable, other].into_iter().zip(&mut c) {
                 // SAFETY: the strides describe two dense products, and the caller looked for the instruction set.
-                unsafe { kernel(s, a.as_ptr(), b.as_ptr(), c.as_mut_ptr()) };
+                unsafe { kernel(s, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), y) };
             }
             assert!(c[0] == c[1], "{s:?}");
             assert!(c[0][2 * s.m * s.n..].iter().all(|x| *x == T::TWO));

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 
 use super::{Lowering, place};
-use crate::kernels::elementwise::{SumKernel, select_kernels, sum as sum_of};
-use crate::ops::Op;
+use crate::kernels::elementwise::{dot, select_kernels, sum as sum_of};
+use crate::ops::{Binary, Op, Unary};
 use crate::program::contract::{Planned, Rule, contract};
 use crate::program::guard::{Guard, of_choice};
-use crate::program::instruction::{Fused, Instruction, LEAST_RUN, Runs, Source, Step, StepKernel};
+use crate::program::instruction::{Fused, Instruction, LEAST_RUN, Runs, Source, Step, StepKernel, Total};
 use crate::program::layout::{Store, View, loops};
 use crate::real::Real;
 use crate::shape::Shape;
@@ -93,19 +93,47 @@ impl<T: Real> Lowering<'_, T> {
             outside.any(|(other, view)| *other == id && view.is_scalar())
         };
         let planned = contract(self.graph, &members, &self.uses, number);
-        let (steps, sources, registers) = self.steps(root, &planned, &outside, &order, &walk);
-        let total: SumKernel<T> = sum_of::<T>;
+        let (mut steps, sources, registers) = self.steps(root, &planned, &outside, &order, &walk);
         let runs = if sum.is_none() { self.runs(root, &planned, &outside, &order, &walk, &result) } else { None };
-        if let Some(runs) = runs {
+        if sum.is_none() && self.slope(&planned, &outside, &result) {
+            // The product before it does it.
+        } else if let Some(runs) = runs {
             self.push(Instruction::Runs(runs));
         } else if elements > 0 {
-            let sum = sum.map(|_| total);
-            let fused = Fused { elements, sources, registers, steps, sum, result: place(&result) };
+            let total = sum.map(|_| self.total(&planned, &mut steps, &sources));
+            let fused = Fused { elements, sources, registers, steps, total, result: place(&result) };
             self.push(Instruction::Fused(fused));
         } else if sum.is_some() {
             self.fill(&result, T::ZERO);
         }
         self.views[sum.unwrap_or(root) as usize] = Some(result);
+    }
+
+    /// How a chain is added up: a product at its end is summed as it is made.
+    fn total(&self, planned: &[Planned], steps: &mut Vec<Step<T>>, sources: &[Source]) -> Total<T> {
+        let product = planned.last().filter(|last| last.rule == Rule::Plain).and_then(|last| {
+            let (a, b) = (steps.last()?.operands[0], steps.last()?.operands[1]);
+            match self.graph.node(last.node).op {
+                Op::Binary(Binary::Mul) => Some([a, b]),
+                Op::Unary(Unary::Square) => Some([a, a]),
+                _ => None,
+            }
+        });
+        let is_array = |&entry: &usize| !matches!(sources.get(entry), Some(Source::Number(_)));
+        match product {
+            Some(operands) if operands.iter().all(is_array) && steps.last().is_some_and(|s| s.guards.is_empty()) => {
+                steps.pop();
+                Total::Dot(dot::<T>, operands)
+            }
+            _ => Total::Sum(sum_of::<T>),
+        }
+    }
+
+    /// A chain that multiplies a product by the slope of tanh is done with the product.
+    fn slope(&mut self, planned: &[Planned], outside: &[(NodeId, View)], result: &View) -> bool {
+        let [Planned { rule: Rule::TimesOneMinusSquare, operands, .. }] = planned else { return false };
+        let view = |id: NodeId| outside.iter().find(|(other, _)| *other == id).map(|(_, view)| view);
+        view(operands[1]).is_some_and(|y| self.times_slope(operands[0], y, result))
     }
 
     /// A chain of one operation of two arrays that need not be gathered.

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::{Lowering, place};
 use crate::kernels::product::{Method, ProductSpec, product_kernel, vector_lanes};
-use crate::ops::Axes;
+use crate::ops::{Axes, Op};
 use crate::program::instruction::{Instruction, Product};
 use crate::program::layout::{View, loops};
 use crate::real::Real;
@@ -52,9 +52,28 @@ impl<T: Real> Lowering<'_, T> {
             kernel: product_kernel::<T>(plan.method),
             a: place(&a),
             b: place(&b),
+            slope: None,
             result: place(&c),
         }));
         c
+    }
+
+    /// Has the product that made an array, and whose only user this is, multiply it by `1 - y^2` and write it to a place
+    /// that lies as it does; `false` if it cannot.
+    pub(super) fn times_slope(&mut self, product: NodeId, y: &View, result: &View) -> bool {
+        let made = self.view(product);
+        let lies_alike = made.is_dense() && y.lies_as(&made) && result.lies_as(&made);
+        if self.graph.node(product).op != Op::MatMul || self.uses[product as usize] != 1 || !lies_alike {
+            return false;
+        }
+        let is_it = |i: &Instruction<T>| match i {
+            Instruction::Product(p) => p.result == place(&made) && p.method == Method::Lanes,
+            _ => false,
+        };
+        let Some(at) = self.out.instructions.iter().rposition(is_it) else { return false };
+        let Instruction::Product(found) = self.out.instructions.remove(at) else { return false };
+        self.push(Instruction::Product(Product { slope: Some(place(y)), result: place(result), ..found }));
+        true
     }
 
     /// An operand with the asked one of its last two axes contiguous; constants are laid out at compile time.

@@ -6,6 +6,7 @@ mod expand;
 mod fold;
 mod short;
 mod simplify;
+mod sums;
 
 use super::graph::Graph;
 
@@ -20,6 +21,8 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("choose", choose::pass),
     ("fold", fold::pass),
     ("clean", simplify::pass),
+    ("sums", sums::pass),
+    ("tidy", simplify::pass),
 ];
 
 /// Runs all passes.

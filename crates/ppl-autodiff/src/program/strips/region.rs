@@ -21,7 +21,7 @@ pub(crate) struct Policy {
 impl Policy {
     /// From what the second-level cache does not hold together. Strips of fewer rows cost more to set out than to compute,
     /// and a thread costs some 20 us to start, the time of 2^16 elements.
-    pub const PAYS: Policy = Policy { rows: 2048, elements: 1 << 17, strip: (128, 2048), threads: 1 << 19 };
+    pub const PAYS: Policy = Policy { rows: 1024, elements: 1 << 17, strip: (64, 2048), threads: 1 << 19 };
     /// Whatever has two rows, for tests.
     pub const ALWAYS: Policy = Policy { rows: 2, elements: 0, strip: (2, 3), threads: usize::MAX };
     pub const NEVER: Policy = Policy { rows: usize::MAX, elements: usize::MAX, strip: (1, 1), threads: usize::MAX };

@@ -62,6 +62,11 @@ pub enum Preconditioner {
 }
 
 impl Preconditioner {
+    /// b where B is b times the identity, as it is at first where it follows the information.
+    pub(super) fn scale(&self) -> f64 {
+        if let Self::Scaled(b) = self { *b } else { 1.0 }
+    }
+
     /// Whether it fits so many coordinates and this form of the information.
     pub(super) fn check(&self, dim: usize, fisher: Fisher) -> Result<(), SettingsError> {
         let setting = "preconditioner";

@@ -2,6 +2,7 @@
 
 mod csg;
 mod gain;
+mod gains;
 mod psgld;
 mod sgfs;
 mod sghmc;
@@ -124,7 +125,7 @@ pub(crate) fn gradient_and_noise(
     noise: &mut Vec<f64>,
 ) -> Result<f64, DensityError> {
     gradient.resize(x.len(), 0.0);
-    density.evaluate(x, gradient)?;
+    density.gradient(x, gradient)?;
     let length = norm(gradient)?;
     draw_noise(random, step, noise, x.len());
     Ok(length)

@@ -134,7 +134,7 @@ impl PsgldKernel {
     fn mean_gradient(&mut self, density: &mut dyn BatchDensity, x: &[f64]) -> Result<(), DensityError> {
         self.gradient.resize(x.len(), 0.0);
         self.prior.resize(x.len(), 0.0);
-        density.evaluate(x, &mut self.gradient)?;
+        density.gradient(x, &mut self.gradient)?;
         density.prior_gradient(x, &mut self.prior)
     }
 

@@ -5,7 +5,8 @@ use rand_core::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::gain::{Gain, Preconditioner};
-use super::{StepInfo, StochasticKernel, draw_noise, finite, norm};
+use super::gains::{Gains, MadeOf};
+use super::{StepInfo, StochasticKernel, draw_noise, finite, lane_sum, norm};
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
 use crate::random::ChainRng;
@@ -13,7 +14,6 @@ use crate::runner::SettingsError;
 use crate::stochastic::Step;
 use crate::stochastic::fisher::{Fisher, FisherEstimate, Form, RowGradients};
 use crate::stochastic::prior_precision::{Looking, PriorCurvature};
-use crate::stochastic::symmetric::{Factor, Symmetric};
 use ppl_autodiff::random::{Philox, Purpose};
 
 /// SGFS: `x += 2 A^-1 (grad log prior + N g + e)`, `e ~ N(0, 4 B/e)`, `A = c N I_t + 4 B/e + P`.
@@ -24,6 +24,9 @@ use ppl_autodiff::random::{Philox, Purpose};
 /// variance of all noise, of which (N/n) N I is from the batches. With rows that are distinct within a batch that is
 /// ((N - n)/n) N I, and c = N/n. Large steps e draw from a normal approximation with little correlation, small ones are
 /// Langevin dynamics under B^-1. Until 2 d rows have been seen the diagonal of I_t counts twice.
+///
+/// From the hundredth batch on a full I_t, and with it the factor of A, is renewed whenever it can take in one per cent
+/// of its batches at once: see [`FisherEstimate`].
 ///
 /// # Source
 /// Ahn, Korattikara and Welling (2012), Bayesian posterior sampling via stochastic gradient Fisher scoring. ICML; the
@@ -48,6 +51,15 @@ pub struct SgfsState {
     pub fisher: FisherEstimate,
     /// P.
     pub prior: PriorCurvature,
+    #[serde(skip)]
+    gains: Gains,
+}
+
+impl SgfsState {
+    pub(super) fn new(position: Vec<f64>, fisher: FisherEstimate) -> Self {
+        let prior = PriorCurvature::new(position.len());
+        Self { position, fisher, prior, gains: Gains::default() }
+    }
 }
 
 /// Coordinates of a diagonal move that stay in the first-level cache; even, so that noise can be drawn in parts.
@@ -62,20 +74,6 @@ struct Buffers {
     noise: Vec<f64>,
     /// The right side, then the move, then the next position.
     move_: Vec<f64>,
-    /// For each block its A and B, and room for their factors.
-    blocks: Vec<[(Symmetric, Factor); 2]>,
-}
-
-/// What the matrices of one iteration have in common.
-struct Scales {
-    /// c N.
-    information: f64,
-    /// 4/e.
-    injected: f64,
-    /// Whether I_t rests on so few rows that it may miss directions.
-    early: bool,
-    /// c where B = c I_t.
-    fisher_as_b: Option<f64>,
 }
 
 impl Default for SgfsKernel {
@@ -145,38 +143,33 @@ impl SgfsKernel {
         let renews = state.fisher.batches() < ENOUGH || step.iteration.is_multiple_of(self.renewal());
         let Buffers { gradients, move_, .. } = &mut self.buffers;
         move_.resize(state.position.len(), 0.0);
-        let gradient_norm;
         if renews {
             gradients.evaluate(density, &state.position, &state.fisher)?;
             let all = density.total_size() as f64;
             for ((gradient, prior), mean) in move_.iter_mut().zip(&gradients.prior).zip(&gradients.mean) {
                 *gradient = prior + all * mean;
             }
-            gradient_norm = norm(move_)?;
+            norm(move_)?;
             state.fisher.update(gradients);
         } else {
-            density.evaluate(&state.position, move_)?;
-            gradient_norm = norm(move_)?;
+            density.gradient(&state.position, move_)?;
         }
         let (n, total) = (density.batch_size(), density.total_size());
         let c = self.gain.factor(n, total, density.distinct_rows());
         let late = step.iteration + 1 > 50 * (total / n.max(1)) as u64;
-        let scales = Scales {
+        let made_of = MadeOf {
             information: c * total as f64,
             injected: 4.0 / step.size,
             early: self.gain != Gain::Pymc3 && state.fisher.batches() as usize * (n - 1) < 2 * state.position.len(),
             fisher_as_b: (late && self.preconditioner == Preconditioner::Fisher).then_some(c),
+            with_prior: f64::from(u8::from(self.prior_precision)),
+            batches: state.fisher.in_mean,
+            looks: state.prior.looks(),
         };
-        match &state.fisher.form {
-            Form::Diagonal(information) => self.move_diagonal(&scales, information, stream, state)?,
-            Form::Blocks(_) => {
-                self.solve_blocks(&scales, state)?;
-                for (moved, x) in self.buffers.move_.iter_mut().zip(&state.position) {
-                    *moved = 2.0 * *moved + x;
-                }
-                finite(&self.buffers.move_)?;
-            }
-        }
+        let gradient_norm = match state.fisher.form {
+            Form::Diagonal(_) => self.move_diagonal(made_of, stream, state)?,
+            Form::Blocks(_) => self.move_blocks(made_of, state)?,
+        };
         std::mem::swap(&mut state.position, &mut self.buffers.move_);
         Ok(StepInfo { gradient_norm })
     }
@@ -195,22 +188,21 @@ impl SgfsKernel {
     }
 
     /// From the right side to the next position in one pass, with noise from a stream or, where there is none, that of
-    /// the buffer.
+    /// the buffer; returns the length of the gradient.
     fn move_diagonal(
         &mut self,
-        scales: &Scales,
-        information: &[f64],
+        made_of: MadeOf,
         mut stream: Option<Philox>,
-        state: &SgfsState,
-    ) -> Result<(), DensityError> {
+        state: &mut SgfsState,
+    ) -> Result<f64, DensityError> {
+        let SgfsState { position, fisher, prior, gains } = state;
+        let Form::Diagonal(information) = &fisher.form else { return Err(DensityError::NotFinite) };
         let Buffers { noise, move_, .. } = &mut self.buffers;
-        let Scales { information: scale, injected, .. } = *scales;
-        let with_prior = f64::from(u8::from(self.prior_precision));
-        let next = |right: f64, root: f64, z: f64, b: f64, information: f64, p: f64, x: f64| {
-            x + 2.0 * (right + root * z) / (scale * information + b + with_prior * p)
-        };
-        let parts = move_.chunks_mut(PART).zip(information.chunks(PART)).zip(state.position.chunks(PART));
-        for (part, ((moved, information), x)) in parts.enumerate() {
+        let (gains, stale) = gains.diagonal(made_of, position.len());
+        let MadeOf { information: scale, injected, with_prior, .. } = made_of;
+        let mut squares = 0.0;
+        let parts = move_.chunks_mut(PART).zip(gains.chunks_mut(PART)).zip(position.chunks(PART));
+        for (part, ((moved, gains), x)) in parts.enumerate() {
             let range = part * PART..part * PART + moved.len();
             let z = match &mut stream {
                 Some(stream) => {
@@ -219,92 +211,53 @@ impl SgfsKernel {
                 }
                 None => &noise[range.clone()],
             };
-            let coordinates = moved.iter_mut().zip(z).zip(information).zip(state.prior.part(range.clone())).zip(x);
-            match (&self.preconditioner, scales.fisher_as_b) {
-                (_, Some(c)) => {
-                    for ((((moved, z), information), p), x) in coordinates {
-                        let b = injected * c * information;
-                        *moved = next(*moved, b.sqrt(), *z, b, *information, p, *x);
+            squares += lane_sum(moved, |g| g * g);
+            let information = &information[range.clone()];
+            // B, or its part.
+            let by_coordinate = match &self.preconditioner {
+                _ if let Some(c) = made_of.fisher_as_b => Some((c, information)),
+                Preconditioner::Diagonal(values) => Some((1.0, &values[range.clone()])),
+                _ => None,
+            };
+            let constant = injected * self.preconditioner.scale();
+            if stale {
+                let terms = gains.iter_mut().zip(information).zip(prior.part(range));
+                for (i, ((gain, information), p)) in terms.enumerate() {
+                    let b = by_coordinate.map_or(constant, |(c, values)| injected * c * values[i]);
+                    *gain = 2.0 / (scale * information + b + with_prior * p);
+                }
+            }
+            let coordinates = moved.iter_mut().zip(z).zip(&*gains).zip(x);
+            match by_coordinate {
+                Some((c, values)) => {
+                    for ((((moved, z), gain), x), b) in coordinates.zip(values) {
+                        *moved = x + gain * (*moved + (injected * c * b).sqrt() * z);
                     }
                 }
-                (Preconditioner::Diagonal(values), _) => {
-                    for (((((moved, z), information), p), x), b) in coordinates.zip(&values[range]) {
-                        let b = injected * b;
-                        *moved = next(*moved, b.sqrt(), *z, b, *information, p, *x);
-                    }
-                }
-                (preconditioner, _) => {
-                    let b = injected * if let Preconditioner::Scaled(b) = preconditioner { *b } else { 1.0 };
-                    let root = b.sqrt();
-                    for ((((moved, z), information), p), x) in coordinates {
-                        *moved = next(*moved, root, *z, b, *information, p, *x);
+                None => {
+                    let root = constant.sqrt();
+                    for (((moved, z), gain), x) in coordinates {
+                        *moved = x + gain * (*moved + root * z);
                     }
                 }
             }
             finite(moved)?;
         }
-        Ok(())
+        let length = squares.sqrt();
+        if length.is_finite() { Ok(length) } else { Err(DensityError::NotFinite) }
     }
 
-    fn solve_blocks(&mut self, scales: &Scales, state: &SgfsState) -> Result<(), DensityError> {
-        let Form::Blocks(blocks) = &state.fisher.form else { return Ok(()) };
-        let Buffers { noise, move_, blocks: matrices, .. } = &mut self.buffers;
-        if matrices.len() != blocks.len() {
-            let pair = |d| (Symmetric::zeros(d), Factor::new(d));
-            let dims = blocks.iter().map(|b| b.information.dim());
-            *matrices = dims.map(|d| [pair(d), pair(d)]).collect();
-            if let (Preconditioner::Dense(matrix), Some([_, (b, factor)])) =
-                (&self.preconditioner, matrices.first_mut())
-            {
-                *b = Symmetric::from_fn(matrix.nrows(), |i, j| matrix[[i, j]]);
-                factor.factor(b).then_some(()).ok_or(DensityError::NotFinite)?;
-            }
-        }
-        for (block, [(a, a_factor), (b, b_factor)]) in blocks.iter().zip(matrices) {
-            let information = &block.information;
-            let range = block.first..block.first + information.dim();
-            let (z, right) = (&mut noise[range.clone()], &mut move_[range.clone()]);
-            let root = scales.injected.sqrt();
-            // What is added to the diagonal but for B.
-            let with_prior = f64::from(u8::from(self.prior_precision));
-            // The information's diagonal a second time: where it is singular steps would otherwise be unstable.
-            let again = scales.information;
-            let fixed = state.prior.iter().skip(block.first).enumerate();
-            let fixed =
-                fixed.map(|(i, p)| with_prior * p + if scales.early { again * information.get(i, i) } else { 0.0 });
-            let whole = match (&self.preconditioner, scales.fisher_as_b) {
-                (Preconditioner::Dense(_), _) | (_, Some(_)) => {
-                    if let Some(c) = scales.fisher_as_b {
-                        b.set_scaled(c, information);
-                        b_factor.factor(b).then_some(()).ok_or(DensityError::NotFinite)?;
-                    }
-                    b_factor.add_lower(root, z, right);
-                    a.set_scaled(scales.information, information);
-                    a.add(scales.injected, b);
-                    a_factor.factor_sum(1.0, a, fixed)
-                }
-                (Preconditioner::Diagonal(values), _) => {
-                    let values = &values[range];
-                    for ((right, z), b) in right.iter_mut().zip(z).zip(values) {
-                        *right += root * b.sqrt() * *z;
-                    }
-                    let sum = values.iter().zip(fixed).map(|(b, fixed)| scales.injected * b + fixed);
-                    a_factor.factor_sum(scales.information, information, sum)
-                }
-                (Preconditioner::Scaled(_) | Preconditioner::Fisher, _) => {
-                    let b = if let Preconditioner::Scaled(b) = self.preconditioner { b } else { 1.0 };
-                    let size = root * b.sqrt();
-                    for (right, z) in right.iter_mut().zip(z) {
-                        *right += size * *z;
-                    }
-                    let sum = fixed.map(|fixed| scales.injected * b + fixed);
-                    a_factor.factor_sum(scales.information, information, sum)
-                }
-            };
-            whole.then_some(()).ok_or(DensityError::NotFinite)?;
-            a_factor.solve(right);
-        }
-        Ok(())
+    /// As [`Self::move_diagonal`], by the factors of the blocks.
+    fn move_blocks(&mut self, made_of: MadeOf, state: &mut SgfsState) -> Result<f64, DensityError> {
+        let SgfsState { position, fisher, prior, gains } = state;
+        let Form::Blocks(blocks) = &fisher.form else { return Err(DensityError::NotFinite) };
+        let Buffers { noise, move_, .. } = &mut self.buffers;
+        let gradient_norm = norm(move_)?;
+        gains.renew_blocks(made_of, &self.preconditioner, blocks, prior)?;
+        gains.move_blocks(&self.preconditioner, blocks, noise, move_);
+        move_.iter_mut().zip(position).for_each(|(moved, x)| *moved = 2.0 * *moved + *x);
+        finite(move_)?;
+        Ok(gradient_norm)
     }
 }
 
@@ -329,7 +282,7 @@ impl StochasticKernel for SgfsKernel {
         }
         let dim = position.len();
         let fisher = FisherEstimate::new(self.fisher, dim, &density.blocks());
-        Ok(SgfsState { position: position.to_vec(), fisher, prior: PriorCurvature::new(dim) })
+        Ok(SgfsState::new(position.to_vec(), fisher))
     }
 
     fn step(

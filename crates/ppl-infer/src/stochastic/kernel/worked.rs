@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::*;
 use crate::stochastic::fisher::{Fisher, FisherEstimate, Form};
-use crate::stochastic::prior_precision::PriorCurvature;
 use crate::stochastic::symmetric::Symmetric;
 
 /// A few hundred roundings.
@@ -137,10 +136,11 @@ fn fisher_scoring_step() {
         let mut kernel = SgfsKernel::default().gain(gain).preconditioner(b).prior_precision(false);
         let mut fisher = FisherEstimate::new(Fisher::Full, 2, &[2]);
         fisher.batches = want["t"].as_u64().unwrap() - 1;
+        fisher.in_mean = fisher.batches;
         if let Form::Blocks(blocks) = &mut fisher.form {
             blocks[0].information = Symmetric::from_fn(2, |i, j| old[i][j]);
         }
-        let mut state = SgfsState { position: numbers(&all["theta"]), fisher, prior: PriorCurvature::new(2) };
+        let mut state = SgfsState::new(numbers(&all["theta"]), fisher);
         let step = Step { iteration: 4, size: number(&want["eps"]), exploring: false };
         kernel.advance_with(&mut given, &step, &numbers(&all["noise"]), &mut state).unwrap();
         for (i, row) in matrix(&want["I_hat"]).iter().enumerate() {

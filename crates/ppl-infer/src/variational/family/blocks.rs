@@ -64,6 +64,10 @@ impl Family for Blocks {
         }
     }
 
+    fn keeps_draw(&self) -> bool {
+        self.parts.iter().any(|p| p.family.keeps_draw())
+    }
+
     fn draw(&mut self, params: &[f64], noise: &[f64], x: &mut [f64]) {
         for p in &mut self.parts {
             p.family.draw(&params[p.params.clone()], &noise[p.noise.clone()], &mut x[p.coordinates.clone()]);

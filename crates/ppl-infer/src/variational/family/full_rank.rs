@@ -56,6 +56,10 @@ impl Family for FullRank {
         self.sum_log_diagonal = (0..self.dim).map(|i| rows[start(i) + i].abs().ln()).sum();
     }
 
+    fn keeps_draw(&self) -> bool {
+        false
+    }
+
     fn draw(&mut self, params: &[f64], noise: &[f64], x: &mut [f64]) {
         let (mu, rows) = params.split_at(self.dim);
         for (i, (x, mu)) in x.iter_mut().zip(mu).enumerate() {

@@ -95,6 +95,10 @@ impl Family for LowRank {
         }
     }
 
+    fn keeps_draw(&self) -> bool {
+        false
+    }
+
     fn draw(&mut self, params: &[f64], noise: &[f64], x: &mut [f64]) {
         let (e, f) = noise.split_at(self.s.len());
         let rows = self.w(params).chunks_exact(self.rank);

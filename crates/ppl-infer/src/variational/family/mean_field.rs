@@ -88,6 +88,10 @@ impl Family for MeanField {
         self.sum_log_sigma = sum_ln(&self.sigma);
     }
 
+    fn keeps_draw(&self) -> bool {
+        false
+    }
+
     fn draw(&mut self, params: &[f64], noise: &[f64], x: &mut [f64]) {
         let n = self.sigma.len();
         let (mu, sigma, noise, x) = (&params[..n], &self.sigma[..n], &noise[..n], &mut x[..n]);
@@ -137,6 +141,18 @@ impl Family for MeanField {
             *o = -z / sigma;
         }
         true
+    }
+
+    fn has_moments(&self) -> bool {
+        true
+    }
+
+    fn pull_back_moments(&mut self, by_mean: &[f64], by_sd: &[f64], gradient: &mut [f64]) {
+        let (by_mu, by_rho) = gradient.split_at_mut(self.sigma.len());
+        by_mu.iter_mut().zip(by_mean).for_each(|(g, a)| *g += a);
+        for ((g, a), slope) in by_rho.iter_mut().zip(by_sd).zip(&self.slope) {
+            *g += a * slope;
+        }
     }
 
     fn spread(&self, _params: &[f64], out: &mut [f64]) -> bool {

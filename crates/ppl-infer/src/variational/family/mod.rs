@@ -41,6 +41,12 @@ pub trait Family: Send {
     /// Computes what depends on the parameters alone; called whenever they changed, before anything else.
     fn update(&mut self, params: &[f64]);
 
+    /// Whether anything below is of the draw that was made last and not of the noise and the x that it is given: then
+    /// several draws are made a second time, each before its turn.
+    fn keeps_draw(&self) -> bool {
+        true
+    }
+
     /// Writes the draw x that belongs to some noise.
     fn draw(&mut self, params: &[f64], noise: &[f64], x: &mut [f64]);
 
@@ -73,6 +79,15 @@ pub trait Family: Send {
         let noise = vec![0.0; self.noise()];
         self.draw(params, &noise, out);
     }
+
+    /// Whether the coordinates are independent normals, so that [`Family::pull_back_moments`] means something.
+    fn has_moments(&self) -> bool {
+        false
+    }
+
+    /// Adds the derivatives of means and standard deviations by the parameters, applied to adjoints of both (d numbers
+    /// each). Nothing where [`Family::has_moments`] is false.
+    fn pull_back_moments(&mut self, _by_mean: &[f64], _by_sd: &[f64], _gradient: &mut [f64]) {}
 
     /// Writes the standard deviations of the coordinates and returns true; false where they have no closed form.
     fn spread(&self, params: &[f64], out: &mut [f64]) -> bool;

@@ -160,7 +160,7 @@ impl Nuts {
     }
 
     /// The mean acceptance statistic that step-size adaptation aims at, in (0, 1). It is exceeded where rare transitions
-    /// are refused altogether, and where trajectories have more than 15 steps; not with metrics of Stan's windows.
+    /// are refused altogether; not with metrics of Stan's windows.
     pub fn target_acceptance(self, target_acceptance: f64) -> Self {
         Self { target_acceptance, ..self }
     }

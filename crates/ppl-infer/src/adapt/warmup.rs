@@ -24,7 +24,7 @@ const RELAXED: f64 = 1.5;
 /// While next to nothing is known of the scales, trajectories are long and lead nowhere: so many iterations, at most a
 /// quarter of all, double at most so many times.
 const FIRST: usize = 50;
-const FIRST_DEPTH: usize = 6;
+const FIRST_DEPTH: usize = 7;
 
 /// How the metric is learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -214,7 +214,7 @@ impl Warmup {
         }
         match &mut self.last {
             Some(last) => {
-                last.update(info.acceptance, info.n_steps);
+                last.update(info.acceptance);
                 self.params.step_size = last.step_size();
                 self.iteration += 1;
                 return Ok(());

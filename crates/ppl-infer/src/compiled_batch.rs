@@ -354,12 +354,8 @@ impl BatchDensity for Density<'_> {
         gradients: &mut [f64],
     ) -> Result<(), DensityError> {
         let compiled = self.compiled;
-        let wanted = values.len() * compiled.dim;
         let program = |n| compiled.points_program(n);
-        if points.len() == wanted
-            && gradients.len() == wanted
-            && self.together.evaluate(program, &inputs(points, &self.batch), values, gradients)?
-        {
+        if self.together.evaluate(program, &inputs(points, &self.batch), values, gradients)? {
             return Ok(());
         }
         one_by_one(compiled.dim, points, values, gradients, |x, g| self.evaluate(x, g))

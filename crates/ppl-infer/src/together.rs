@@ -49,7 +49,7 @@ pub(crate) struct Together {
 }
 
 impl Together {
-    /// Evaluates at all points, if there is a program for so many; false if not.
+    /// Evaluates at all points, if there is a program for so many; false if not, or if the slices are not of its lengths.
     pub fn evaluate(
         &mut self,
         program: impl FnOnce(usize) -> Result<Option<Arc<Program<f64>>>, ModelError>,
@@ -67,6 +67,10 @@ impl Together {
             self.points = points;
         }
         let Some((program, workspace)) = &mut self.held else { return Ok(false) };
+        let fits = inputs.iter().zip(program.input_lengths()).all(|(x, &n)| x.len() == n);
+        if !fits || program.output_lengths() != [values.len(), gradients.len()] {
+            return Ok(false);
+        }
         program.evaluate(workspace, inputs, &mut [values, gradients]);
         Ok(true)
     }

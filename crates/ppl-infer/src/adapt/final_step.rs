@@ -1,6 +1,5 @@
 //! The step size that is kept: small moves towards the wanted refusals, and their plain average.
 
-const GAIN: f64 = 1.0;
 const OFFSET: f64 = 10.0;
 const POWER: f64 = 0.6;
 /// Iterations before averaging begins.
@@ -19,8 +18,8 @@ const SHAPE: f64 = 0.6;
 ///
 /// # Source
 /// Robbins and Monro (1951), Annals of Mathematical Statistics 22(3); averages: Polyak and Juditsky (1992), SIAM J. Control
-/// Optim. 30(4). The wanted mean square is our own: over 27
-/// posteriors it made some 5 percent more effective draws a gradient than the mean did.
+/// Optim. 30(4). The wanted mean square is our own. Over 27 posteriors and three seeds it made 1.11 times the effective draws
+/// a gradient of dual averaging, the mean in its place 1.10: no difference that so few seeds could show.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct FinalStep {
     refusal: f64,
@@ -43,7 +42,7 @@ impl FinalStep {
         let mean = self.refusal;
         let wanted = (SHAPE + 1.0) * mean * mean / (SHAPE + mean);
         self.count += 1;
-        let gain = GAIN / (self.count as f64 + OFFSET).powf(POWER);
+        let gain = 1.0 / (self.count as f64 + OFFSET).powf(POWER);
         let move_by = gain * ((wanted - refused * refused) * mean / (2.0 * wanted)).max(WORST);
         self.log_step = (self.log_step + move_by).min(self.log_limit);
         let weight = 1.0 / self.count.saturating_sub(BURN_IN).max(1) as f64;

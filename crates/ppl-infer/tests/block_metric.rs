@@ -63,8 +63,8 @@ fn blocks_are_covariances() {
                     assert!((got / scale - wanted).abs() < error, "{i} {j}: {} for {wanted}", got / scale);
                 }
             }
-            for i in 3..6 {
-                let got = learned.variances()[i] / SCALES[i].powi(2);
+            for (i, (variance, scale)) in learned.variances().iter().zip(SCALES).enumerate() {
+                let got = variance / (scale * scale);
                 assert!((got - 1.0).abs() < error, "{i}: {got}");
             }
         }

@@ -33,7 +33,6 @@ pub(super) const LORENZ_BRIDGE: Entry = Entry {
                  quadratic in the state, so curvature grows towards large states: the step that has an acceptance of 0.8 on \
                  average, 0.45, is now and then unstable there (energy errors of 1e3 to 1e5 in one step; 28 of 24000 draws, at \
                  0.9 none of 72000).",
-        ..Needs::NOTHING
     },
     ..inference_gym!("convection_lorenz_bridge", "state space", |data| {
         let (seen, observed) = data.present("observed_values")?;

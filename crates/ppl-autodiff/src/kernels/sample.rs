@@ -150,9 +150,7 @@ multiversion! {
     /// of a pair are those of neighbouring lanes of eight, too.
     pub(crate) fn noise(state: u64, increment: u64, out: &mut [f64]) {
         let mut lanes = [0; PAIRS];
-        for l in 0..PAIRS {
-            lanes[l] = increment.wrapping_mul(l as u64);
-        }
+        lanes.iter_mut().zip(0..).for_each(|(lane, l)| *lane = increment.wrapping_mul(l));
         let width = increment.wrapping_mul(PAIRS as u64);
         let mut state = state;
         let (whole, rest) = out.as_chunks_mut::<{ 2 * PAIRS }>();

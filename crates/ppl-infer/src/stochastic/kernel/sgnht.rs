@@ -44,7 +44,7 @@ pub struct SgnhtState {
 
 /// How long the energy of a far start is let off.
 const DAMPED: f64 = 2.0;
-/// The friction meanwhile, more than A.
+/// The friction meanwhile, more than A, unless a step would turn momenta round.
 const DAMPING: f64 = 10.0;
 
 impl Default for SgnhtKernel {
@@ -101,7 +101,7 @@ impl StochasticKernel for SgnhtKernel {
         self.next.momentum.resize(dim, 0.0);
         let damped = state.time < DAMPED;
         let [friction, diffusion] =
-            if damped { [self.diffusion + DAMPING; 2] } else { [state.friction, self.diffusion] };
+            if damped { [self.diffusion + DAMPING.min(0.5 / step.size); 2] } else { [state.friction, self.diffusion] };
         let mut heat = 0.0;
         for i in 0..dim {
             let from = [state.position[i], state.momentum[i]];

@@ -191,7 +191,7 @@ fn large(batch: usize) -> Result<(), Box<dyn std::error::Error>> {
         "{} weights, {batch} rows: bind {bound:.2} ms, gradient {alone:.2} ms, with its value {evaluated:.2} ms, moments of rows {moments:.2} ms, prior {prior:.2} ms",
         start.len()
     );
-    for every in [1, 10] {
+    for every in [1, 10, 20] {
         let mut kernel = SgfsKernel::default().fisher(Fisher::Diagonal).fisher_every(every);
         let mut state = kernel.init(&mut *density, &start)?;
         // The least of each kind of step: longer timings would count what others do on the machine.

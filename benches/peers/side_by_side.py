@@ -127,6 +127,9 @@ def table():
         ("the value alone", "value/flat_bnn_500", "us", 1),
         ("logistic regression, 100000 x 50: gradient", "gradient/logistic_1e5x50", "ms", 1e-3),
         ("the two products that it consists of, by `ndarray`", "products/logistic_1e5x50", "ms", 1e-3),
+        ("network of 130,000 weights, 50 rows: value and gradient", "value_and_gradient_ms/large_50", "ms", 1),
+        ("the gradient alone", "gradient_ms/large_50", "ms", 1),
+        ("SGFS step, diagonal Fisher information", "sgfs_diagonal_ms/large_50", "ms", 1),
         ("`tanh`, `f64`", "tanh_ns/f64", "ns", 1),
         ("`tanh`, `f32`", "tanh_ns/f32", "ns", 1),
     ]
@@ -138,6 +141,7 @@ def table():
         ("gradient by hand-written one, flat", "gradient/flat_bnn_500", "handwritten/flat_bnn_500"),
         ("`f64` by `f32`, hierarchical", "gradient/hierarchical_bnn", "gradient_f32/hierarchical_bnn"),
         ("`f64` by `f32`, flat", "gradient/flat_bnn_500", "gradient_f32/flat_bnn_500"),
+        ("diagonal SGFS step by value and gradient, 130,000 weights", "sgfs_diagonal_ms/large_50", "value_and_gradient_ms/large_50"),
         ("logistic gradient by its two products", "gradient/logistic_1e5x50", "products/logistic_1e5x50"),
     ]
     lines += ["", "| ratios of ppl's own | |", "|---|---|"]

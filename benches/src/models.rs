@@ -37,6 +37,15 @@ model! {
         observe!("y", Bernoulli::logits(z.squeeze(-1)), y);
     }
 
+    /// A network of 129,950 weights: 784 => 161 => 23 => 1.
+    pub fn wide_bnn(x: Array2<f64>, y: Array1<f64>) {
+        let w0 = sample!("w0", Normal::new(0.0, 0.05).expand([784, 161]));
+        let w1 = sample!("w1", Normal::new(0.0, 0.1).expand([161, 23]));
+        let w2 = sample!("w2", Normal::new(0.0, 0.3).expand([23, 1]));
+        let z = dense(dense(Var::from(&x), w0).tanh(), w1).tanh();
+        observe!("y", Bernoulli::logits(dense(z, w2).squeeze(-1)), y);
+    }
+
     /// Logistic regression.
     pub fn logistic(x: Array2<f64>, y: Array1<f64>) {
         let b = sample!("b", Normal::new(0.0, 1.0).expand([x.ncols()]));

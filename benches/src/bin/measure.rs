@@ -12,7 +12,7 @@ use ppl::infer::stochastic::kernel::{SgfsKernel, SgldKernel};
 use ppl::prelude::*;
 use ppl_benches::handwritten::{Flat, Hierarchical};
 use ppl_benches::models::{flat_bnn, flat_data, grouped_data, hierarchical_bnn, logistic, logistic_data, point};
-use ppl_benches::stochastic::with_steps;
+use ppl_benches::stochastic::{large, with_steps};
 
 const REPEATS: usize = 15;
 
@@ -103,6 +103,10 @@ fn peers(out: &mut BTreeMap<String, f64>) -> Result<(), Box<dyn std::error::Erro
     put("products/logistic_1e5x50", 1e6 * seconds(|| drop(black_box((x.dot(&b), x.t().dot(&y))))));
     with_steps(SgfsKernel::default(), 0.01, |step| _ = put("sgfs_step/minibatch_50", 1e6 * seconds(step)))?;
     with_steps(SgldKernel::default(), 1e-4, |step| _ = put("sgld_step/minibatch_50", 1e6 * seconds(step)))?;
+    let large = large(50)?;
+    put("gradient_ms/large_50", large.gradient);
+    put("value_and_gradient_ms/large_50", large.evaluated);
+    put("sgfs_diagonal_ms/large_50", large.step);
     let (x, mut y) = (point(9000), vec![0.0; 9000]);
     put("tanh_ns/f64", 1e9 / 9000.0 * seconds(|| elementary::tanh(black_box(&x), &mut y)));
     let (x, mut y) = (x.iter().map(|&x| x as f32).collect::<Vec<_>>(), vec![0.0f32; 9000]);

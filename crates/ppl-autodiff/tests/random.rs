@@ -2,7 +2,7 @@
 
 use ppl_autodiff::kernels::dispatch::Isa;
 use ppl_autodiff::kernels::elementary::erfc;
-use ppl_autodiff::random::{Philox, Purpose, philox4x32, splitmix64};
+use ppl_autodiff::random::{Noise, Philox, Purpose, philox4x32, splitmix64};
 use rand_core::Rng;
 use serde_json::Value;
 
@@ -157,12 +157,70 @@ fn normal_numbers_of_a_fill_are_those_of_their_blocks() {
     assert_eq!(other.next_u32(), philox4x32([3, 8, 2, 1], [key as u32, (key >> 32) as u32])[0]);
 }
 
-/// n = 2^17 numbers: the distance of Kolmogorov and Smirnov is above 2.4/sqrt(n) once in 50 000 times.
+/// Noise is Box and Muller's transformation of SplitMix64's words, eight pairs at a time, in whole widths and parts of one,
+/// on every instruction set.
 #[test]
-fn normal_numbers_of_a_fill_have_the_normal_distribution_function() {
+fn noise_is_made_of_its_words() {
+    let stream = || Philox::new(5, Purpose::StochasticGradient, 2, 8);
+    let (state, increment) = {
+        let mut stream = stream();
+        (stream.next_u64(), stream.next_u64() | 1)
+    };
+    assert!((increment ^ increment >> 1).count_ones() >= 24);
+    // SplitMix64 adds its own increment before it mixes.
+    let word = |i: u64| splitmix64(state.wrapping_add(increment.wrapping_mul(i)).wrapping_sub(0x9E37_79B9_7F4A_7C15));
+    let unit = |word: u64| ((word >> 12) as f64 + 0.5) * 2f64.powi(-52);
+    let mut want = Vec::new();
+    for width in 0..5 {
+        for part in 0..2 {
+            want.extend((0..8).map(|l| {
+                let radius = (-2.0 * unit(word(16 * width + l)).ln()).sqrt();
+                let angle = std::f64::consts::TAU * unit(word(16 * width + 8 + l));
+                radius * if part == 0 { angle.cos() } else { angle.sin() }
+            }));
+        }
+    }
+    let mut first = [0.0; 80];
+    Noise::new(&mut stream()).fill_standard_normal(&mut first);
+    for (got, want) in first.iter().zip(&want) {
+        // As in the test of a fill.
+        assert!((got - want).abs() < 2e-14, "{got} against {want}");
+    }
+    for isa in Isa::ALL.into_iter().filter(|isa| isa.force()) {
+        for length in [1, 8, 15, 16, 17, 40, 80] {
+            let mut noise = Noise::new(&mut stream());
+            let mut got = vec![0.0; length];
+            noise.fill_standard_normal(&mut got);
+            assert_eq!(got, first[..length], "{isa:?}");
+            let taken = length.next_multiple_of(Noise::WIDTH);
+            let mut rest = vec![0.0; 80 - taken];
+            noise.fill_standard_normal(&mut rest);
+            assert_eq!(rest, first[taken..], "{isa:?}");
+        }
+    }
+    Isa::detect().force();
+    // A block is used, and no more of it.
+    let mut other = stream();
+    let _ = Noise::new(&mut other);
+    assert_eq!(other.position(), 4);
+}
+
+/// One way to make many normal numbers of a stream.
+type Fill = fn(&mut Philox, &mut [f64]);
+
+const FILLS: [Fill; 2] =
+    [|stream, z| stream.fill_standard_normal(z), |stream, z| Noise::new(stream).fill_standard_normal(z)];
+
+#[test]
+fn normal_numbers_of_fills_have_the_normal_distribution_function() {
+    FILLS.iter().for_each(normal_distribution_function);
+}
+
+/// n = 2^17 numbers: the distance of Kolmogorov and Smirnov is above 2.4/sqrt(n) once in 50 000 times.
+fn normal_distribution_function(fill: &Fill) {
     let n = 1 << 17;
     let mut z = vec![0.0; n];
-    Philox::new(4, Purpose::StochasticGradient, 1, 0).fill_standard_normal(&mut z);
+    fill(&mut Philox::new(4, Purpose::StochasticGradient, 1, 0), &mut z);
     z.sort_by(f64::total_cmp);
     let scaled: Vec<f64> = z.iter().map(|z| -z / 2f64.sqrt()).collect();
     let mut below = vec![0.0; n];
@@ -175,19 +233,25 @@ fn normal_numbers_of_a_fill_have_the_normal_distribution_function() {
     assert!(distance < 2.4, "{distance}");
 }
 
+#[test]
+fn normal_numbers_of_fills_have_normal_tails_and_no_ties_to_their_neighbours() {
+    FILLS.iter().for_each(normal_tails_and_no_ties);
+}
+
 /// n = 2^24 numbers from 256 streams: how many lie beyond 2, 3, 4 and 5 on either side, and products of neighbours,
 /// within 4.5 standard errors (error rate 7e-6 each; 2e-4 for the 4.8 numbers expected beyond 5 on either side).
-#[test]
-fn normal_numbers_of_a_fill_have_normal_tails_and_no_ties_to_their_neighbours() {
+fn normal_tails_and_no_ties(fill: &Fill) {
     const BEYOND: [f64; 4] =
         [0.022_750_131_948_179_2, 1.349_898_031_630_09e-3, 3.167_124_183_311_99e-5, 2.866_515_719e-7];
     let n = f64::from(1 << 24);
     let (mut above, mut below) = ([0u32; 4], [0u32; 4]);
-    // Of the pair of a block, of its squares, and of the same places of neighbouring blocks.
-    let mut products = [0.0; 3];
+    // Of neighbours, of their squares, of the same places of neighbouring blocks, and of the pairs of noise.
+    let mut products = [0.0; 5];
+    // Of the same places of neighbouring streams.
+    let mut before = vec![0.0; 1 << 16];
     let mut z = vec![0.0; 1 << 16];
     for index in 0..256 {
-        Philox::new(6, Purpose::StochasticGradient, 0, index).fill_standard_normal(&mut z);
+        fill(&mut Philox::new(6, Purpose::StochasticGradient, 0, index), &mut z);
         for (i, limit) in [2.0, 3.0, 4.0, 5.0].into_iter().enumerate() {
             above[i] += z.iter().map(|&z| u32::from(z > limit)).sum::<u32>();
             below[i] += z.iter().map(|&z| u32::from(z < -limit)).sum::<u32>();
@@ -197,6 +261,9 @@ fn normal_numbers_of_a_fill_have_normal_tails_and_no_ties_to_their_neighbours() 
             products[1] += (pair[0] * pair[0] - 1.0) * (pair[1] * pair[1] - 1.0);
         }
         products[2] += z.iter().zip(&z[2..]).map(|(a, b)| a * b).sum::<f64>();
+        products[3] += z.iter().zip(&z[8..]).map(|(a, b)| a * b).sum::<f64>();
+        products[4] += z.iter().zip(&before).map(|(a, b)| a * b).sum::<f64>();
+        before.copy_from_slice(&z);
     }
     for (i, p) in BEYOND.into_iter().enumerate() {
         for count in [above[i], below[i]] {
@@ -205,7 +272,7 @@ fn normal_numbers_of_a_fill_have_normal_tails_and_no_ties_to_their_neighbours() 
         }
     }
     // Of n/2, n/2 and n terms with variances 1, 4 and 1.
-    for (sum, variance) in products.into_iter().zip([0.5 * n, 2.0 * n, n]) {
+    for (sum, variance) in products.into_iter().zip([0.5 * n, 2.0 * n, n, n, n]) {
         assert!(sum.abs() < 4.5 * f64::sqrt(variance), "{products:?}");
     }
 }

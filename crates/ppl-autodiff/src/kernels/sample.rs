@@ -9,7 +9,7 @@ use crate::kernels::elementary::lane::{Lane, horner};
 use crate::kernels::elementary::log::LogTable;
 use crate::kernels::elementary::trig::TrigTable;
 use crate::ops::Law;
-use crate::random::{Blocks, Key, LANES, Philox};
+use crate::random::{Blocks, Key, LANES, PAIRS, Philox};
 use crate::real::Real;
 
 /// Beyond 2^53 not every count is a number.
@@ -134,6 +134,46 @@ multiversion! {
                 Err(_) => out.iter_mut().zip(pairs).for_each(|(slot, x)| *slot = T::from_f64(*x)),
             }
         }
+    }
+}
+
+/// The output of SplitMix64 at a state (Stafford's thirteenth mixer).
+#[inline(always)]
+fn mix(z: u64) -> u64 {
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+multiversion! {
+    /// Numbers from pairs of words of SplitMix64, eight pairs at a time: their first numbers, then their second. The words
+    /// of a pair are those of neighbouring lanes of eight, too.
+    pub(crate) fn noise(state: u64, increment: u64, out: &mut [f64]) {
+        let mut lanes = [0; PAIRS];
+        lanes.iter_mut().zip(0..).for_each(|(lane, l)| *lane = increment.wrapping_mul(l));
+        let width = increment.wrapping_mul(PAIRS as u64);
+        let mut state = state;
+        let (whole, rest) = out.as_chunks_mut::<{ 2 * PAIRS }>();
+        for out in whole {
+            let (first, second) = out.split_at_mut(PAIRS);
+            noise_pairs(state, &lanes, width, first, second);
+            state = state.wrapping_add(width.wrapping_mul(2));
+        }
+        if !rest.is_empty() {
+            let mut numbers = [[0.0; PAIRS]; 2];
+            let [first, second] = &mut numbers;
+            noise_pairs(state, &lanes, width, first, second);
+            rest.iter_mut().zip(numbers.as_flattened()).for_each(|(slot, x)| *slot = *x);
+        }
+    }
+}
+
+/// The pairs of one width.
+#[inline(always)]
+fn noise_pairs(state: u64, lanes: &[u64; PAIRS], width: u64, first: &mut [f64], second: &mut [f64]) {
+    for l in 0..PAIRS {
+        let word = state.wrapping_add(lanes[l]);
+        [first[l], second[l]] = NormalPair::make::<f64>([mix(word), mix(word.wrapping_add(width))]);
     }
 }
 

@@ -13,8 +13,11 @@
 //! Whoever needs numbers asks for the stream of its purpose and index; nobody has to hand a generator along, and any
 //! draw can be made again alone.
 
+mod noise;
 mod philox;
 
+pub use noise::Noise;
+pub(crate) use noise::PAIRS;
 pub(crate) use philox::{Blocks, LANES};
 pub use philox::{Philox, philox4x32, splitmix64};
 

@@ -171,6 +171,14 @@ impl Philox {
         }
     }
 
+    /// The two numbers of the next whole block.
+    pub(super) fn next_block(&mut self) -> [u64; 2] {
+        let block = self.position().div_ceil(4) as u32;
+        self.block = block.wrapping_add(1);
+        self.next = WORDS;
+        self.blocks().one(block)
+    }
+
     /// A number in `[0, 1)`: the upper 53 bits of a `u64` times 2^-53.
     #[inline]
     pub fn uniform(&mut self) -> f64 {

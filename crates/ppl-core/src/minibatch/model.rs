@@ -168,6 +168,9 @@ impl<R: Rows> BatchModel for Batched<R> {
     }
 }
 
+/// Rows that are copied at a time: what they have of a column is a line of the cache.
+const TOGETHER: usize = 8;
+
 struct FromMemory<'b> {
     columns: &'b [Columns],
     order: Order,
@@ -187,8 +190,20 @@ impl Batches for FromMemory<'_> {
         let rows = self.order.batch(iteration);
         for (column, array) in self.columns.iter().zip(arrays) {
             let width = column.row_shape.size();
-            for (j, to) in array.chunks_exact_mut(rows.len()).enumerate() {
-                to.iter_mut().zip(rows).for_each(|(to, &row)| *to = column.values[row * width + j]);
+            let values = |row: usize| &column.values[row * width..][..width];
+            let count = rows.len();
+            // Several rows at a time where they are long: each is read from its begin to its end.
+            let (several, others) = if width < TOGETHER { (&[][..], rows) } else { rows.as_chunks::<TOGETHER>() };
+            for (block, rows) in several.iter().enumerate() {
+                let from = rows.map(values);
+                for (j, to) in array.chunks_exact_mut(count).enumerate() {
+                    let to = &mut to[block * TOGETHER..][..TOGETHER];
+                    to.iter_mut().zip(&from).for_each(|(to, row)| *to = row[j]);
+                }
+            }
+            let first = TOGETHER * several.len();
+            for (j, to) in array.chunks_exact_mut(count).enumerate() {
+                to[first..].iter_mut().zip(others).for_each(|(to, &row)| *to = column.values[row * width + j]);
             }
         }
         Ok(())

@@ -32,9 +32,11 @@ macro_rules! multiversion {
     };
 }
 
+pub(crate) use multiversion;
+
 /// Adds lanes pairwise.
 #[inline(always)]
-fn total<const N: usize>(mut lanes: [f64; N]) -> f64 {
+pub(crate) fn total<const N: usize>(mut lanes: [f64; N]) -> f64 {
     let mut width = N;
     while width > 1 {
         width /= 2;

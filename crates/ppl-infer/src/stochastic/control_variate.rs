@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::kernel::{GradientKernel, StepInfo, StochasticKernel, norm};
+use super::kernel::{GradientKernel, StepInfo, StochasticKernel, Thermostat, norm};
 use super::schedule::Step;
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
@@ -96,6 +96,10 @@ impl<K: GradientKernel> StochasticKernel for ControlVariates<K> {
         let mut lengths = K::lengths(&state.inner);
         lengths.extend([state.reference.len(), state.gradient.len()]);
         lengths
+    }
+
+    fn thermostat(state: &Self::State) -> Option<Thermostat> {
+        K::thermostat(&state.inner)
     }
 
     /// As without noise from batches: what is left of it is not known.

@@ -29,7 +29,7 @@ mod verdict;
 pub use checkpoint::Checkpoint;
 pub use control_variate::{ControlVariates, ControlVariatesState};
 pub use fisher::{Fisher, FisherEstimate, RowGradients};
-pub use kernel::{CsgPreconditioner, Gain, Preconditioner, StepInfo, StochasticKernel};
+pub use kernel::{CsgPreconditioner, Gain, Preconditioner, StepInfo, StochasticKernel, Thermostat};
 pub use prior_precision::PriorCurvature;
 pub use result::{StochasticChain, StochasticRun};
 pub use samplers::{Csg, Psgld, Sgfs, Sghmc, Sgld, Sgnht};

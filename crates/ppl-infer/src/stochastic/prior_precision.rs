@@ -48,9 +48,9 @@ impl PriorCurvature {
         self.mean.iter().map(|p| p.max(0.0))
     }
 
-    /// The precisions of some coordinates.
-    pub(crate) fn part(&self, coordinates: std::ops::Range<usize>) -> impl Iterator<Item = f64> + '_ {
-        self.mean.get(coordinates).unwrap_or_default().iter().map(|p| p.max(0.0))
+    /// The curvatures of some coordinates, of either sign.
+    pub(crate) fn part(&self, coordinates: std::ops::Range<usize>) -> &[f64] {
+        &self.mean[coordinates]
     }
 
     /// How often it was looked.

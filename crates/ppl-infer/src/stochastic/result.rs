@@ -50,6 +50,10 @@ pub struct StochasticChain<S> {
     /// this step size; none for a method without such theory, or a chain that ended early.
     #[serde(skip)]
     pub excess_variance: Option<f64>,
+    /// The mean square of the momenta over the draws, which should be 1, and its standard error; none for a method without a
+    /// thermostat, or a chain that ended early.
+    #[serde(skip)]
+    pub temperature: Option<(f64, f64)>,
     /// Seconds altogether.
     pub seconds: f64,
     /// Where to go on from; none if the chain did not start.

@@ -85,6 +85,7 @@ impl<K: StochasticKernel> ChainRun<'_, K> {
             batch_size: 0,
             failed_steps: 0,
             excess_variance: None,
+            temperature: None,
             seconds: 0.0,
             state: None,
             outcome: Outcome::Complete,
@@ -139,11 +140,15 @@ impl<K: StochasticKernel> ChainRun<'_, K> {
     ) -> Result<(), Stop> {
         let mut failures = 0;
         let iterations = self.settings.iterations();
+        let mut before_draws = None;
         while chain.len() < self.settings.draws {
             if self.interrupt.load(Ordering::Relaxed) || chain.iterations >= self.until {
                 return Err(Stop::Interrupted);
             }
             let iteration = chain.iterations;
+            if before_draws.is_none() && iteration >= self.settings.warmup as u64 {
+                before_draws = K::thermostat(state);
+            }
             let step = self.settings.step_size.at(iteration);
             density.bind(iteration)?;
             let gradient_norm = match kernel.step(density, &step, &self.random(iteration), state) {
@@ -177,6 +182,9 @@ impl<K: StochasticKernel> ChainRun<'_, K> {
                 divergences: chain.failed_steps,
             });
         }
+        let now = K::thermostat(state);
+        let dim = K::position(state).len();
+        chain.temperature = before_draws.zip(now).and_then(|(from, now)| now.temperature_since(from, dim));
         Ok(())
     }
 

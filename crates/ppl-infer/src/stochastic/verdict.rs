@@ -15,6 +15,11 @@ const FROZEN: f64 = 100.0;
 /// An excess of variance above this is worth a warning.
 const EXCESS: f64 = 0.1;
 
+/// A temperature farther from 1 is worth a warning.
+const COLD: f64 = 0.2;
+/// Unless chance explains it, by so many standard errors.
+const CHANCE: f64 = 4.0;
+
 /// Something about a run of a stochastic gradient sampler that limits what its draws may be used for.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -36,6 +41,13 @@ pub enum Finding {
         step_size: f64,
         /// By how much the variance of some coordinate is expected to exceed the posterior's, relative to it.
         excess: f64,
+    },
+    /// The momenta were colder or hotter than those of the posterior: the thermostat had not settled.
+    Unsettled {
+        /// Which chain.
+        chain: usize,
+        /// The mean square of the momenta over the draws, which should be 1.
+        temperature: f64,
     },
     /// The covariance of the rows' gradients was estimated from too few rows when the first draw was made.
     FewRows {
@@ -72,6 +84,12 @@ impl fmt::Display for Finding {
                  large. Try smaller steps, larger batches, control variates, or Sgfs, which accounts for the noise.",
                 100.0 * excess
             ),
+            Self::Unsettled { chain, temperature } => write!(
+                f,
+                "Chain {chain}: the thermostat had not settled: the mean square of the momenta was {temperature:.2} over the \
+                 draws, where it should be 1, so that their spread is off. Take a longer warm-up, a nearer start, or smaller \
+                 steps."
+            ),
             Self::FewRows { rows, wanted, batch_size } => write!(
                 f,
                 "The covariance of gradients rested on {rows} rows at the first draw, which is too few for the dimension \
@@ -99,6 +117,10 @@ pub(super) fn findings<K: StochasticKernel>(
         let step_size = chain.step_sizes.iter().sum::<f64>() / chain.len() as f64;
         if let Some(excess) = chain.excess_variance.filter(|e| *e > EXCESS) {
             found.push(Finding::StepSizeBias { chain: chain.chain, step_size, excess });
+        }
+        let off = |(t, error): &(f64, f64)| (t - 1.0).abs() > COLD + CHANCE * error;
+        if let Some((temperature, _)) = chain.temperature.filter(off) {
+            found.push(Finding::Unsettled { chain: chain.chain, temperature });
         }
         if chain.failed_steps > 0 {
             let (count, total) = (chain.failed_steps, chain.iterations);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{StepInfo, StochasticKernel, draw_noise, finite, norm};
+use super::{StepInfo, StochasticKernel, draw_noise, finite};
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
 use crate::random::ChainRng;
@@ -145,20 +145,16 @@ impl StochasticKernel for CsgKernel {
     ) -> Result<StepInfo, DensityError> {
         let dim = state.position.len();
         let (n, total) = (density.batch_size() as f64, density.total_size() as f64);
-        self.gradients.evaluate(density, &state.position, &state.covariance)?;
         self.gradient.resize(dim, 0.0);
         self.move_.resize(dim, 0.0);
-        for ((g, prior), mean) in self.gradient.iter_mut().zip(&self.gradients.prior).zip(&self.gradients.mean) {
-            *g = prior + total * mean;
-        }
-        let gradient_norm = norm(&self.gradient)?;
+        let gradient_norm = self.gradients.evaluate(density, &state.position, &state.covariance, &mut self.gradient)?;
         if self.doubled_noise {
             draw_noise(random, step, &mut self.noise, dim);
         } else {
             self.noise.clear();
             self.noise.resize(dim, 0.0);
         }
-        state.covariance.update(&self.gradients);
+        state.covariance.update(&self.gradients, 1);
         self.solve(state, n, total);
         let scale = 2.0 * n / total * step.size;
         for (moved, x) in self.move_.iter_mut().zip(&state.position) {

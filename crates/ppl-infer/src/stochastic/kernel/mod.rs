@@ -8,6 +8,7 @@ mod sgfs;
 mod sghmc;
 mod sgld;
 mod sgnht;
+pub(crate) mod vector;
 #[cfg(test)]
 mod worked;
 
@@ -21,7 +22,7 @@ pub use sgnht::{SgnhtKernel, SgnhtState};
 
 use std::fmt::Debug;
 
-use ppl_autodiff::random::Purpose;
+use ppl_autodiff::random::{Noise, Purpose};
 
 use super::schedule::Step;
 use crate::batch::BatchDensity;
@@ -87,6 +88,12 @@ pub trait StochasticKernel: Clone + Send + Sync {
         None
     }
 
+    /// Where the thermostat of a method stands that has one: from two states follows how hot the momenta were between them.
+    fn thermostat(state: &Self::State) -> Option<Thermostat> {
+        let _ = state;
+        None
+    }
+
     /// The number of rows that must have been seen before the first draw for the method to know all directions; 0 for
     /// methods that do not estimate covariances.
     fn rows_needed(&self, dim: usize) -> usize {
@@ -102,8 +109,36 @@ pub struct StepInfo {
     pub gradient_norm: f64,
 }
 
+/// A friction that changes at the rate at which the mean square of the momenta exceeds 1, as it is where they are the
+/// posterior's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Thermostat {
+    /// The friction.
+    pub friction: f64,
+    /// How long it has changed.
+    pub time: f64,
+}
+
+impl Thermostat {
+    /// The mean square of the momenta since an earlier time, and its standard error by chance in so many dimensions, where
+    /// the friction varies with variance 1/d. None where no time has passed.
+    pub(crate) fn temperature_since(self, from: Self, dim: usize) -> Option<(f64, f64)> {
+        let time = self.time - from.time;
+        (time > 0.0).then(|| (1.0 + (self.friction - from.friction) / time, (2.0 / dim as f64).sqrt() / time))
+    }
+}
+
 /// Methods that take nothing of a batch but the estimate of the gradient: those that control variates make better.
 pub trait GradientKernel: StochasticKernel {}
+
+/// Coordinates that are worked on at a time where there are many, so that they stay in the first-level cache: whole widths
+/// of noise, which is drawn in parts.
+pub(crate) const PART: usize = 64 * Noise::WIDTH;
+
+/// The noise of one iteration.
+pub(crate) fn noise_of(random: &ChainRng) -> Noise {
+    Noise::new(&mut random.stream(Purpose::StochasticGradient))
+}
 
 /// Draws the noise of one iteration; none where it explores.
 pub(crate) fn draw_noise(random: &ChainRng, step: &Step, noise: &mut Vec<f64>, dim: usize) {
@@ -111,7 +146,7 @@ pub(crate) fn draw_noise(random: &ChainRng, step: &Step, noise: &mut Vec<f64>, d
     if step.exploring {
         noise.fill(0.0);
     } else {
-        random.stream(Purpose::StochasticGradient).fill_standard_normal(noise);
+        noise_of(random).fill_standard_normal(noise);
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gain::{Gain, Preconditioner};
 use super::gains::{Gains, MadeOf};
-use super::{StepInfo, StochasticKernel, draw_noise, finite, lane_sum, norm};
+use super::{PART, StepInfo, StochasticKernel, draw_noise, finite, lane_sum, noise_of, norm, vector};
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
 use crate::random::ChainRng;
@@ -14,7 +14,7 @@ use crate::runner::SettingsError;
 use crate::stochastic::Step;
 use crate::stochastic::fisher::{Fisher, FisherEstimate, Form, RowGradients};
 use crate::stochastic::prior_precision::{Looking, PriorCurvature};
-use ppl_autodiff::random::{Philox, Purpose};
+use ppl_autodiff::random::{Noise, Purpose, splitmix64};
 
 /// SGFS: `x += 2 A^-1 (grad log prior + N g + e)`, `e ~ N(0, 4 B/e)`, `A = c N I_t + 4 B/e + P`.
 ///
@@ -25,8 +25,9 @@ use ppl_autodiff::random::{Philox, Purpose};
 /// ((N - n)/n) N I, and c = N/n. Large steps e draw from a normal approximation with little correlation, small ones are
 /// Langevin dynamics under B^-1. Until 2 d rows have been seen the diagonal of I_t counts twice.
 ///
-/// From the hundredth batch on a full I_t, and with it the factor of A, is renewed whenever it can take in one per cent
-/// of its batches at once: see [`FisherEstimate`].
+/// Once it rests on rows enough I_t takes in one batch of four, or of twenty where it is diagonal: see
+/// [`SgfsKernel::fisher_every`]. From the hundredth batch on a full I_t, and with it the factor of A, is renewed whenever it
+/// can take in one per cent of its batches at once: see [`FisherEstimate`].
 ///
 /// # Source
 /// Ahn, Korattikara and Welling (2012), Bayesian posterior sampling via stochastic gradient Fisher scoring. ICML; the
@@ -62,10 +63,10 @@ impl SgfsState {
     }
 }
 
-/// Coordinates of a diagonal move that stay in the first-level cache; even, so that noise can be drawn in parts.
-const PART: usize = 1024;
-/// Batches that I_t must rest on before any may be left out.
+/// Batches that a diagonal I_t must rest on before any may be left out.
 const ENOUGH: u64 = 20;
+/// As [`ENOUGH`], with blocks, in rows a coordinate: I_t is then off by a fifth in the direction where it is farthest off.
+const ENOUGH_ROWS: u64 = 100;
 
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Buffers {
@@ -90,10 +91,16 @@ impl Default for SgfsKernel {
 }
 
 impl SgfsKernel {
-    /// PyMC3's choices: [`Gain::Pymc3`], [`Preconditioner::Fisher`], no precision of the prior.
+    /// PyMC3's choices: [`Gain::Pymc3`], [`Preconditioner::Fisher`], no precision of the prior, every batch in I_t.
     #[must_use]
     pub fn pymc3() -> Self {
-        Self { gain: Gain::Pymc3, preconditioner: Preconditioner::Fisher, prior_precision: false, ..Self::default() }
+        Self {
+            gain: Gain::Pymc3,
+            preconditioner: Preconditioner::Fisher,
+            prior_precision: false,
+            fisher_every: Some(1),
+            ..Self::default()
+        }
     }
 
     /// How much of the Fisher information is kept: all of it unless told otherwise.
@@ -120,16 +127,30 @@ impl SgfsKernel {
         Self { prior_precision, ..self }
     }
 
-    /// Takes only the batches of every `every`th iteration into I_t once it rests on 20 of them; the others cost a
-    /// gradient and nothing of rows. Unless told otherwise every batch with blocks, every tenth with the diagonal: the
-    /// batches of a mean need not be neighbours, and moments of rows cost half as much again as a gradient.
+    /// Takes one batch of every `every` into I_t once it rests on 20 batches, or with blocks on 100 rows for each coordinate;
+    /// the others cost a gradient and nothing of rows. Which one of its turn is left to chance, so that batches that recur
+    /// are all seen. Unless told otherwise one of twenty with the diagonal, one of four with blocks: a mean over batches need
+    /// not have them all, and one batch with the gradients of its rows and their products takes as long as two or three without.
     #[must_use]
     pub fn fisher_every(self, every: u64) -> Self {
         Self { fisher_every: Some(every), ..self }
     }
 
-    fn renewal(&self) -> u64 {
-        self.fisher_every.unwrap_or(if self.fisher == Fisher::Diagonal { 10 } else { 1 })
+    /// How many batches this iteration's stands for in I_t; none where it is left out.
+    fn stands_for(&self, iteration: u64, batch_size: usize, fisher: &FisherEstimate) -> Option<u64> {
+        let (every, enough) = match &fisher.form {
+            Form::Diagonal(_) => (20, ENOUGH),
+            Form::Blocks(blocks) => {
+                let largest = blocks.iter().map(|b| b.information.dim()).max().unwrap_or(0);
+                (4, (ENOUGH_ROWS * largest as u64).div_ceil(batch_size as u64))
+            }
+        };
+        let every = self.fisher_every.unwrap_or(every).max(1);
+        if fisher.batches() < enough {
+            return Some(1);
+        }
+        let turn = iteration / every;
+        (iteration % every == splitmix64(turn) % every).then_some(every)
     }
 
     /// The step with z in its buffer, or to be drawn from a stream.
@@ -137,24 +158,20 @@ impl SgfsKernel {
         &mut self,
         density: &mut dyn BatchDensity,
         step: &Step,
-        stream: Option<Philox>,
+        stream: Option<Noise>,
         state: &mut SgfsState,
     ) -> Result<StepInfo, DensityError> {
-        let renews = state.fisher.batches() < ENOUGH || step.iteration.is_multiple_of(self.renewal());
+        let (n, total) = (density.batch_size(), density.total_size());
+        let stands_for = self.stands_for(step.iteration, n, &state.fisher);
         let Buffers { gradients, move_, .. } = &mut self.buffers;
         move_.resize(state.position.len(), 0.0);
-        if renews {
-            gradients.evaluate(density, &state.position, &state.fisher)?;
-            let all = density.total_size() as f64;
-            for ((gradient, prior), mean) in move_.iter_mut().zip(&gradients.prior).zip(&gradients.mean) {
-                *gradient = prior + all * mean;
+        match stands_for {
+            Some(batches) => {
+                gradients.evaluate(density, &state.position, &state.fisher, move_)?;
+                state.fisher.update(gradients, batches);
             }
-            norm(move_)?;
-            state.fisher.update(gradients);
-        } else {
-            density.gradient(&state.position, move_)?;
+            None => density.gradient(&state.position, move_)?,
         }
-        let (n, total) = (density.batch_size(), density.total_size());
         let c = self.gain.factor(n, total, density.distinct_rows());
         let late = step.iteration + 1 > 50 * (total / n.max(1)) as u64;
         let made_of = MadeOf {
@@ -192,7 +209,7 @@ impl SgfsKernel {
     fn move_diagonal(
         &mut self,
         made_of: MadeOf,
-        mut stream: Option<Philox>,
+        mut stream: Option<Noise>,
         state: &mut SgfsState,
     ) -> Result<f64, DensityError> {
         let SgfsState { position, fisher, prior, gains } = state;
@@ -211,7 +228,6 @@ impl SgfsKernel {
                 }
                 None => &noise[range.clone()],
             };
-            squares += lane_sum(moved, |g| g * g);
             let information = &information[range.clone()];
             // B, or its part.
             let by_coordinate = match &self.preconditioner {
@@ -219,27 +235,25 @@ impl SgfsKernel {
                 Preconditioner::Diagonal(values) => Some((1.0, &values[range.clone()])),
                 _ => None,
             };
-            let constant = injected * self.preconditioner.scale();
+            let Some((c, values)) = by_coordinate else {
+                let constant = injected * self.preconditioner.scale();
+                if stale {
+                    vector::diagonal_gains(scale, information, constant, with_prior, prior.part(range), gains);
+                }
+                let [square, zero] = vector::diagonal_move(constant.sqrt(), z, gains, x, moved);
+                squares += square;
+                (zero == 0.0).then_some(()).ok_or(DensityError::NotFinite)?;
+                continue;
+            };
+            squares += lane_sum(moved, |g| g * g);
             if stale {
-                let terms = gains.iter_mut().zip(information).zip(prior.part(range));
-                for (i, ((gain, information), p)) in terms.enumerate() {
-                    let b = by_coordinate.map_or(constant, |(c, values)| injected * c * values[i]);
-                    *gain = 2.0 / (scale * information + b + with_prior * p);
+                let terms = gains.iter_mut().zip(information).zip(prior.part(range)).zip(values);
+                for (((gain, information), p), b) in terms {
+                    *gain = 2.0 / (scale * information + injected * c * b + with_prior * p.max(0.0));
                 }
             }
-            let coordinates = moved.iter_mut().zip(z).zip(&*gains).zip(x);
-            match by_coordinate {
-                Some((c, values)) => {
-                    for ((((moved, z), gain), x), b) in coordinates.zip(values) {
-                        *moved = x + gain * (*moved + (injected * c * b).sqrt() * z);
-                    }
-                }
-                None => {
-                    let root = constant.sqrt();
-                    for (((moved, z), gain), x) in coordinates {
-                        *moved = x + gain * (*moved + root * z);
-                    }
-                }
+            for ((((moved, z), gain), x), b) in moved.iter_mut().zip(z).zip(&*gains).zip(x).zip(values) {
+                *moved = x + gain * (*moved + (injected * c * b).sqrt() * z);
             }
             finite(moved)?;
         }
@@ -305,7 +319,7 @@ impl StochasticKernel for SgfsKernel {
             let sign = || stream.next_u32() & 1 == 0;
             state.prior.look(density, &state.position, sign, &mut self.buffers.looking)?;
         }
-        let stream = in_parts.then(|| random.stream(Purpose::StochasticGradient));
+        let stream = in_parts.then(|| noise_of(random));
         self.advance(density, step, stream, state)
     }
 
@@ -319,5 +333,41 @@ impl StochasticKernel for SgfsKernel {
 
     fn rows_needed(&self, dim: usize) -> usize {
         if self.fisher == Fisher::Diagonal { 0 } else { 2 * dim }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every batch until there are rows enough, then one of each turn, at places that differ.
+    #[test]
+    fn one_batch_of_a_turn_is_taken() {
+        for (kernel, every, enough) in [
+            (SgfsKernel::default(), 4, 60),
+            (SgfsKernel::default().fisher(Fisher::Diagonal), 20, 20),
+            (SgfsKernel::default().fisher_every(3), 3, 60),
+        ] {
+            let mut fisher = FisherEstimate::new(kernel.fisher, 30, &[30]);
+            for batches in [0, enough - 1] {
+                fisher.batches = batches;
+                assert!((0..every).all(|iteration| kernel.stands_for(iteration, 50, &fisher) == Some(1)));
+            }
+            fisher.batches = enough;
+            let mut places = vec![0; every as usize];
+            for turn in 0..1000 {
+                let taken = (0..every).filter_map(|i| Some((i, kernel.stands_for(turn * every + i, 50, &fisher)?)));
+                let [(place, stands_for)] = taken.collect::<Vec<_>>()[..] else { panic!("not one of turn {turn}") };
+                assert_eq!(stands_for, every);
+                places[place as usize] += 1;
+            }
+            // 1000/k on average, with five standard deviations.
+            let mean = 1000.0 / every as f64;
+            assert!(places.iter().all(|&n| (f64::from(n) - mean).abs() < 5.0 * mean.sqrt()), "{places:?}");
+        }
+        let pymc3 = SgfsKernel::pymc3();
+        let mut fisher = FisherEstimate::new(Fisher::Full, 30, &[30]);
+        fisher.batches = 1000;
+        assert!((0..10).all(|iteration| pymc3.stands_for(iteration, 50, &fisher) == Some(1)));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{GradientKernel, StepInfo, StochasticKernel, finite, gradient_and_noise, in_range};
+use super::{GradientKernel, StepInfo, StochasticKernel, Thermostat, finite, gradient_and_noise, in_range};
 use crate::batch::BatchDensity;
 use crate::density::DensityError;
 use crate::random::ChainRng;
@@ -11,6 +11,10 @@ use crate::stochastic::Step;
 
 /// SGNHT: `m = m - f m h + h G + sqrt(2 A h) z`, `x += h m`, `f += (m.m/d - 1) h`: the friction f rises while the
 /// momenta are hotter than a standard normal, and so takes up the noise of batches, whatever its size.
+///
+/// For the first two units of time, 2/h iterations, the friction is A + 10, with noise to match. A far start would heat
+/// the friction to sqrt(2 U/d), with U the energy that it has to lose, and from there it comes down by no more than h an
+/// iteration, while the momenta are cold and the draws too close together.
 ///
 /// # Source
 /// Ding, Fang, Babbush, Chen, Skeel and Neven (2014), Bayesian sampling using stochastic gradient thermostats. NeurIPS.
@@ -34,7 +38,14 @@ pub struct SgnhtState {
     pub momentum: Vec<f64>,
     /// The friction f.
     pub friction: f64,
+    /// The sum of the step sizes so far.
+    pub time: f64,
 }
+
+/// How long the energy of a far start is let off.
+const DAMPED: f64 = 2.0;
+/// The friction meanwhile, more than A, unless a step would turn momenta round.
+const DAMPING: f64 = 10.0;
 
 impl Default for SgnhtKernel {
     fn default() -> Self {
@@ -52,10 +63,14 @@ impl SgnhtKernel {
 
     /// The update of one coordinate under friction f, giving position and momentum; `noise` is 0 where exploring.
     #[must_use]
-    pub fn update(&self, h: f64, friction: f64, [x, m]: [f64; 2], gradient: f64, noise: f64) -> [f64; 2] {
-        let m = m - friction * m * h + h * gradient + (2.0 * self.diffusion * h).sqrt() * noise;
-        [x + h * m, m]
+    pub fn update(&self, h: f64, friction: f64, from: [f64; 2], gradient: f64, noise: f64) -> [f64; 2] {
+        moved(h, friction, self.diffusion, from, gradient, noise)
     }
+}
+
+fn moved(h: f64, friction: f64, diffusion: f64, [x, m]: [f64; 2], gradient: f64, noise: f64) -> [f64; 2] {
+    let m = m - friction * m * h + h * gradient + (2.0 * diffusion * h).sqrt() * noise;
+    [x + h * m, m]
 }
 
 impl StochasticKernel for SgnhtKernel {
@@ -69,7 +84,7 @@ impl StochasticKernel for SgnhtKernel {
 
     fn init(&mut self, _: &mut dyn BatchDensity, position: &[f64]) -> Result<SgnhtState, DensityError> {
         let momentum = vec![0.0; position.len()];
-        Ok(SgnhtState { position: position.to_vec(), momentum, friction: self.diffusion })
+        Ok(SgnhtState { position: position.to_vec(), momentum, friction: self.diffusion, time: 0.0 })
     }
 
     fn step(
@@ -84,14 +99,18 @@ impl StochasticKernel for SgnhtKernel {
         let dim = state.position.len();
         self.next.position.resize(dim, 0.0);
         self.next.momentum.resize(dim, 0.0);
+        let damped = state.time < DAMPED;
+        let [friction, diffusion] =
+            if damped { [self.diffusion + DAMPING.min(0.5 / step.size); 2] } else { [state.friction, self.diffusion] };
         let mut heat = 0.0;
         for i in 0..dim {
             let from = [state.position[i], state.momentum[i]];
-            let [x, m] = self.update(step.size, state.friction, from, self.gradient[i], self.noise[i]);
+            let [x, m] = moved(step.size, friction, diffusion, from, self.gradient[i], self.noise[i]);
             (self.next.position[i], self.next.momentum[i]) = (x, m);
             heat += m * m;
         }
-        self.next.friction = state.friction + (heat / dim as f64 - 1.0) * step.size;
+        let heated = if damped { 0.0 } else { (heat / dim as f64 - 1.0) * step.size };
+        (self.next.friction, self.next.time) = (state.friction + heated, state.time + step.size);
         finite(&self.next.position)?;
         if !self.next.friction.is_finite() {
             return Err(DensityError::NotFinite);
@@ -102,6 +121,10 @@ impl StochasticKernel for SgnhtKernel {
 
     fn position(state: &SgnhtState) -> &[f64] {
         &state.position
+    }
+
+    fn thermostat(state: &SgnhtState) -> Option<Thermostat> {
+        Some(Thermostat { friction: state.friction, time: state.time.max(DAMPED) })
     }
 
     fn lengths(state: &SgnhtState) -> Vec<usize> {

@@ -240,7 +240,7 @@ impl<T: Real> Lowering<'_, T> {
             let own: SmallVec<[&Guard; 2]> = self.guards[step.node as usize].iter().filter(known).collect();
             let reads = |user: &&Planned| user.operands.contains(&step.node);
             let discards = |user: &Planned, guard: &Guard| {
-                let choice = of_choice(self.graph, user.node, step.node);
+                let choice = of_choice(self.graph, &self.counts, user.node, step.node);
                 user.rule == Rule::Plain && choice == Some(*guard) || self.guards[user.node as usize].contains(guard)
             };
             let mut users = planned[at + 1..].iter().filter(reads);

@@ -6,6 +6,7 @@ use super::{Lowering, place};
 use crate::ops::{Axes, Op, inverse};
 use crate::program::Program;
 use crate::program::graph::Graph;
+use crate::program::guard::counted;
 use crate::program::instruction::{Instruction, Place};
 use crate::program::layout::{Store, loops};
 use crate::program::strips::{Array, Extent, Policy, Region, Strips};
@@ -22,8 +23,15 @@ impl<T: Real> Lowering<'_, T> {
     /// One instruction for a region.
     pub(super) fn strips(&mut self, region: &Region, policy: Policy) {
         let rows = region.rows;
-        let strip = policy.strip_rows(rows, region.width);
-        let body = Box::new(self.strip_program(region, strip));
+        let mut strip = policy.strip_rows(rows, region.width);
+        let mut body = Box::new(self.strip_program(region, strip));
+        // Chains leave much of what was counted in registers, and buffers share their places: there may be room for more.
+        let read = region.leaves.iter().chain(&region.each).map(|&id| self.graph.shape(id).size() / rows);
+        let fitting = policy.strip_rows(rows, body.arena.div_ceil(strip) + read.sum::<usize>());
+        if fitting > strip {
+            strip = fitting;
+            body = Box::new(self.strip_program(region, strip));
+        }
         let tail = (!rows.is_multiple_of(strip)).then(|| Box::new(self.strip_program(region, rows % strip)));
         let mut inputs = Vec::new();
         for &id in &region.leaves {
@@ -143,6 +151,6 @@ impl<T: Real> Lowering<'_, T> {
             graph.outputs.push(output);
         }
         let counts = vec![1; graph.outputs.len()];
-        Program::lower_in_strips(graph, &slots, &counts, Policy::NEVER)
+        Program::lower_in_strips(counted(graph), &slots, &counts, Policy::NEVER)
     }
 }

@@ -116,6 +116,9 @@ fn binary(g: &mut Graph, node: &Node, op: Binary, a: NodeId, b: NodeId) -> Optio
         (Binary::Add | Binary::Sub, _, Some(0.0)) | (Binary::Mul | Binary::Div | Binary::Pow, _, Some(1.0)) => {
             return Some(broadcast(g, node, a));
         }
+        // A condition is 0 or 1, which 0 makes 0.
+        (Binary::Mul, Some(0.0), _) if g.is_condition(b) => return Some(g.filled(0.0, &node.shape, node)),
+        (Binary::Mul, _, Some(0.0)) if g.is_condition(a) => return Some(g.filled(0.0, &node.shape, node)),
         (Binary::Mul, _, Some(-1.0)) => {
             let a = broadcast(g, node, a);
             return Some(g.op(Op::Unary(Unary::Neg), &[a], node.shape.clone(), node));
@@ -222,6 +225,12 @@ mod tests {
     #[test]
     fn zero_times_x_stays_because_x_may_be_infinite() {
         assert_eq!(simplified(|x| x * 0.0), ["mul"]);
+    }
+
+    #[test]
+    fn what_holds_nowhere_with_another_condition_holds_nowhere() {
+        assert_eq!(simplified(|x| (x.gt(2.0) * x.lt(3.0) * Var::from(0.0)).select(x.exp(), x)), [""; 0]);
+        assert_eq!(simplified(|x| (x.gt(2.0) * x * 0.0).select(x, 1.0)), ["gt", "mul", "mul", "select"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use crate::kernels::dispatch::multiversion;
 use crate::kernels::elementary::{Unary, map_unary};
-use crate::ops::{Elementwise, Elementwise2, Reduction};
+use crate::ops::{Binary, Elementwise, Elementwise2, Reduction};
 use crate::real::Real;
 
 /// `out[i] = f(x[i])`.
@@ -15,6 +15,8 @@ pub(crate) type BinaryKernel<T> = fn(a: &[T], b: &[T], out: &mut [T]);
 pub(crate) type TernaryKernel<T> = fn(a: &[T], b: &[T], c: &[T], out: &mut [T]);
 /// `out[i] = c[i] != 0 ? a[i] : b[i]`.
 pub(crate) type SelectKernel<T> = fn(c: &[T], a: &[T], b: &[T], out: &mut [T]);
+/// `out[i] = a[i]` where `x[i]` compares with a number as it should, else `b[i]`; the number's slice has one element.
+pub(crate) type ChoiceKernel<T> = fn(x: &[T], key: &[T], a: &[T], b: &[T], out: &mut [T]);
 /// The sum of a slice.
 pub(crate) type SumKernel<T> = fn(x: &[T]) -> T;
 /// The sum of the products of two slices.
@@ -154,6 +156,34 @@ impl Elementwise3 for SubMul {
     }
 }
 
+/// `a^2 b + c`, the square rounded.
+pub(crate) struct SquareMulAdd;
+/// `a^2 b - c`, the square rounded.
+pub(crate) struct SquareMulSub;
+
+impl Elementwise3 for SquareMulAdd {
+    #[inline(always)]
+    fn value<T: Real>(a: T, b: T, c: T) -> T {
+        (a * a).mul_add(b, c)
+    }
+}
+impl Elementwise3 for SquareMulSub {
+    #[inline(always)]
+    fn value<T: Real>(a: T, b: T, c: T) -> T {
+        (a * a).mul_add(b, -c)
+    }
+}
+
+/// `b - |a|`
+pub(crate) struct SubAbs;
+
+impl Function2 for SubAbs {
+    #[inline(always)]
+    fn value<T: Real>(a: T, b: T) -> T {
+        b - a.abs()
+    }
+}
+
 struct Neither;
 
 impl Form for Neither {
@@ -235,6 +265,67 @@ multiversion! {
 /// The versions of a choice with two arrays, with a number in the first place, in the second, in both.
 pub(crate) fn select_kernels<T: Real>() -> [SelectKernel<T>; 4] {
     [select::<T, Both>, select::<T, NumberLeft>, select::<T, NumberRight>, select::<T, Neither>]
+}
+
+/// A comparison of two numbers.
+trait Comparison {
+    fn holds<T: Real>(a: T, b: T) -> bool;
+}
+
+macro_rules! comparisons {
+    ($($name:ident $op:tt),*) => { $(
+        struct $name;
+        impl Comparison for $name {
+            #[inline(always)]
+            fn holds<T: Real>(a: T, b: T) -> bool {
+                a $op b
+            }
+        }
+    )* };
+}
+comparisons!(Equal ==, Above >, NotBelow >=, Below <, NotAbove <=);
+
+multiversion! {
+    /// `out[i] = x[i] compared with key ? a[i] : b[i]`; the form says which of a and b are arrays.
+    fn choice<T: Real, C: Comparison, F: Form>(x: &[T], key: &[T], a: &[T], b: &[T], out: &mut [T]) {
+        let n = out.len();
+        let (x, key) = (&x[..n], key[0]);
+        if F::LEFT && F::RIGHT {
+            for (((o, &x), &a), &b) in out.iter_mut().zip(x).zip(&a[..n]).zip(&b[..n]) {
+                *o = T::select(C::holds(x, key), a, b);
+            }
+        } else if F::LEFT {
+            let b = b[0];
+            for ((o, &x), &a) in out.iter_mut().zip(x).zip(&a[..n]) {
+                *o = T::select(C::holds(x, key), a, b);
+            }
+        } else if F::RIGHT {
+            let a = a[0];
+            for ((o, &x), &b) in out.iter_mut().zip(x).zip(&b[..n]) {
+                *o = T::select(C::holds(x, key), a, b);
+            }
+        } else {
+            let (a, b) = (a[0], b[0]);
+            for (o, &x) in out.iter_mut().zip(x) {
+                *o = T::select(C::holds(x, key), a, b);
+            }
+        }
+    }
+}
+
+/// The versions of a choice by a comparison with two arrays, with a number in the first place, in the second, in both.
+pub(crate) fn choice_kernels<T: Real>(op: Binary) -> Option<[ChoiceKernel<T>; 4]> {
+    fn forms<T: Real, C: Comparison>() -> [ChoiceKernel<T>; 4] {
+        [choice::<T, C, Both>, choice::<T, C, NumberLeft>, choice::<T, C, NumberRight>, choice::<T, C, Neither>]
+    }
+    Some(match op {
+        Binary::Eq => forms::<T, Equal>(),
+        Binary::Gt => forms::<T, Above>(),
+        Binary::Ge => forms::<T, NotBelow>(),
+        Binary::Lt => forms::<T, Below>(),
+        Binary::Le => forms::<T, NotAbove>(),
+        _ => return None,
+    })
 }
 
 /// Accumulators of a sum, added pairwise at its end: fixed order, so fixed bits.

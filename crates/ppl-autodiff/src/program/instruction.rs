@@ -2,7 +2,9 @@
 
 use smallvec::SmallVec;
 
-use crate::kernels::elementwise::{BinaryKernel, DotKernel, SelectKernel, SumKernel, TernaryKernel, UnaryKernel};
+use crate::kernels::elementwise::{
+    BinaryKernel, ChoiceKernel, DotKernel, SelectKernel, SumKernel, TernaryKernel, UnaryKernel,
+};
 use crate::kernels::product::{ProductKernel, ProductSpec};
 use crate::kernels::{sample, triangular};
 use crate::ops::{Law, Reduction};
@@ -81,6 +83,7 @@ pub(crate) enum StepKernel<T> {
     Binary(BinaryKernel<T>),
     Ternary(TernaryKernel<T>),
     Select(SelectKernel<T>),
+    Choice(ChoiceKernel<T>),
 }
 
 /// One elementwise operation: operands and result by their position in the pointer table (sources, then registers,
@@ -88,7 +91,7 @@ pub(crate) enum StepKernel<T> {
 pub(crate) struct Step<T> {
     pub name: &'static str,
     pub kernel: StepKernel<T>,
-    pub operands: [usize; 3],
+    pub operands: [usize; 4],
     pub result: usize,
     /// Numbers, by their position, and what they must be (not 0, or 0), or the step is left out.
     pub guards: SmallVec<[(usize, bool); 2]>,
@@ -478,7 +481,7 @@ impl<T: Real> Fused<T> {
                 unsafe { std::slice::from_raw_parts(table[entry], n) }
             };
             for step in &self.steps {
-                let [a, b, c] = step.operands;
+                let [a, b, c, d] = step.operands;
                 let result = table[step.result];
                 // SAFETY: every entry of the table has n elements, and the result is none of the operands.
                 unsafe {
@@ -494,6 +497,7 @@ impl<T: Real> Fused<T> {
                         StepKernel::Binary(f) => f(read(a), read(b), result),
                         StepKernel::Ternary(f) => f(read(a), read(b), read(c), result),
                         StepKernel::Select(f) => f(read(a), read(b), read(c), result),
+                        StepKernel::Choice(f) => f(read(a), read(b), read(c), read(d), result),
                     }
                 }
             }

@@ -184,7 +184,7 @@ impl<T: Real> Lowering<'_, T> {
                 operands.contains(&id)
                     && match (operands.len(), &self.graph.node(step.node).op) {
                         (2, _) => number(operands[1]) && operands[0] == id,
-                        (3, _) => operands[0] == id,
+                        (3 | 4, _) => operands[0] == id,
                         _ => true,
                     }
             })
@@ -211,7 +211,7 @@ impl<T: Real> Lowering<'_, T> {
         const RESULT: usize = usize::MAX;
         for (at, step) in planned.iter().enumerate() {
             let node = self.graph.node(step.node);
-            let mut operands = [0; 3];
+            let mut operands = [0; 4];
             for (slot, o) in operands.iter_mut().zip(&step.operands) {
                 *slot = entry[o];
             }
@@ -227,6 +227,8 @@ impl<T: Real> Lowering<'_, T> {
             let binary_form = if number(1) { 2 } else { usize::from(number(0)) };
             let kernel = if let Some(forms) = step.rule.ternary::<T>() {
                 StepKernel::Ternary(forms[usize::from(number(1)) + 2 * usize::from(number(2))])
+            } else if let Some(forms) = step.rule.choice::<T>() {
+                StepKernel::Choice(forms[usize::from(number(2)) + 2 * usize::from(number(3))])
             } else if let Some(forms) = step.rule.binary::<T>() {
                 StepKernel::Binary(forms[binary_form])
             } else {

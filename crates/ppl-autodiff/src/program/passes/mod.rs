@@ -34,3 +34,9 @@ pub(crate) fn optimise(graph: Graph) -> Graph {
 pub(crate) fn before_fold(graph: Graph) -> Graph {
     simplify::pass(&expand::pass(&graph))
 }
+
+/// What is left to do where a part of an optimised graph has become a constant.
+pub(crate) fn settle(graph: Graph) -> Graph {
+    let passes = [simplify::pass, choose::pass, sums::pass, simplify::pass];
+    passes.iter().fold(graph, |graph, pass| pass(&graph))
+}

@@ -158,8 +158,13 @@ fn binary(g: &mut Graph, node: &Node, op: Binary, a: NodeId, b: NodeId) -> Optio
             Some(g.op(Op::Binary(Binary::Sub), &[b, a], node.shape.clone(), node))
         }
         Binary::Sub => {
-            let b = negated(g, b)?;
-            Some(g.op(Op::Binary(Binary::Add), &[a, b], node.shape.clone(), node))
+            if let Some(b) = negated(g, b) {
+                return Some(g.op(Op::Binary(Binary::Add), &[a, b], node.shape.clone(), node));
+            }
+            // -a - k = -k - a where k is a number and a is not: it is negated once, not for every element.
+            let a = negated(g, a).filter(|&a| g.shape(a).size() > 1 && g.shape(b).size() == 1)?;
+            let negative = g.op(Op::Unary(Unary::Neg), &[b], g.shape(b).clone(), node);
+            Some(g.op(Op::Binary(Binary::Sub), &[negative, a], node.shape.clone(), node))
         }
         _ => None,
     }
@@ -220,6 +225,7 @@ mod tests {
     fn sums_with_negatives_become_differences() {
         assert_eq!(simplified(|x| x.exp() + -x), ["exp", "sub"]);
         assert_eq!(simplified(|x| -(x * 2.0)), ["mul"]);
+        assert_eq!(simplified(|x| -x.exp() - x.slice(0, 0..1).squeeze(0)), ["exp", "slice", "reshape", "neg", "sub"]);
     }
 
     #[test]

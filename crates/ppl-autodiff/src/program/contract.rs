@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use crate::kernels::elementwise::{
-    Between, BinaryKernel, ChoiceKernel, MulAdd, MulSub, SquareMulAdd, SquareMulSub, SubAbs, SubDiv, SubMul,
-    TernaryKernel, TimesOneMinusSquare, choice_kernels, function_kernels, ternary_kernels,
+    Between, BinaryKernel, ChoiceKernel, MulAdd, MulSub, SquareMulAdd, SquareMulSub, SubAbs, SubMul, TernaryKernel,
+    TimesOneMinusSquare, choice_kernels, function_kernels, sub_div_kernels, ternary_kernels,
 };
 use crate::ops::{Binary, Op, Unary};
 use crate::program::graph::Graph;
@@ -81,7 +81,7 @@ impl Rule {
             Rule::SubMul => Some(ternary_kernels::<T, SubMul>()),
             Rule::SquareMulAdd => Some(ternary_kernels::<T, SquareMulAdd>()),
             Rule::SquareMulSub => Some(ternary_kernels::<T, SquareMulSub>()),
-            Rule::SubDiv => Some(ternary_kernels::<T, SubDiv>()),
+            Rule::SubDiv => Some(sub_div_kernels::<T>()),
             Rule::Within(Within { low: true, high: true }) => Some(ternary_kernels::<T, Between<true, true>>()),
             Rule::Within(Within { low: true, high: false }) => Some(ternary_kernels::<T, Between<true, false>>()),
             Rule::Within(Within { low: false, high: true }) => Some(ternary_kernels::<T, Between<false, true>>()),
@@ -243,7 +243,7 @@ mod tests {
         let (z, traced) = trace(|| f(Var::input(0, [3]), Var::input(1, [3])).node()).unwrap();
         let graph = Graph::from_tape(traced.tape(), &[z]);
         let members: Vec<NodeId> = (0..graph.nodes.len() as NodeId)
-            .filter(|&id| matches!(graph.node(id).op, Op::Unary(_) | Op::Binary(_)))
+            .filter(|&id| matches!(graph.node(id).op, Op::Unary(_) | Op::Binary(_) | Op::Select))
             .collect();
         let number = |id: NodeId| graph.shape(id).rank() == 0;
         contract(&graph, &members, &graph.uses(), number)

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 
 use super::{Lowering, place};
-use crate::kernels::elementwise::{dot, select_kernels, sum as sum_of};
+use crate::kernels::elementwise::{divide_by_number, dot, select_kernels, sum as sum_of};
 use crate::ops::{Binary, Op, Unary};
 use crate::program::contract::{Planned, Rule, contract};
 use crate::program::guard::{Guard, of_choice};
@@ -234,6 +234,7 @@ impl<T: Real> Lowering<'_, T> {
             } else {
                 match &node.op {
                     Op::Unary(op) => StepKernel::Unary(op.kernel::<T>()),
+                    Op::Binary(Binary::Div) if binary_form == 2 => StepKernel::Binary(divide_by_number),
                     Op::Binary(op) => StepKernel::Binary(op.kernels::<T>()[binary_form]),
                     _ => StepKernel::Select(select_kernels()[usize::from(number(1)) + 2 * usize::from(number(2))]),
                 }

@@ -128,6 +128,8 @@ impl<T: Real> Lowering<'_, T> {
             let (graph, ..) = self.strip_graph(region, rows, &conditions);
             Usual { check, holding, program: compile(settle(graph)) }
         });
+        let pays = |usual: &Usual<T>| usual.check.passes() + usual.program.passes() < program.passes();
+        let usual = usual.filter(pays);
         Body { program, usual }
     }
 

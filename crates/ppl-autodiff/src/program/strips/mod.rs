@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 pub(crate) use self::region::{Policy, Region};
 use super::Program;
-use super::instruction::{Memory, Place};
+use super::instruction::{Instruction, Memory, Place};
 use crate::random::Key;
 use crate::real::Real;
 
@@ -232,6 +232,20 @@ impl<T: Real> Usual<T> {
 }
 
 impl<T: Real> Program<T> {
+    /// How many elements it goes over in all, step by step: what it costs where its steps are simple.
+    pub fn passes(&self) -> usize {
+        let of = |instruction: &Instruction<T>| match instruction {
+            Instruction::Fused(f) => (f.steps.len() + usize::from(f.total.is_some())) * f.elements,
+            Instruction::Copy { nest, .. } => nest.iter().map(|l| l.extent).product(),
+            Instruction::Fill { elements, .. } => *elements,
+            Instruction::Reduce(r) => {
+                r.kept.iter().map(|l| l.extent).chain(r.reduced.iter().map(|l| l.extent)).product()
+            }
+            _ => 0,
+        };
+        self.instructions.iter().map(of).sum()
+    }
+
     /// Evaluates in memory of others.
     ///
     /// # Safety

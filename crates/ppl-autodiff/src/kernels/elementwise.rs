@@ -17,6 +17,10 @@ pub(crate) type TernaryKernel<T> = fn(a: &[T], b: &[T], c: &[T], out: &mut [T]);
 pub(crate) type SelectKernel<T> = fn(c: &[T], a: &[T], b: &[T], out: &mut [T]);
 /// `out[i] = a[i]` where `x[i]` compares with a number as it should, else `b[i]`; the number's slice has one element.
 pub(crate) type ChoiceKernel<T> = fn(x: &[T], key: &[T], a: &[T], b: &[T], out: &mut [T]);
+/// `out[i] = a[i]` where `x[i]` lies between two numbers, else another number; the slices of numbers have one element.
+pub(crate) type InnerKernel<T> = fn(x: &[T], ends: [&[T]; 2], a: &[T], other: &[T], out: &mut [T]);
+/// How many elements lie between two numbers, whose slices have one element.
+pub(crate) type CountKernel<T> = fn(x: &[T], low: &[T], high: &[T]) -> T;
 /// The sum of a slice.
 pub(crate) type SumKernel<T> = fn(x: &[T]) -> T;
 /// The sum of the products of two slices.
@@ -131,9 +135,7 @@ pub(crate) struct Between<const LOW: bool, const HIGH: bool>;
 impl<const LOW: bool, const HIGH: bool> Elementwise3 for Between<LOW, HIGH> {
     #[inline(always)]
     fn value<T: Real>(a: T, b: T, c: T) -> T {
-        let low = if LOW { a >= b } else { a > b };
-        let high = if HIGH { a <= c } else { a < c };
-        T::select(low & high, T::ONE, T::ZERO)
+        T::select(Self::holds(a, b, c), T::ONE, T::ZERO)
     }
 }
 
@@ -410,6 +412,66 @@ pub(crate) fn choice_kernels<T: Real>(op: Binary) -> Option<[ChoiceKernel<T>; 4]
         Binary::Le => forms::<T, NotAbove>(),
         _ => return None,
     })
+}
+
+/// Which ends belong to an interval, as [`Between`] says.
+trait Interval {
+    fn holds<T: Real>(a: T, low: T, high: T) -> bool;
+}
+
+impl<const LOW: bool, const HIGH: bool> Interval for Between<LOW, HIGH> {
+    #[inline(always)]
+    fn holds<T: Real>(a: T, low: T, high: T) -> bool {
+        let above = if LOW { a >= low } else { a > low };
+        let below = if HIGH { a <= high } else { a < high };
+        above & below
+    }
+}
+
+multiversion! {
+    fn inner_array<T: Real, I: Interval>(x: &[T], ends: [&[T]; 2], a: &[T], other: &[T], out: &mut [T]) {
+        let n = out.len();
+        let (low, high, other) = (ends[0][0], ends[1][0], other[0]);
+        for ((o, &x), &a) in out.iter_mut().zip(&x[..n]).zip(&a[..n]) {
+            *o = T::select(I::holds(x, low, high), a, other);
+        }
+    }
+}
+
+multiversion! {
+    fn inner_number<T: Real, I: Interval>(x: &[T], ends: [&[T]; 2], a: &[T], other: &[T], out: &mut [T]) {
+        let (low, high, a, other) = (ends[0][0], ends[1][0], a[0], other[0]);
+        for (o, &x) in out.iter_mut().zip(x) {
+            *o = T::select(I::holds(x, low, high), a, other);
+        }
+    }
+}
+
+/// The versions of a choice by an interval with an array and with a number in it.
+pub(crate) fn inner_kernels<T: Real, const LOW: bool, const HIGH: bool>() -> [InnerKernel<T>; 2] {
+    [inner_array::<T, Between<LOW, HIGH>>, inner_number::<T, Between<LOW, HIGH>>]
+}
+
+multiversion! {
+    fn count_in<T: Real, I: Interval>(x: &[T], low: &[T], high: &[T]) -> T {
+        let (low, high) = (low[0], high[0]);
+        let mut acc = [T::ZERO; ACCUMULATORS];
+        let (whole, rest) = x.as_chunks::<ACCUMULATORS>();
+        for chunk in whole {
+            for (a, &x) in acc.iter_mut().zip(chunk) {
+                *a += T::select(I::holds(x, low, high), T::ONE, T::ZERO);
+            }
+        }
+        for (a, &x) in acc.iter_mut().zip(rest) {
+            *a += T::select(I::holds(x, low, high), T::ONE, T::ZERO);
+        }
+        pairwise(acc)
+    }
+}
+
+/// How many elements lie in an interval.
+pub(crate) fn count<T: Real, const LOW: bool, const HIGH: bool>(x: &[T], low: &[T], high: &[T]) -> T {
+    count_in::<T, Between<LOW, HIGH>>(x, low, high)
 }
 
 /// Accumulators of a sum, added pairwise at its end: fixed order, so fixed bits.

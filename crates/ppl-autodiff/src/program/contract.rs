@@ -6,8 +6,9 @@ use std::collections::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use crate::kernels::elementwise::{
-    Between, BinaryKernel, ChoiceKernel, MulAdd, MulSub, SquareMulAdd, SquareMulSub, SubAbs, SubMul, TernaryKernel,
-    TimesOneMinusSquare, choice_kernels, function_kernels, sub_div_kernels, ternary_kernels,
+    Between, BinaryKernel, ChoiceKernel, CountKernel, InnerKernel, MulAdd, MulSub, SquareMulAdd, SquareMulSub, SubAbs,
+    SubMul, TernaryKernel, TimesOneMinusSquare, choice_kernels, count, function_kernels, inner_kernels,
+    sub_div_kernels, ternary_kernels,
 };
 use crate::ops::{Binary, Op, Unary};
 use crate::program::graph::Graph;
@@ -35,6 +36,8 @@ pub(crate) enum Rule {
     SubDiv,
     /// `a` compared with a number `b`: `c` where that holds, else `d`.
     Choose(Binary),
+    /// `d` where `b <= a <= c` with numbers b and c, else a number `e`.
+    ChooseWithin(Within),
     /// 1 where `b <= a <= c`, else 0; with `<` in the places of `<=` as the operations say.
     Within(Within),
     /// `a (1 - b^2)`, the adjoint of the hyperbolic tangent.
@@ -68,6 +71,7 @@ impl Rule {
             Rule::SubAbs => "sub_abs",
             Rule::SubDiv => "sub_div",
             Rule::Choose(_) => "choose",
+            Rule::ChooseWithin(_) => "choose_within",
             Rule::Within(_) => "within",
             Rule::TimesOneMinusSquare => "times_one_minus_square",
         }
@@ -86,7 +90,7 @@ impl Rule {
             Rule::Within(Within { low: true, high: false }) => Some(ternary_kernels::<T, Between<true, false>>()),
             Rule::Within(Within { low: false, high: true }) => Some(ternary_kernels::<T, Between<false, true>>()),
             Rule::Within(Within { low: false, high: false }) => Some(ternary_kernels::<T, Between<false, false>>()),
-            Rule::Plain | Rule::SubAbs | Rule::Choose(_) | Rule::TimesOneMinusSquare => None,
+            Rule::Plain | Rule::SubAbs | Rule::Choose(_) | Rule::ChooseWithin(_) | Rule::TimesOneMinusSquare => None,
         }
     }
 
@@ -97,6 +101,28 @@ impl Rule {
             Rule::SubAbs => Some(function_kernels::<T, SubAbs>()),
             _ => None,
         }
+    }
+
+    /// The kernels of a choice by an interval, with an array and with a number in it.
+    pub fn inner<T: Real>(self) -> Option<[InnerKernel<T>; 2]> {
+        let Rule::ChooseWithin(Within { low, high }) = self else { return None };
+        Some(match (low, high) {
+            (true, true) => inner_kernels::<T, true, true>(),
+            (true, false) => inner_kernels::<T, true, false>(),
+            (false, true) => inner_kernels::<T, false, true>(),
+            (false, false) => inner_kernels::<T, false, false>(),
+        })
+    }
+
+    /// The kernel that counts what lies in an interval between two numbers.
+    pub fn count<T: Real>(self) -> Option<CountKernel<T>> {
+        let Rule::Within(Within { low, high }) = self else { return None };
+        Some(match (low, high) {
+            (true, true) => count::<T, true, true>,
+            (true, false) => count::<T, true, false>,
+            (false, true) => count::<T, false, true>,
+            (false, false) => count::<T, false, false>,
+        })
     }
 
     /// The kernels of a comparison with a choice, by which of the sides are numbers.
@@ -208,6 +234,16 @@ pub(crate) fn contract(
             absorbed.insert(y);
             (Rule::SubAbs, SmallVec::from_slice(&[a, x]))
         } else if let Op::Select = node.op
+            && is_number(y)
+            && let Some(step) = once(x)
+            && let Rule::Within(interval) = step.rule
+            && is_number(step.operands[1])
+            && is_number(step.operands[2])
+        {
+            let [a, b, c] = [0, 1, 2].map(|i| step.operands[i]);
+            absorbed.insert(x);
+            (Rule::ChooseWithin(interval), SmallVec::from_slice(&[a, b, c, node.operands[1], y]))
+        } else if let Op::Select = node.op
             && let Some((op, a, b)) = comparison(x)
         {
             absorbed.insert(x);
@@ -273,6 +309,8 @@ mod tests {
         assert_eq!(rules(|x, _| 2.0 - x.abs()), ["sub_abs"]);
         assert_eq!(rules(|x, y| x.gt(2.0).select(y, 1.0)), ["choose"]);
         assert_eq!(rules(|x, y| x.gt(y).select(y, 1.0)), ["gt", "select"]);
+        assert_eq!(rules(|x, y| (x.gt(0.0) * x.lt(3.0)).select(y, 1.0)), ["choose_within"]);
+        assert_eq!(rules(|x, y| (x.gt(y) * x.lt(3.0)).select(y, 1.0)), ["within", "select"]);
         assert_eq!(rules(|x, y| x.eq(0.0).select(y, 1.0) * x.eq(0.0)), ["eq", "select", "mul"]);
     }
 

@@ -16,7 +16,7 @@ use crate::shape::Shape;
 use crate::tape::NodeId;
 
 /// The order of axes for a result none of whose operands has all its elements, as of an outer product: the axis along
-/// which most operands are contiguous comes last.
+/// which most operands are contiguous comes last, a long one if there is any.
 fn common_order(shape: &Shape, outside: &[(NodeId, View)]) -> SmallVec<[usize; 4]> {
     let mut order: SmallVec<[usize; 4]> = (0..shape.rank()).collect();
     let contiguous = |axis: usize| {
@@ -24,7 +24,7 @@ fn common_order(shape: &Shape, outside: &[(NodeId, View)]) -> SmallVec<[usize; 4
         arrays.filter(|(_, v)| v.strides[axis] == 1 && shape[axis] > 1).count()
     };
     // Of axes with equally many operands the longest, of those equally long the last.
-    let key = |&axis: &usize| (contiguous(axis), shape[axis]);
+    let key = |&axis: &usize| (shape[axis] >= LEAST_RUN && contiguous(axis) > 0, contiguous(axis), shape[axis]);
     if let Some(inner) = order.iter().copied().max_by_key(key).filter(|&a| contiguous(a) > 0) {
         order.retain(|axis| *axis != inner);
         order.push(inner);
@@ -119,6 +119,15 @@ impl<T: Real> Lowering<'_, T> {
                 _ => None,
             }
         });
+        if let Some(last) = planned.last()
+            && let Some(count) = last.rule.count()
+            && let Some(&Step { operands: [a, b, c, ..], ref guards, .. }) = steps.last()
+            && guards.is_empty()
+            && [b, c].iter().all(|&entry| matches!(sources.get(entry), Some(Source::Number(_))))
+        {
+            steps.pop();
+            return Total::Count(count, [a, b, c]);
+        }
         let is_array = |&entry: &usize| !matches!(sources.get(entry), Some(Source::Number(_)));
         match product {
             Some(operands) if operands.iter().all(is_array) && steps.last().is_some_and(|s| s.guards.is_empty()) => {
@@ -184,7 +193,7 @@ impl<T: Real> Lowering<'_, T> {
                 operands.contains(&id)
                     && match (operands.len(), &self.graph.node(step.node).op) {
                         (2, _) => number(operands[1]) && operands[0] == id,
-                        (3 | 4, _) => operands[0] == id,
+                        (3.., _) => operands[0] == id,
                         _ => true,
                     }
             })
@@ -211,7 +220,7 @@ impl<T: Real> Lowering<'_, T> {
         const RESULT: usize = usize::MAX;
         for (at, step) in planned.iter().enumerate() {
             let node = self.graph.node(step.node);
-            let mut operands = [0; 4];
+            let mut operands = [0; 5];
             for (slot, o) in operands.iter_mut().zip(&step.operands) {
                 *slot = entry[o];
             }
@@ -227,6 +236,8 @@ impl<T: Real> Lowering<'_, T> {
             let binary_form = if number(1) { 2 } else { usize::from(number(0)) };
             let kernel = if let Some(forms) = step.rule.ternary::<T>() {
                 StepKernel::Ternary(forms[usize::from(number(1)) + 2 * usize::from(number(2))])
+            } else if let Some(forms) = step.rule.inner::<T>() {
+                StepKernel::Inner(forms[usize::from(number(3))])
             } else if let Some(forms) = step.rule.choice::<T>() {
                 StepKernel::Choice(forms[usize::from(number(2)) + 2 * usize::from(number(3))])
             } else if let Some(forms) = step.rule.binary::<T>() {

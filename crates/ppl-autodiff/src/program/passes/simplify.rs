@@ -74,6 +74,16 @@ fn unary(g: &mut Graph, node: &Node, op: Unary, x: NodeId) -> Option<NodeId> {
     }
     let inner = g.node(x).clone();
     match (op, &inner.op) {
+        // Of one number for all elements, once.
+        (_, Op::Broadcast(_)) if node.shape.size() > 1 => {
+            let number = inner.operands[0];
+            let shape = g.shape(number).clone();
+            if shape.size() != 1 {
+                return None;
+            }
+            let once = g.op(Op::Unary(op), &[number], shape, node);
+            Some(broadcast(g, node, once))
+        }
         (Unary::Neg, Op::Unary(Unary::Neg)) => Some(inner.operands[0]),
         // -(a - b) = b - a
         (Unary::Neg, Op::Binary(Binary::Sub)) => {
@@ -242,5 +252,7 @@ mod tests {
     #[test]
     fn functions_of_uniform_arrays_are_numbers() {
         assert_eq!(simplified(|x| x * Var::zeros([3]).exp()), [""; 0]);
+        let number = |x: Var| x.slice(0, 0..1).broadcast_to([3]);
+        assert_eq!(simplified(|x| x * number(x).exp()), ["slice", "exp", "broadcast_to", "mul"]);
     }
 }

@@ -353,6 +353,15 @@ pub(crate) fn sub_div_kernels<T: Real>() -> [TernaryKernel<T>; 4] {
     [plain, number, sub_divide_by_number::<T, NumberRight>, sub_divide_by_number::<T, Neither>]
 }
 
+multiversion! {
+    /// 1 for whole numbers and infinities, 0 for others.
+    pub(crate) fn is_whole<T: Real>(x: &[T], out: &mut [T]) {
+        for (o, &x) in out.iter_mut().zip(x) {
+            *o = T::select(x.floor() == x, T::ONE, T::ZERO);
+        }
+    }
+}
+
 /// A comparison of two numbers.
 trait Comparison {
     fn holds<T: Real>(a: T, b: T) -> bool;

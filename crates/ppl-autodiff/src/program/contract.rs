@@ -36,6 +36,8 @@ pub(crate) enum Rule {
     SubDiv,
     /// `a` compared with a number `b`: `c` where that holds, else `d`.
     Choose(Binary),
+    /// 1 where `a` is a whole number or infinite, else 0.
+    IsWhole,
     /// `d` where `b <= a <= c` with numbers b and c, else a number `e`.
     ChooseWithin(Within),
     /// 1 where `b <= a <= c`, else 0; with `<` in the places of `<=` as the operations say.
@@ -70,6 +72,7 @@ impl Rule {
             Rule::SquareMulSub => "square_mul_sub",
             Rule::SubAbs => "sub_abs",
             Rule::SubDiv => "sub_div",
+            Rule::IsWhole => "is_whole",
             Rule::Choose(_) => "choose",
             Rule::ChooseWithin(_) => "choose_within",
             Rule::Within(_) => "within",
@@ -90,7 +93,12 @@ impl Rule {
             Rule::Within(Within { low: true, high: false }) => Some(ternary_kernels::<T, Between<true, false>>()),
             Rule::Within(Within { low: false, high: true }) => Some(ternary_kernels::<T, Between<false, true>>()),
             Rule::Within(Within { low: false, high: false }) => Some(ternary_kernels::<T, Between<false, false>>()),
-            Rule::Plain | Rule::SubAbs | Rule::Choose(_) | Rule::ChooseWithin(_) | Rule::TimesOneMinusSquare => None,
+            Rule::Plain
+            | Rule::SubAbs
+            | Rule::Choose(_)
+            | Rule::ChooseWithin(_)
+            | Rule::IsWhole
+            | Rule::TimesOneMinusSquare => None,
         }
     }
 
@@ -233,6 +241,12 @@ pub(crate) fn contract(
         {
             absorbed.insert(y);
             (Rule::SubAbs, SmallVec::from_slice(&[a, x]))
+        } else if let Op::Binary(Binary::Eq) = node.op
+            && !is_number(y)
+            && once(x).is_some_and(|p| graph.node(x).op == Op::Unary(Unary::Floor) && p.operands[..] == [y])
+        {
+            absorbed.insert(x);
+            (Rule::IsWhole, SmallVec::from_slice(&[y]))
         } else if let Op::Select = node.op
             && is_number(y)
             && let Some(step) = once(x)
@@ -310,6 +324,8 @@ mod tests {
         assert_eq!(rules(|x, y| x.gt(2.0).select(y, 1.0)), ["choose"]);
         assert_eq!(rules(|x, y| x.gt(y).select(y, 1.0)), ["gt", "select"]);
         assert_eq!(rules(|x, y| (x.gt(0.0) * x.lt(3.0)).select(y, 1.0)), ["choose_within"]);
+        assert_eq!(rules(|x, _| x.floor().eq(x)), ["is_whole"]);
+        assert_eq!(rules(|x, y| x.floor().eq(y)), ["floor", "eq"]);
         assert_eq!(rules(|x, y| (x.gt(y) * x.lt(3.0)).select(y, 1.0)), ["within", "select"]);
         assert_eq!(rules(|x, y| x.eq(0.0).select(y, 1.0) * x.eq(0.0)), ["eq", "select", "mul"]);
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 
 use super::{Lowering, place};
-use crate::kernels::elementwise::{divide_by_number, dot, select_kernels, sum as sum_of};
+use crate::kernels::elementwise::{divide_by_number, dot, is_whole, select_kernels, sum as sum_of};
 use crate::ops::{Binary, Op, Unary};
 use crate::program::contract::{Planned, Rule, contract};
 use crate::program::guard::{Guard, of_choice};
@@ -236,6 +236,8 @@ impl<T: Real> Lowering<'_, T> {
             let binary_form = if number(1) { 2 } else { usize::from(number(0)) };
             let kernel = if let Some(forms) = step.rule.ternary::<T>() {
                 StepKernel::Ternary(forms[usize::from(number(1)) + 2 * usize::from(number(2))])
+            } else if step.rule == Rule::IsWhole {
+                StepKernel::Unary(is_whole)
             } else if let Some(forms) = step.rule.inner::<T>() {
                 StepKernel::Inner(forms[usize::from(number(3))])
             } else if let Some(forms) = step.rule.choice::<T>() {

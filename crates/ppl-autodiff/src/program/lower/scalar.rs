@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 
 use super::{Lowering, place};
+use crate::kernels::elementwise::is_whole;
 use crate::ops::{Binary, Op, Unary};
 use crate::program::contract::{Rule, contract};
 use crate::program::instruction::{Instruction, Place};
@@ -125,6 +126,7 @@ fn code<T: Real>(rule: Rule, op: &Op) -> Code<T> {
         (Rule::MulSub, _) => Code::MulSub,
         (Rule::SubMul, _) => Code::SubMul,
         (Rule::TimesOneMinusSquare, _) => Code::TimesOneMinusSquare,
+        (Rule::IsWhole, _) => Code::Unary(is_whole),
         (Rule::Within(_) | Rule::SubDiv, _) => rule.ternary().map_or(Code::Select, |kernels| Code::Ternary(kernels[0])),
         (Rule::Plain, Op::Binary(Binary::Add)) => Code::Add,
         (Rule::Plain, Op::Binary(Binary::Sub)) => Code::Sub,

@@ -2,6 +2,7 @@
 //! and dead nodes need no pass of their own: a rebuilt graph shares equal nodes and keeps only what is needed.
 
 mod choose;
+mod decided;
 mod expand;
 mod fold;
 mod short;
@@ -18,6 +19,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("expand", expand::pass),
     ("short", short::pass),
     ("simplify", simplify::pass),
+    ("decided", decided::pass),
     ("choose", choose::pass),
     ("fold", fold::pass),
     ("clean", simplify::pass),

@@ -108,7 +108,7 @@ mod tests {
         let graph = super::pass(&Graph::from_tape(traced.tape(), &[y]));
         let graph = graph.rebuild(|g, node| g.add(node));
         let names = graph.nodes.iter().filter(|n| !n.operands.is_empty()).map(|n| n.op.name());
-        names.filter(|name| !["broadcast", "reshape"].contains(name)).collect()
+        names.filter(|name| !["broadcast_to", "reshape"].contains(name)).collect()
     }
 
     #[test]

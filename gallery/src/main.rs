@@ -35,6 +35,9 @@ struct Arguments {
     /// Draws of a chain.
     #[arg(long, default_value_t = 1000)]
     draws: usize,
+    /// The acceptance to aim at, in the place of what each posterior asks for.
+    #[arg(long)]
+    acceptance: Option<f64>,
     /// Threads, each with one chain.
     #[arg(long, default_value_t = 1)]
     threads: usize,
@@ -60,8 +63,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     costs.sort_by_key(|(_, cost)| cost.gradient * cost.dim as u32);
     let mut parts = Part::read(&std::fs::read_to_string(PAGE).unwrap_or_default());
     for (entry, cost) in costs {
+        let mut sampled = *entry;
+        sampled.needs.acceptance = arguments.acceptance.or(entry.needs.acceptance);
         let outcomes: Result<Vec<Outcome>, RunError> =
-            (1..=arguments.seeds).map(|seed| run::run(entry, length, arguments.threads, seed)).collect();
+            (1..=arguments.seeds).map(|seed| run::run(&sampled, length, arguments.threads, seed)).collect();
         let line = Line { entry, cost, outcomes: outcomes? };
         println!("{}", line.progress());
         Part::new(&line).put(&mut parts);

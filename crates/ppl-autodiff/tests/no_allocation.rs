@@ -69,7 +69,9 @@ fn everything() -> Vec<Var> {
         + tall.gather(0, &[3, 3, 150]).scatter_add(0, &[1, 0, 1], 2).sin().sum()
         + concat(&[x, x.t().exp()], 0).slice_step(0, 1..12, 3).lgamma().sum()
         + x.gt(0.0).select(x, x.sigmoid()).diag().diag_embed().sum()
-        + (tall * uniform.slice(0, 0..5)).sum();
+        + (tall * uniform.slice(0, 0..5)).sum()
+        + tall.softplus().sum()
+        + (tall.slice(0, 0..100) - tall.slice(0, 100..200).reshape([5, 100]).t()).tanh().sum();
     let slopes = gradient(y, &[x, tall, batch]);
     let rate = x.exp();
     let draws = [
@@ -91,6 +93,7 @@ fn watch<T: Real>() {
     for name in [
         "fused(",
         "fused sum(",
+        "short(",
         "matmul(",
         "sum(",
         "max_axis(",

@@ -5,6 +5,7 @@ use std::fmt::{self, Display, Write};
 use super::Program;
 use super::instruction::{Instruction, Place, Source};
 use super::layout::Store;
+use super::short::ShortStep;
 use crate::real::Real;
 
 impl<T: Real> Program<T> {
@@ -56,8 +57,12 @@ impl<T: Real> Program<T> {
                     let count: usize = outer.iter().map(|l| l.extent).product();
                     write!(out, "  {count} of {inner} x [{}]", r.name)?;
                 }
-                Instruction::Scalars(s) => {
-                    let steps: Vec<&str> = s.steps.iter().map(|s| s.name).collect();
+                Instruction::Short(s) => {
+                    let step = |s: &ShortStep<T>| match s.elements {
+                        1 => s.name.to_owned(),
+                        n => format!("{}[{n}]", s.name),
+                    };
+                    let steps: Vec<String> = s.steps.iter().map(step).collect();
                     write!(out, "  {} x [{}]", steps.len(), steps.join(" "))?;
                 }
                 Instruction::Product(p) => {

@@ -10,8 +10,8 @@ use crate::kernels::product::{ProductKernel, ProductSpec};
 use crate::kernels::{sample, triangular};
 use crate::ops::{Law, Reduction};
 use crate::program::layout::{Loop, Store};
-use crate::program::scalar::Scalars;
 use crate::program::scan::Scan;
+use crate::program::short::Short;
 use crate::program::strips::Strips;
 use crate::program::whole::Whole;
 use crate::random::Key;
@@ -22,7 +22,7 @@ use crate::real::Real;
 pub(crate) const BLOCK: usize = 256;
 
 /// The first element of something.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Place {
     pub store: Store,
     pub offset: usize,
@@ -164,7 +164,7 @@ pub(crate) struct Reduce<T> {
 pub(crate) enum Instruction<T> {
     Fused(Fused<T>),
     Runs(Runs<T>),
-    Scalars(Scalars<T>),
+    Short(Short<T>),
     Product(Product<T>),
     Reduce(Reduce<T>),
     /// Element by element from one strided array to another.
@@ -242,7 +242,7 @@ impl<T> Instruction<T> {
             Instruction::Fused(Fused { total: Some(Total::Count(..)), .. }) => "fused count",
             Instruction::Fused(_) => "fused",
             Instruction::Runs(_) => "runs",
-            Instruction::Scalars(_) => "scalars",
+            Instruction::Short(_) => "short",
             Instruction::Product(_) => "matmul",
             Instruction::Reduce(r) => r.op.name(),
             Instruction::Copy { .. } => "copy",
@@ -264,9 +264,9 @@ impl<T> Instruction<T> {
         match self {
             Instruction::Fused(f) => (f.result, f.sources.iter().map(Source::place).collect()),
             Instruction::Runs(r) => (r.result, r.operands.to_vec()),
-            Instruction::Scalars(s) => {
-                let loads = s.loads.iter().map(|&(from, _)| from);
-                let stores = s.stores.iter().map(|&(_, to)| to);
+            Instruction::Short(s) => {
+                let loads = s.loads.iter().map(|&(from, ..)| from);
+                let stores = s.stores.iter().map(|store| store.to);
                 (s.slots, loads.chain(stores).collect())
             }
             Instruction::Product(p) => (p.result, [p.a, p.b].into_iter().chain(p.slope).collect()),
@@ -297,7 +297,7 @@ impl<T: Real> Instruction<T> {
             match self {
                 Instruction::Fused(fused) => fused.run(memory),
                 Instruction::Runs(runs) => runs.run(memory),
-                Instruction::Scalars(scalars) => scalars.run(memory),
+                Instruction::Short(short) => short.run(memory),
                 Instruction::Product(p) => {
                     let (a, b, c) = (memory.at(p.a), memory.at(p.b), memory.at(p.result));
                     let slope = p.slope.map(|place| memory.at(place));
@@ -548,7 +548,7 @@ pub(crate) const MAX_TABLE: usize = 63;
 const MAX_LOOPS: usize = 64;
 
 /// Copies elements `start..start + n` (in the order of the loops) to `to`.
-unsafe fn gather<T: Real>(nest: &[Loop<1>], from: *const T, start: usize, n: usize, to: *mut T) {
+pub(super) unsafe fn gather<T: Real>(nest: &[Loop<1>], from: *const T, start: usize, n: usize, to: *mut T) {
     let Some((inner, outer)) = nest.split_last() else { return };
     // Where the run of each pass begins, counted on rather than divided anew.
     let mut index = [0_usize; MAX_LOOPS];

@@ -12,8 +12,8 @@ pub(crate) mod machine;
 mod passes;
 mod plan;
 mod rows;
-mod scalar;
 mod scan;
+mod short;
 pub(crate) mod strips;
 mod whole;
 

@@ -52,7 +52,7 @@ pub(super) fn eigen(matrix: &Array2<f64>) -> (Array1<f64>, Array2<f64>) {
         }
     }
     // Rotations act on columns of q: as rows of its transpose they are contiguous.
-    let mut rows = q.reversed_axes().as_standard_layout().to_owned();
+    let mut rows: Vec<f64> = q.t().iter().copied().collect();
     for l in 0..n {
         for _ in 0..SWEEPS {
             let small = |m: usize| off[m].abs() <= f64::EPSILON * (diagonal[m].abs() + diagonal[m + 1].abs());
@@ -82,8 +82,8 @@ pub(super) fn eigen(matrix: &Array2<f64>) -> (Array1<f64>, Array2<f64>) {
                 p = s * r;
                 diagonal[i + 1] = g + p;
                 g = c * r - b;
-                let (mut low, mut high) = rows.multi_slice_mut((ndarray::s![i, ..], ndarray::s![i + 1, ..]));
-                for (low, high) in low.iter_mut().zip(&mut high) {
+                let (low, high) = rows[i * n..(i + 2) * n].split_at_mut(n);
+                for (low, high) in low.iter_mut().zip(high) {
                     let moved = *high;
                     *high = s * *low + c * moved;
                     *low = c * *low - s * moved;
@@ -98,7 +98,7 @@ pub(super) fn eigen(matrix: &Array2<f64>) -> (Array1<f64>, Array2<f64>) {
     }
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&i, &j| diagonal[i].total_cmp(&diagonal[j]));
-    let vectors = Array2::from_shape_fn((n, n), |(i, j)| rows[[order[j], i]]);
+    let vectors = Array2::from_shape_fn((n, n), |(i, j)| rows[order[j] * n + i]);
     (order.iter().map(|&i| diagonal[i]).collect(), vectors)
 }
 

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::vector::{axpy, dot};
+use super::vector::stretch_along;
 
 /// Scales S of the coordinates and, in the scaled space, k orthonormal directions with variances v; all other
 /// directions have variance 1. The factor is L = S (I + U' (diag(sqrt v) - 1) U).
@@ -52,9 +52,7 @@ impl LowRank {
 
     /// `x <- (I + U' diag(by) U) x`. Rows are orthonormal: each product may be taken after the others were applied.
     fn apply(&self, by: &[f64], x: &mut [f64]) {
-        for (u, by) in self.directions.chunks_exact(x.len().max(1)).zip(by) {
-            axpy(by * dot(u, x), u, x);
-        }
+        stretch_along(&self.directions, by, x);
     }
 
     pub(super) fn velocity(&self, z: &[f64], out: &mut [f64]) {

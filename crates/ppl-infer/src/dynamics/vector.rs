@@ -137,26 +137,45 @@ multiversion! {
     }
 }
 
+#[inline(always)]
+fn dot_of(a: &[f64], b: &[f64]) -> f64 {
+    let (a, a_rest) = a.as_chunks::<LANES>();
+    let (b, b_rest) = b.as_chunks::<LANES>();
+    let mut sum = [0.0; LANES];
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..LANES {
+            sum[i] += a[i] * b[i];
+        }
+    }
+    total(sum) + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
+}
+
+#[inline(always)]
+fn add_multiple(a: f64, x: &[f64], y: &mut [f64]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y += a * x;
+    }
+}
+
 multiversion! {
     /// The dot product.
     fn dot(a: &[f64], b: &[f64]) -> f64 {
-        let (a, a_rest) = a.as_chunks::<LANES>();
-        let (b, b_rest) = b.as_chunks::<LANES>();
-        let mut sum = [0.0; LANES];
-        for (a, b) in a.iter().zip(b) {
-            for i in 0..LANES {
-                sum[i] += a[i] * b[i];
-            }
-        }
-        total(sum) + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
+        dot_of(a, b)
     }
 }
 
 multiversion! {
     /// `y += a x`.
     fn axpy(a: f64, x: &[f64], y: &mut [f64]) {
-        for (y, x) in y.iter_mut().zip(x) {
-            *y += a * x;
+        add_multiple(a, x, y);
+    }
+}
+
+multiversion! {
+    /// `x += by (u . x) u` for one direction u, a row of `directions`, after the other.
+    fn stretch_along(directions: &[f64], by: &[f64], x: &mut [f64]) {
+        for (u, by) in directions.chunks_exact(x.len().max(1)).zip(by) {
+            add_multiple(by * dot_of(u, x), u, x);
         }
     }
 }
@@ -279,6 +298,15 @@ mod tests {
                 close(z[i], before[i] + 0.25 * a[i] * d[i]);
             }
             close(square, product(&z, &z));
+
+            let mut stretched = c.clone();
+            stretch_along(&[a.clone(), b.clone()].concat(), &[0.5, -2.0], &mut stretched);
+            let along = 0.5 * product(&a, &c);
+            let once: Vec<f64> = c.iter().zip(&a).map(|(c, a)| c + along * a).collect();
+            let along = -2.0 * product(&b, &once);
+            for i in 0..n {
+                assert!((stretched[i] - (once[i] + along * b[i])).abs() <= 1e-11 * (1.0 + along.abs()));
+            }
 
             let mut y = b.clone();
             axpy(-2.0, &a, &mut y);

@@ -6,7 +6,7 @@ use crate::density::{DensityError, LogDensity};
 use crate::dynamics::{Drift, Flow, Metric, leapfrog};
 use crate::random::ChainRng;
 
-use super::tree::{Pool, Tree, log_add_exp};
+use super::tree::{Pool, Tree};
 use super::{GradientState, Kernel};
 
 /// What the user chooses and nothing tunes.
@@ -196,9 +196,7 @@ impl NutsKernel {
                 let Some(first) = self.pending.pop() else {
                     break;
                 };
-                let (joined, goes_on) = self
-                    .pool
-                    .join(first, tree, |first, last| choices.uniform() < (last - log_add_exp(first, last)).exp());
+                let (joined, goes_on) = self.pool.join(first, tree, |weights| choices.uniform() < weights.share);
                 if !goes_on {
                     return Ok(Growth::Turning);
                 }
@@ -262,7 +260,7 @@ impl Kernel for NutsKernel {
             depth += 1;
             // Biased progressive: the new half competes with the old trajectory alone, not with their sum.
             let (joined, goes_on) =
-                self.pool.join(trajectory, half, |old, new| new > old || choices.uniform() < (new - old).exp());
+                self.pool.join(trajectory, half, |weights| weights.odds == 1.0 || choices.uniform() < weights.odds);
             trajectory = joined;
             if !goes_on {
                 break;

@@ -122,20 +122,24 @@ impl Pool {
     }
 
     /// Joins `a` and `b`, as many points each, where the last of `a` precedes the first of `b`. The proposal is b's
-    /// if `choose_b` says so, told the log-weights of `a` and `b`.
+    /// if `choose_b` says so.
     ///
     /// The flag says whether the joined trajectory may be extended.
-    pub fn join(&mut self, a: Tree, b: Tree, choose_b: impl FnOnce(f64, f64) -> bool) -> (Tree, bool) {
+    pub fn join(&mut self, a: Tree, b: Tree, choose_b: impl FnOnce(&Weights) -> bool) -> (Tree, bool) {
         let goes_on = self.goes_on(&a, &b);
         let sum = self.sum();
         let mut rho = std::mem::take(&mut self.sums[sum]);
         add(self.rho(a.sum, a.first), self.rho(b.sum, b.first), &mut rho);
         self.sums[sum] = rho;
-        for half in [a.halves, b.halves].into_iter().flatten().flatten() {
-            self.free(half.sum);
-            self.release(half.inner);
+        for halves in [a.halves, b.halves] {
+            let Some(halves) = halves else { continue };
+            for half in halves {
+                self.free(half.sum);
+                self.release(half.inner);
+            }
         }
-        let proposal = if choose_b(a.log_weight, b.log_weight) {
+        let weights = Weights::of(a.log_weight, b.log_weight);
+        let proposal = if choose_b(&weights) {
             self.release(a.proposal);
             b.proposal
         } else {
@@ -143,7 +147,7 @@ impl Pool {
             a.proposal
         };
         let halves = Some([Half { inner: a.last, sum: a.sum }, Half { inner: b.first, sum: b.sum }]);
-        let log_weight = log_add_exp(a.log_weight, b.log_weight);
+        let log_weight = weights.log_sum;
         (Tree { first: a.first, last: b.last, proposal, log_weight, sum: Some(sum), halves }, goes_on)
     }
 
@@ -181,10 +185,28 @@ impl Pool {
     }
 }
 
-/// ln(e^a + e^b).
-pub(super) fn log_add_exp(a: f64, b: f64) -> f64 {
-    let (low, high) = if a < b { (a, b) } else { (b, a) };
-    if low == f64::NEG_INFINITY { high } else { high + (low - high).exp().ln_1p() }
+/// Two weights a and b, known by their logarithms, next to each other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Weights {
+    /// ln(a + b)
+    pub log_sum: f64,
+    /// b / (a + b), 0 where both are 0.
+    pub share: f64,
+    /// The smaller of b / a and 1.
+    pub odds: f64,
+}
+
+impl Weights {
+    fn of(log_a: f64, log_b: f64) -> Self {
+        let b_is_high = log_b > log_a;
+        let (low, high) = if b_is_high { (log_a, log_b) } else { (log_b, log_a) };
+        let ratio = if low == f64::NEG_INFINITY { 0.0 } else { (low - high).exp() };
+        Self {
+            log_sum: high + ratio.ln_1p(),
+            share: if b_is_high { 1.0 } else { ratio } / (1.0 + ratio),
+            odds: if b_is_high { 1.0 } else { ratio },
+        }
+    }
 }
 
 #[cfg(test)]
@@ -205,7 +227,7 @@ mod tests {
             .collect();
         while trees.len() > 1 {
             let first = trees.len() == momenta.len();
-            trees = trees.chunks(2).map(|pair| pool.join(pair[0].0, pair[1].0, |_, _| first)).collect();
+            trees = trees.chunks(2).map(|pair| pool.join(pair[0].0, pair[1].0, |_| first)).collect();
         }
         let (whole, goes_on) = trees[0];
         (pool, whole, goes_on)
@@ -262,9 +284,17 @@ mod tests {
     }
 
     #[test]
-    fn log_add_exp_has_no_overflow() {
-        assert_eq!(log_add_exp(1000.0, 1000.0), 1000.0 + 2f64.ln());
-        assert_eq!(log_add_exp(f64::NEG_INFINITY, -3.0), -3.0);
-        assert_eq!(log_add_exp(f64::NEG_INFINITY, f64::NEG_INFINITY), f64::NEG_INFINITY);
+    fn weights_have_no_overflow() {
+        let known = Weights { log_sum: 1000.0 + 2f64.ln(), share: 0.5, odds: 1.0 };
+        assert_eq!(Weights::of(1000.0, 1000.0), known);
+        let none = f64::NEG_INFINITY;
+        assert_eq!(Weights::of(none, -3.0), Weights { log_sum: -3.0, share: 1.0, odds: 1.0 });
+        assert_eq!(Weights::of(-3.0, none), Weights { log_sum: -3.0, share: 0.0, odds: 0.0 });
+        assert_eq!(Weights::of(none, none), Weights { log_sum: none, share: 0.0, odds: 0.0 });
+        // Weights of 3 and 1.
+        let got = Weights::of(3f64.ln(), 0.0);
+        for (got, wanted) in [(got.log_sum, 4f64.ln()), (got.share, 0.25), (got.odds, 1.0 / 3.0)] {
+            assert!((got - wanted).abs() < 1e-15, "{got} {wanted}");
+        }
     }
 }

@@ -33,8 +33,10 @@ pub trait Unary {
     }
 }
 
-/// Elements that a loop handles at a time; what is left over is padded to as many.
+/// Elements that a loop handles at a time.
 const BLOCK: usize = 32;
+/// What is left over is handled so many at a time, the last of it padded.
+const REST: usize = 8;
 
 /// `out[i] = F(x[i])`, and whether a rare argument was among them.
 #[inline(always)]
@@ -54,13 +56,25 @@ multiversion! {
         let (x, out) = (&x[..n], &mut out[..n]);
         let whole = n - n % BLOCK;
         let mut rare = straight::<T, F>(&x[..whole], &mut out[..whole]);
-        if whole < n {
-            // The remainder as a block of its own: vectors, where a loop over single elements would cost more than the
-            // rest of a short slice.
-            let (mut padded, mut result) = ([T::ONE; BLOCK], [T::ONE; BLOCK]);
-            padded[..n - whole].copy_from_slice(&x[whole..]);
+        let (x_rest, out_rest) = (x[whole..].chunks(REST), out[whole..].chunks_mut(REST));
+        for (x, out) in x_rest.zip(out_rest) {
+            // The remainder in whole vectors too: a loop over single elements would cost more than the rest of a short
+            // slice.
+            let mut padded = [x[0]; REST];
+            if let Ok(whole) = <&[T; REST]>::try_from(x) {
+                padded = *whole;
+            } else if x.len() > 1 {
+                padded.iter_mut().zip(x).for_each(|(to, &x)| *to = x);
+            }
+            let mut result = padded;
             rare |= straight::<T, F>(&padded, &mut result);
-            out[whole..].copy_from_slice(&result[..n - whole]);
+            if let Ok(whole) = <&mut [T; REST]>::try_from(&mut *out) {
+                *whole = result;
+            } else if let [one] = out {
+                *one = result[0];
+            } else {
+                out.iter_mut().zip(result).for_each(|(to, x)| *to = x);
+            }
         }
         if rare {
             redo_rare::<T, F>(x, out);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use smallvec::SmallVec;
 
+use super::short::End;
 use super::{Lowering, place};
 use crate::kernels::elementwise::{divide_by_number, dot, is_whole, select_kernels, sum as sum_of};
 use crate::ops::{Binary, Op, Unary};
@@ -11,6 +12,7 @@ use crate::program::contract::{Planned, Rule, contract};
 use crate::program::guard::{Guard, of_choice};
 use crate::program::instruction::{Fused, Instruction, LEAST_RUN, Runs, Source, Step, StepKernel, Total};
 use crate::program::layout::{Store, View, loops};
+use crate::program::short::MAX_SHORT;
 use crate::real::Real;
 use crate::shape::Shape;
 use crate::tape::NodeId;
@@ -72,6 +74,18 @@ impl<T: Real> Lowering<'_, T> {
             }
         }
         let sum = self.chains.sum[root as usize];
+        let walk = View::ordered(Store::Constants, shape.clone(), &order);
+        // Short arrays have no steps of their own for numbers.
+        let is_short = (2..=MAX_SHORT).contains(&elements);
+        let number = |id: NodeId| {
+            let mut outside = outside.iter();
+            !is_short && outside.any(|(other, view)| *other == id && view.is_scalar())
+        };
+        let planned = contract(self.graph, &members, &self.uses, number);
+        if is_short && planned.iter().all(|step| self.guards[step.node as usize].is_empty()) {
+            self.short(root, &planned, &outside, &order, &walk);
+            return;
+        }
         let result = match sum {
             Some(sum) => {
                 let shape = self.graph.shape(sum).clone();
@@ -87,12 +101,6 @@ impl<T: Real> Lowering<'_, T> {
                 View::ordered(store, shape.clone(), &order)
             }
         };
-        let walk = View::ordered(Store::Constants, shape.clone(), &order);
-        let number = |id: NodeId| {
-            let mut outside = outside.iter();
-            outside.any(|(other, view)| *other == id && view.is_scalar())
-        };
-        let planned = contract(self.graph, &members, &self.uses, number);
         let (mut steps, sources, registers) = self.steps(root, &planned, &outside, &order, &walk);
         let runs = if sum.is_none() { self.runs(root, &planned, &outside, &order, &walk, &result) } else { None };
         if sum.is_none() && self.slope(&planned, &outside, &result) {
@@ -107,6 +115,23 @@ impl<T: Real> Lowering<'_, T> {
             self.fill(&result, T::ZERO);
         }
         self.views[sum.unwrap_or(root) as usize] = Some(result);
+    }
+
+    /// A chain over a short array, which is written to the place where it is wanted too.
+    fn short(&mut self, root: NodeId, planned: &[Planned], outside: &[(NodeId, View)], order: &[usize], walk: &View) {
+        if let Some(sum) = self.chains.sum[root as usize] {
+            let total = self.short_chain(planned, outside, order, walk, End::Sum);
+            let shape = self.graph.shape(sum).clone();
+            self.views[sum as usize] = Some(View::dense(total.store, total.offset, shape));
+            return;
+        }
+        let view = self.short_chain(planned, outside, order, walk, End::Array);
+        if let Some(to) = self.wanted.get(&root)
+            && self.open.store(&view, to)
+        {
+            self.stored.insert((place(&view), place(to)));
+        }
+        self.views[root as usize] = Some(view);
     }
 
     /// How a chain is added up: a product at its end is summed as it is made.

@@ -2,11 +2,11 @@
 
 mod chain;
 mod product;
-mod scalar;
+mod short;
 mod strips;
 mod whole;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use smallvec::SmallVec;
 
@@ -16,6 +16,7 @@ use super::guard::{Counts, Guards, counts, guards};
 use super::instruction::{Instruction, Place, Reduce};
 use super::layout::{Loop, Store, View, loops};
 use super::scan::Scan;
+use super::short::MAX_SHORT;
 use super::strips::{Policy, Region};
 use crate::kernels::elementwise::{accumulate_kernel, sum as sum_of};
 use crate::kernels::lu::Wanted;
@@ -46,8 +47,10 @@ struct Lowering<'g, T> {
     uses: Vec<usize>,
     /// Where results are wanted, so that they need no copy if they lie that way.
     wanted: HashMap<NodeId, View>,
-    /// Scalar operations that wait for others to run with.
-    open: scalar::Group,
+    /// Operations on numbers and short arrays that wait for others to run with.
+    open: short::Group<T>,
+    /// What groups wrote to the place where it was wanted, from and to.
+    stored: HashSet<(Place, Place)>,
 }
 
 /// Lowers a graph; output `i` of the graph is written row-major to its place in an output slot.
@@ -67,7 +70,8 @@ pub(crate) fn lower<T: Real>(graph: &Graph, outputs: &[(u32, usize)], policy: Po
         laid_out: HashMap::new(),
         uses: graph.uses(),
         wanted: HashMap::new(),
-        open: scalar::Group::default(),
+        open: short::Group::default(),
+        stored: HashSet::new(),
     };
     for (&id, &(slot, offset)) in graph.outputs.iter().zip(outputs) {
         let to = View::dense(Store::Output(slot), offset, graph.shape(id).clone());
@@ -144,7 +148,7 @@ impl<T: Real> Lowering<'_, T> {
         view
     }
 
-    /// Adds an instruction, after the scalars that it reads.
+    /// Adds an instruction, after what it reads of the open group.
     fn push(&mut self, instruction: Instruction<T>) {
         let (_, others) = instruction.places();
         if others.iter().any(|place| self.open.touches(place.store)) {
@@ -185,11 +189,9 @@ impl<T: Real> Lowering<'_, T> {
     }
 
     fn copy(&mut self, from: &View, to: &View) {
-        let done = place(from) == place(to) && from.is_row_major() && to.is_row_major();
-        if from.shape.size() == 0 || done {
-            return;
-        }
-        if from.shape.size() == 1 && self.open.store(place(from), place(to)) {
+        let there = place(from) == place(to) && from.is_row_major() && to.is_row_major();
+        let stored = self.stored.contains(&(place(from), place(to)));
+        if from.shape.size() == 0 || there || stored || self.open.store(from, to) {
             return;
         }
         let nest = loops(&from.shape, &to.order(), [&from.strides, &to.strides]);
@@ -371,6 +373,11 @@ impl<T: Real> Lowering<'_, T> {
 
     fn reduce(&mut self, op: Reduction, axes: &Axes, operand: NodeId, shape: &Shape) -> View {
         let from = self.view(operand);
+        let all = shape.size() == 1 && (2..=MAX_SHORT).contains(&from.shape.size());
+        if op == Reduction::Sum && all && from.is_dense() {
+            let sum = self.short_sum(&from);
+            return View::dense(sum.store, sum.offset, shape.clone());
+        }
         let to = self.new_dense(shape);
         let order = from.order();
         let split = |reduced: bool| -> Axes { order.iter().copied().filter(|a| axes.contains(a) == reduced).collect() };

@@ -179,7 +179,7 @@ impl Support {
 
     /// 1 where an element (or, for supports with events, an event) belongs to the support, else 0. NaN never does.
     pub fn contains(&self, value: Var) -> Var {
-        let whole = |v: Var| v.floor().eq(v);
+        let whole = |v: Var| (v - v.floor()).eq(0.0);
         // How far constraints on sums may be off: the rounding of long sums, not a wrong vector.
         const SLACK: f64 = 1e-6;
         match *self {

@@ -354,10 +354,10 @@ pub(crate) fn sub_div_kernels<T: Real>() -> [TernaryKernel<T>; 4] {
 }
 
 multiversion! {
-    /// 1 for whole numbers and infinities, 0 for others.
+    /// 1 for whole numbers, 0 for others.
     pub(crate) fn is_whole<T: Real>(x: &[T], out: &mut [T]) {
         for (o, &x) in out.iter_mut().zip(x) {
-            *o = T::select(x.floor() == x, T::ONE, T::ZERO);
+            *o = T::select(x - x.floor() == T::ZERO, T::ONE, T::ZERO);
         }
     }
 }

@@ -36,7 +36,7 @@ pub(crate) enum Rule {
     SubDiv,
     /// `a` compared with a number `b`: `c` where that holds, else `d`.
     Choose(Binary),
-    /// 1 where `a` is a whole number or infinite, else 0.
+    /// 1 where `a` is a whole number, else 0.
     IsWhole,
     /// `d` where `b <= a <= c` with numbers b and c, else a number `e`.
     ChooseWithin(Within),
@@ -213,6 +213,13 @@ pub(crate) fn contract(
             let step = once(id).filter(|p| p.rule == Rule::Plain && graph.node(id).op == Op::Unary(Unary::Abs))?;
             (!is_number(step.operands[0])).then_some(step.operands[0])
         };
+        // What a number has after the point, and the node of its floor.
+        let fraction = |id: NodeId| {
+            let step = once(id).filter(|p| p.rule == Rule::Plain && graph.node(id).op == Op::Binary(Binary::Sub))?;
+            let (a, floor) = (step.operands[0], step.operands[1]);
+            let is_floor = graph.node(floor).op == Op::Unary(Unary::Floor) && graph.node(floor).operands[0] == a;
+            (is_floor && !is_number(a) && once(floor).is_some()).then_some((floor, a))
+        };
         // A comparison with a number that only this choice needs.
         let comparison = |id: NodeId| {
             let operands = &once(id).filter(|p| p.rule == Rule::Plain)?.operands;
@@ -242,11 +249,10 @@ pub(crate) fn contract(
             absorbed.insert(y);
             (Rule::SubAbs, SmallVec::from_slice(&[a, x]))
         } else if let Op::Binary(Binary::Eq) = node.op
-            && !is_number(y)
-            && once(x).is_some_and(|p| graph.node(x).op == Op::Unary(Unary::Floor) && p.operands[..] == [y])
+            && let Some((floor, a)) = fraction(x).filter(|_| graph.uniform(y) == Some(0.0))
         {
-            absorbed.insert(x);
-            (Rule::IsWhole, SmallVec::from_slice(&[y]))
+            absorbed.extend([x, floor]);
+            (Rule::IsWhole, SmallVec::from_slice(&[a]))
         } else if let Op::Select = node.op
             && is_number(y)
             && let Some(step) = once(x)
@@ -324,8 +330,8 @@ mod tests {
         assert_eq!(rules(|x, y| x.gt(2.0).select(y, 1.0)), ["choose"]);
         assert_eq!(rules(|x, y| x.gt(y).select(y, 1.0)), ["gt", "select"]);
         assert_eq!(rules(|x, y| (x.gt(0.0) * x.lt(3.0)).select(y, 1.0)), ["choose_within"]);
-        assert_eq!(rules(|x, _| x.floor().eq(x)), ["is_whole"]);
-        assert_eq!(rules(|x, y| x.floor().eq(y)), ["floor", "eq"]);
+        assert_eq!(rules(|x, _| (x - x.floor()).eq(0.0)), ["is_whole"]);
+        assert_eq!(rules(|x, y| (y - x.floor()).eq(0.0)), ["floor", "sub", "eq"]);
         assert_eq!(rules(|x, y| (x.gt(y) * x.lt(3.0)).select(y, 1.0)), ["within", "select"]);
         assert_eq!(rules(|x, y| x.eq(0.0).select(y, 1.0) * x.eq(0.0)), ["eq", "select", "mul"]);
     }

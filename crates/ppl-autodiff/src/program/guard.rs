@@ -218,7 +218,22 @@ pub(crate) fn guards(graph: &Graph, counts: &Counts) -> Vec<Guards> {
 
 #[cfg(test)]
 mod tests {
+    use super::counted;
+    use crate::program::graph::Graph;
     use crate::{Program, Var, gradient, trace};
+
+    #[test]
+    fn conditions_are_counted_where_much_depends_on_them() {
+        let sums = |f: &dyn Fn(Var) -> Var| {
+            let (y, traced) = trace(|| f(Var::input(0, [9])).node()).unwrap();
+            let graph = counted(Graph::from_tape(traced.tape(), &[y]));
+            graph.nodes.iter().filter(|node| node.op.name() == "sum").count()
+        };
+        assert_eq!(sums(&|x| x.gt(1.0).select((x.gt(1.0).select(x, 1.0).lgamma()).exp().sin(), x)), 1);
+        assert_eq!(sums(&|x| x.gt(1.0).select(x.square(), x + 1.0)), 0);
+        // What others read is needed in any case.
+        assert_eq!(sums(&|x| x.gt(1.0).select(x.lgamma().exp().sin(), x) * x.lgamma().exp().sin()), 0);
+    }
 
     /// The branch that is not taken costs no time and leaves no trace, in values and gradients.
     #[test]

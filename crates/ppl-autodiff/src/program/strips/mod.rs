@@ -389,6 +389,39 @@ mod tests {
         assert!(explained.contains("strips("), "{explained}");
     }
 
+    /// An array with 10 in its first rows and 0 in the others.
+    fn step(n: usize, first: usize) -> Var {
+        let numbers: Vec<f64> = (0..n).map(|i| if i < first { 10.0 } else { 0.0 }).collect();
+        Var::from(Tensor::new([n], numbers).unwrap())
+    }
+
+    /// Strips whose rows all lie inside of a support, and one of which some do not.
+    #[test]
+    fn a_density_with_a_support() {
+        let n = 5000;
+        let explained = same(&[1, n], || {
+            let (scale, x) = (Var::input(0, ()), Var::input(1, [n]) + step(n, 4096));
+            let inside = x.ge(0.0) * x.lt(f64::INFINITY);
+            let z = inside.select(x, 0.0) * scale;
+            let density = inside.select(-0.5 * z.square() - z.abs(), f64::NEG_INFINITY).exp();
+            [vec![density.sum(), density], gradient(density.sum(), &[scale, x])].concat()
+        });
+        assert_eq!(explained.matches("where that holds:").count(), 1, "{explained}");
+    }
+
+    /// A branch that all rows of some strips take, none of others, and some of one.
+    #[test]
+    fn branches_of_all_rows_of_a_strip() {
+        let n = 10_000;
+        same(&[1, n], || {
+            let (scale, x) = (Var::input(0, ()), Var::input(1, [n]) + step(n, 5000));
+            let far = x.gt(5.0);
+            let (a, b) = (far.select(x, 6.0), far.select(0.0, x));
+            let value = far.select((a * scale.abs()).lgamma() - a.ln(), (b * scale).exp().sin());
+            [vec![value.sum(), value], gradient(value.sum(), &[scale, x])].concat()
+        });
+    }
+
     /// Effects of groups: gathered before the strips, scattered after them.
     #[test]
     fn gathered_effects() {

@@ -5,7 +5,8 @@
 
 use std::sync::atomic::AtomicBool;
 
-use ppl_infer::adapt::MetricAdaptation::{self, FisherDiagonal, StanDense, StanDiagonal};
+use ppl_infer::adapt::MetricAdaptation::{self, FisherBlocks, FisherDiagonal, StanDense, StanDiagonal};
+use ppl_infer::adapt::SiteGroups;
 use ppl_infer::density::Target;
 use ppl_infer::observe::Silent;
 use ppl_infer::runner::Nuts;
@@ -20,10 +21,11 @@ fn median(mut x: Vec<f64>) -> f64 {
     x[x.len() / 2]
 }
 
-fn measure(name: &str, target: &dyn Target, warmup: usize, metric: MetricAdaptation, jitter: f64) {
+fn measure(name: &str, target: &dyn Target, warmup: usize, metric: &MetricAdaptation, jitter: f64) {
     let mut columns: [Vec<f64>; 7] = Default::default();
     for seed in 0..5 {
-        let settings = Nuts::new().warmup(warmup).draws(1000).metric(metric).seed(seed).step_size_jitter(jitter);
+        let settings =
+            Nuts::new().warmup(warmup).draws(1000).metric(metric.clone()).seed(seed).step_size_jitter(jitter);
         let Ok(chains) = settings.sample_chains(target, &Silent, &AtomicBool::new(false)) else {
             return;
         };
@@ -48,7 +50,7 @@ fn measure(name: &str, target: &dyn Target, warmup: usize, metric: MetricAdaptat
     let [warm, sampling, ess, per, total, acceptance, divergences] = columns.map(median);
     println!(
         "{name:24} {warmup:5} {:15} {jitter:4.1} {warm:9.0} {sampling:9.0} {ess:8.0} {per:9.4} {total:9.4} {acceptance:6.3} {divergences:5.0}",
-        format!("{metric:?}")
+        format!("{metric:?}").replace("(SiteGroups(All))", "")
     );
 }
 
@@ -87,10 +89,12 @@ fn main() {
         for warmup in [300, 1000] {
             for metric in [StanDiagonal, FisherDiagonal] {
                 for jitter in [0.0, 0.1] {
-                    measure(name, target, warmup, metric, jitter);
+                    measure(name, target, warmup, &metric, jitter);
                 }
             }
-            measure(name, target, warmup, StanDense, 0.0);
+            for metric in [StanDense, FisherBlocks(SiteGroups::all())] {
+                measure(name, target, warmup, &metric, 0.0);
+            }
         }
     }
 }

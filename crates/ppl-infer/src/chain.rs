@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView1, s};
 use ppl_diagnostics::DrawStats;
 use thiserror::Error;
 
-use crate::adapt::{Warmup, WarmupConfig, WarmupError};
+use crate::adapt::{AdaptedChain, Warmup, WarmupConfig, WarmupError};
 use crate::density::{DensityError, LogDensity, Target};
 use crate::init::{InitError, find_start, start_at};
 use crate::kernel::nuts::{Divergence, NutsConfig, NutsInfo, NutsKernel, NutsParams};
@@ -54,6 +54,8 @@ pub struct ChainDraws {
     pub stats: Vec<DrawStats>,
     /// Divergences while sampling, each with the number of its draw.
     pub divergences: Vec<(usize, Divergence)>,
+    /// Iterations of the runs that it went on from: where its random streams began.
+    pub earlier_iterations: usize,
     /// Iterations of warm-up: fewer than were asked for where it ended by itself.
     pub warmup_iterations: usize,
     /// Gradients until the end of warm-up: start, step-size searches and transitions.
@@ -81,6 +83,8 @@ pub(crate) struct ChainRun<'a> {
     pub start: Option<ArrayView1<'a, f64>>,
     pub kernel: NutsConfig,
     pub warmup: WarmupConfig,
+    /// What another run has learned, if it is to go on from that.
+    pub earlier: Option<&'a AdaptedChain>,
     pub observer: &'a dyn Observer,
     pub interrupt: &'a AtomicBool,
 }
@@ -109,6 +113,7 @@ impl ChainRun<'_> {
             draws: Array2::zeros((self.draws, density.dim())),
             stats: Vec::with_capacity(self.draws),
             divergences: Vec::new(),
+            earlier_iterations: self.earlier.map_or(0, |earlier| earlier.iterations),
             warmup_iterations: 0,
             warmup_gradients: 0,
             gradients: 0,
@@ -148,12 +153,16 @@ impl ChainRun<'_> {
         begin: Instant,
     ) -> Result<(Frozen<NutsParams>, GradientState), Stop> {
         let random = self.random(0);
-        let (mut state, evaluations) = match self.start {
-            Some(start) => (start_at(density, start.to_vec())?, 1),
+        let given = self.start.map(|start| start.to_vec()).or_else(|| Some(self.earlier?.position.clone()));
+        let (mut state, evaluations) = match given {
+            Some(start) => (start_at(density, start)?, 1),
             None => find_start(density, &random)?,
         };
         chain.gradients = evaluations;
-        let mut warmup = Warmup::new(&self.warmup, density, &state, &random)?;
+        let mut warmup = match self.earlier {
+            Some(earlier) => Warmup::continuing(&self.warmup, &state, earlier),
+            None => Warmup::new(&self.warmup, density, &state, &random)?,
+        };
         let mut searched = 0;
         let mut divergences = 0;
         for iteration in 0..self.warmup.iterations {
@@ -214,7 +223,9 @@ impl ChainRun<'_> {
         Ok(())
     }
 
+    /// The streams of an iteration: others than those of the runs that it goes on from.
     fn random(&self, iteration: usize) -> ChainRng {
+        let iteration = self.earlier.map_or(0, |earlier| earlier.iterations).wrapping_add(iteration);
         ChainRng::new(self.seed, self.chain as u32).at(iteration as u32)
     }
 

@@ -8,7 +8,7 @@ use ppl_autodiff::{Program, Real, Shape, Var, Workspace, attribute_to, gradient}
 use ppl_core::model::{Terms, same_sites};
 use ppl_core::{Kind, Model, ModelError, ModelTrace, Outline, Site};
 
-use crate::density::{DensityError, LogDensity, Target, one_by_one};
+use crate::density::{DensityError, LogDensity, Target, TargetSite, one_by_one};
 use crate::error::{SiteRow, SiteTable};
 use crate::posterior::{Mapping, Recorded};
 use crate::together::{Shared, Together};
@@ -333,5 +333,15 @@ impl Target for CompiledModel<'_> {
 
     fn density(&self) -> Box<dyn LogDensity + '_> {
         Box::new(Density { compiled: self, held: None, together: Together::default(), threads: 1 })
+    }
+
+    fn sites(&self) -> Vec<TargetSite> {
+        let shape = |name: &str| self.columns.iter().find(|c| c.name == *name).map(|c| c.shape.to_vec());
+        let site = |(name, coordinates): &(String, usize)| TargetSite {
+            name: name.clone(),
+            shape: shape(name).unwrap_or_default(),
+            coordinates: *coordinates,
+        };
+        self.coordinates.iter().map(site).collect()
     }
 }

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// Why a log-density could not be evaluated.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -95,6 +97,23 @@ pub trait Target: Sync {
 
     /// A density with a workspace of its own.
     fn density(&self) -> Box<dyn LogDensity + '_>;
+
+    /// The names of the coordinates, in their order, so that settings can speak of some of them: the latent sites of a
+    /// model; one site `x` where nothing else is said.
+    fn sites(&self) -> Vec<TargetSite> {
+        vec![TargetSite { name: "x".to_owned(), shape: vec![self.dim()], coordinates: self.dim() }]
+    }
+}
+
+/// A name for some coordinates of a target that follow each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetSite {
+    /// The name.
+    pub name: String,
+    /// The shape of the site's value.
+    pub shape: Vec<usize>,
+    /// The number of its unconstrained coordinates: a simplex of 3 has 2.
+    pub coordinates: usize,
 }
 
 /// A target made of a closure that returns log p(x) and writes its gradient; a point where either is not finite is a

@@ -66,6 +66,12 @@ pub enum InferError {
         /// The posterior's sites.
         known: Vec<String>,
     },
+    /// Draws that no chain of NUTS has made.
+    #[error("the posterior of model `{model}` was not made by NUTS: there is no metric and no step size to go on from")]
+    NotAdapted {
+        /// The model.
+        model: String,
+    },
     /// Nothing to predict.
     #[error(
         "model `{model}` has nothing to predict: every site has data or is given; call it with `None` for what is to be drawn"

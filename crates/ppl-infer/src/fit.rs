@@ -6,9 +6,10 @@ use ppl_autodiff::Shape;
 use ppl_core::Model;
 use rayon::prelude::*;
 
+use crate::adapt::Adapted;
 use crate::chain::{ChainDraws, ChainError, Outcome};
 use crate::compiled::{Column, CompiledModel};
-use crate::density::Target;
+use crate::density::{Target, TargetSite};
 use crate::error::InferError;
 use crate::init::InitError;
 use crate::observe::{Ending, Event, Observer, Plan, Silent};
@@ -63,11 +64,12 @@ impl Nuts {
                 table: compiled.table(position)?,
             });
         }
-        Posterior::gather(&compiled, self.seed_value(), self.max_depth_value(), chains)
+        let adapted = Adapted::from_chains(&compiled, &chains);
+        Posterior::gather(&compiled, self.seed_value(), self.max_depth_value(), chains, adapted)
     }
 
     /// Draws from a log-density of one's own, given with its gradient: the posterior has one site, `x`, a vector of the
-    /// target's coordinates. See [`FnTarget`](crate::density::FnTarget) for targets made of a closure.
+    /// target's coordinates, or the sites that the target names, each a vector. See [`FnTarget`](crate::density::FnTarget) for targets made of a closure.
     ///
     /// # Errors
     /// A setting out of range; no chain that made a draw.
@@ -87,7 +89,8 @@ impl Nuts {
         interrupt: &AtomicBool,
     ) -> Result<Posterior, InferError> {
         let chains = self.sample_chains(target, observer, interrupt)?;
-        Posterior::gather(&Coordinates::new(target.dim()), self.seed_value(), self.max_depth_value(), chains)
+        let adapted = Adapted::from_chains(target, &chains);
+        Posterior::gather(&Coordinates::of(target), self.seed_value(), self.max_depth_value(), chains, adapted)
     }
 
     /// Fits many models side by side: model `i` with seed `seed + i`, so that each fit can be had alone. Posteriors
@@ -139,13 +142,19 @@ impl Observer for Part<'_> {
     }
 }
 
-/// The coordinates of a target, as one site.
-pub(crate) struct Coordinates([Column; 1]);
+/// The coordinates of a target, as one site or several.
+pub(crate) struct Coordinates(Vec<Column>);
 
 impl Coordinates {
     /// `dim` of them, as the site `x`.
     pub fn new(dim: usize) -> Self {
-        Self([Column { name: "x".to_owned(), shape: Shape::from([dim]) }])
+        Self(vec![Column { name: "x".to_owned(), shape: Shape::from([dim]) }])
+    }
+
+    /// Those of a target, as the sites that it names.
+    pub fn of(target: &dyn Target) -> Self {
+        let column = |site: TargetSite| Column { name: site.name, shape: Shape::from([site.coordinates]) };
+        Self(target.sites().into_iter().map(column).collect())
     }
 }
 

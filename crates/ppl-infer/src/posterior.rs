@@ -7,6 +7,7 @@ use ndarray::{Array2, ArrayD, ArrayView2, Axis, IxDyn};
 use ppl_core::{Model, ModelError};
 use ppl_diagnostics::{Draws, SampleStats, Summary, Warning};
 
+use crate::adapt::Adapted;
 use crate::chain::{ChainDraws, Outcome};
 use crate::compiled::Column;
 use crate::error::InferError;
@@ -26,6 +27,8 @@ pub struct Posterior {
     concerns: Vec<Concern>,
     /// Whether these are independent draws of an approximation, not of chains.
     is_approximate: bool,
+    /// What the chains of NUTS have learned.
+    adapted: Option<Adapted>,
 }
 
 /// The draws of one chain, unconstrained, `[draw, coordinate]`, and how it went.
@@ -65,6 +68,7 @@ impl Posterior {
         seed: u64,
         max_depth: u32,
         chains: Vec<ChainDraws>,
+        adapted: Adapted,
     ) -> Result<Self, InferError> {
         let gathered = chains.iter().map(|c| Gathered {
             draws: c.draws.view(),
@@ -82,7 +86,8 @@ impl Posterior {
         let stats = |kept: &[usize], length: usize| {
             SampleStats::from_chains(&kept.iter().map(|&c| chains[c].stats[..length].to_vec()).collect::<Vec<_>>())
         };
-        Ok(Self { max_depth, ..Self::assemble(sites, seed, gathered.collect(), stats, Vec::new())? })
+        let posterior = Self::assemble(sites, seed, gathered.collect(), stats, Vec::new())?;
+        Ok(Self { max_depth, adapted: Some(adapted), ..posterior })
     }
 
     /// Gathers the chains of a run. Chains that ended early make draws of unequal length: all are cut to the length
@@ -115,6 +120,7 @@ impl Posterior {
             max_depth: u32::MAX,
             concerns,
             is_approximate: false,
+            adapted: None,
         })
     }
 
@@ -138,6 +144,7 @@ impl Posterior {
             max_depth: 0,
             concerns,
             is_approximate: true,
+            adapted: None,
         })
     }
 
@@ -172,6 +179,15 @@ impl Posterior {
             known: names(&self.draws),
         })?;
         Ok(draws.mean_axis(Axis(0)).unwrap_or_default())
+    }
+
+    /// What the chains of NUTS have learned: where they ended, their metrics and step sizes, for
+    /// [`Nuts::warm_start`](crate::Nuts::warm_start), in this process or another.
+    ///
+    /// # Errors
+    /// [`InferError::NotAdapted`] for draws of another method.
+    pub fn adapted(&self) -> Result<&Adapted, InferError> {
+        self.adapted.as_ref().ok_or_else(|| InferError::NotAdapted { model: self.model.clone() })
     }
 
     /// What the sampler recorded of each draw.

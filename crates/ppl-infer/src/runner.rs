@@ -1,12 +1,13 @@
 //! Many chains: the settings of a NUTS run, checked, and the run itself, chains beside each other.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use ndarray::Array2;
 use rayon::prelude::*;
 use thiserror::Error;
 
-use crate::adapt::{MetricAdaptation, WarmupConfig};
+use crate::adapt::{Adapted, MetricAdaptation, SiteGroupsError, WarmStartError, WarmupConfig};
 use crate::chain::{ChainDraws, ChainRun};
 use crate::density::Target;
 use crate::kernel::nuts::NutsConfig;
@@ -54,6 +55,12 @@ pub enum SettingsError {
         /// The one that it was to be taken up with.
         wanted: &'static str,
     },
+    /// Blocks of the metric that do not fit the sites.
+    #[error(transparent)]
+    Blocks(#[from] SiteGroupsError),
+    /// What another run has learned does not fit.
+    #[error(transparent)]
+    WarmStart(#[from] WarmStartError),
     /// Threads could not be started.
     #[error("could not start {threads} threads: {reason}")]
     Threads {
@@ -112,6 +119,7 @@ pub struct Nuts {
     rotation: Option<f64>,
     threads: Option<usize>,
     starts: Option<Array2<f64>>,
+    warm: Option<Arc<Adapted>>,
 }
 
 impl Default for Nuts {
@@ -129,6 +137,7 @@ impl Default for Nuts {
             rotation: None,
             threads: None,
             starts: None,
+            warm: None,
         }
     }
 }
@@ -170,7 +179,8 @@ impl Nuts {
         Self { max_depth, ..self }
     }
 
-    /// How the metric is learned.
+    /// How the metric is learned: from draws and gradients unless told otherwise, as scales and directions. Blocks by site
+    /// are [`MetricAdaptation::blocks`].
     pub fn metric(self, metric: MetricAdaptation) -> Self {
         Self { metric, ..self }
     }
@@ -220,6 +230,48 @@ impl Nuts {
     /// ```
     pub fn starts(self, starts: Array2<f64>) -> Self {
         Self { starts: Some(starts), ..self }
+    }
+
+    /// Goes on from what an earlier run has learned, over the same model, with the same or other data, or over another
+    /// with the same sites: each chain starts where one of that run ended, with its metric and its step size.
+    ///
+    /// - Without warm-up both stay as they are. With the same seed the draws are then those that a longer run would have
+    ///   made, with another they are others; streams of random numbers go on where they ended, and none is used twice.
+    /// - With warm-up the metric is kept, and the step size adapted, until there are 80 draws: if they ask for the same
+    ///   metric, warm-up ends after 100 iterations; if not, a new one is learned. Fewer than 130 iterations leave the metric
+    ///   as it was. So 200 to 500 iterations are right for new data. Stan's windows keep it until the end of the first.
+    /// - With another number of chains than the earlier run had, chain c goes on from its chain c modulo that number: metrics
+    ///   are not pooled. [`Nuts::starts`] gives other places to begin.
+    /// - A rotation goes on as it was; one with another frequency is an error.
+    ///
+    /// Chains that start where others ended have not been spread out: R-hat then says less than after a start at random.
+    ///
+    /// ```
+    /// use ppl_core::{dist::{HalfNormal, Normal}, model, observe, sample};
+    /// use ppl_infer::Nuts;
+    ///
+    /// model! {
+    ///     fn location(y: Vec<f64>) {
+    ///         let mean = sample!("mean", Normal::new(0.0, 1e4));
+    ///         let spread = sample!("spread", HalfNormal::new(10.0));
+    ///         observe!("y", Normal::new(mean, spread), y);
+    ///     }
+    /// }
+    /// let y = vec![5001.0, 5003.0, 4999.0, 5002.0, 5000.0];
+    /// let nuts = Nuts::new().draws(500).chains(2).seed(1);
+    /// let yesterday = nuts.run(&location(y.clone()))?;
+    ///
+    /// let updated = location([y, vec![5004.0]].concat());
+    /// let today = nuts.warmup(200).warm_start(yesterday.adapted()?).run(&updated)?;
+    /// assert!((today.mean("mean")?.sum() - 5001.5).abs() < 0.5);
+    /// assert!(today.chains()[0].warmup_gradients < yesterday.chains()[0].warmup_gradients / 2);
+    /// # Ok::<(), ppl_infer::InferError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the run begins, [`WarmStartError`] where sites, shapes or numbers do not fit.
+    pub fn warm_start(self, earlier: &Adapted) -> Self {
+        Self { warm: Some(Arc::new(earlier.clone())), ..self }
     }
 
     /// The seed in use.
@@ -293,6 +345,15 @@ impl Nuts {
                 }
             }
         }
+        let sites = target.sites();
+        let (setting, got, wanted) = ("coordinates of sites", sites.iter().map(|s| s.coordinates).sum(), target.dim());
+        if got != wanted {
+            return Err(SettingsError::Count { setting, got, least: wanted, most: wanted });
+        }
+        let layout = self.metric.layout(target.dim(), &sites)?;
+        if let Some(warm) = &self.warm {
+            warm.check(&sites, self.rotation)?;
+        }
         let bytes = self.draws.checked_mul(target.dim()).and_then(|n| n.checked_mul(size_of::<f64>()));
         if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
             return Err(SettingsError::TooManyDraws { draws: self.draws, dim: target.dim() });
@@ -300,18 +361,20 @@ impl Nuts {
         // What the chains leave over of the threads is for their gradients.
         let threads = (self.threads.unwrap_or_else(rayon::current_num_threads) / self.chains).max(1);
         let run = |chain| {
+            let earlier = self.warm.as_ref().and_then(|warm| warm.of_chain(chain));
             let warmup = WarmupConfig {
                 iterations: self.warmup,
                 target_acceptance: self.target_acceptance,
                 jitter: self.jitter,
-                metric: self.metric,
+                metric: self.metric.clone(),
+                layout: layout.clone(),
                 may_end_early: self.may_end_early,
-                rotation: self.rotation,
+                rotation: self.rotation.or_else(|| earlier?.drift.frequency()),
             };
             let kernel = NutsConfig { max_depth: self.max_depth, ..NutsConfig::default() };
             let (seed, draws) = (self.seed, self.draws);
             let start = self.starts.as_ref().map(|starts| starts.row(chain));
-            ChainRun { chain, seed, draws, threads, start, kernel, warmup, observer, interrupt }.run(target)
+            ChainRun { chain, seed, draws, threads, start, kernel, warmup, earlier, observer, interrupt }.run(target)
         };
         let run_all = || (0..self.chains).into_par_iter().with_max_len(1).map(run).collect();
 

@@ -3,7 +3,10 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use ppl_infer::adapt::MetricAdaptation::{FisherDiagonal, FisherLowRank, StanDense, StanDiagonal};
+use ppl_infer::adapt::MetricAdaptation::{
+    FisherBlocks, FisherDiagonal, FisherLowRank, StanBlocks, StanDense, StanDiagonal,
+};
+use ppl_infer::adapt::SiteGroups;
 use ppl_infer::adapt::StepSizeError;
 use ppl_infer::adapt::WarmupError;
 use ppl_infer::chain::{ChainDraws, ChainError, Outcome};
@@ -30,7 +33,9 @@ fn fatal() -> DensityError {
 #[test]
 fn same_bits_on_any_number_of_threads() {
     let known = densities::equicorrelated(6, 0.7);
-    for metric in [FisherDiagonal, FisherLowRank, StanDiagonal, StanDense] {
+    let blocks = SiteGroups::all;
+    for metric in [FisherDiagonal, FisherLowRank, FisherBlocks(blocks()), StanDiagonal, StanDense, StanBlocks(blocks())]
+    {
         let settings = Nuts::new().warmup(150).draws(50).metric(metric).seed(11).step_size_jitter(0.1);
         let one = run(&settings.clone().threads(1), &*known.target);
         let never = AtomicBool::new(false);
@@ -113,9 +118,9 @@ fn parameters_are_frozen_after_warmup() {
 #[test]
 fn warmup_ends_by_itself() {
     let known = densities::equicorrelated(5, 0.8);
-    for metric in [FisherDiagonal, FisherLowRank] {
+    for metric in [FisherDiagonal, FisherLowRank, FisherBlocks(SiteGroups::all())] {
         let memory = Memory::default();
-        let settings = Nuts::new().warmup(2000).draws(30).chains(2).metric(metric);
+        let settings = Nuts::new().warmup(2000).draws(30).chains(2).metric(metric.clone());
         let chains = settings.sample_chains(&*known.target, &memory, &AtomicBool::new(false)).unwrap();
         for chain in &chains {
             let events: Vec<Event> =
@@ -154,7 +159,9 @@ fn rotations_find_the_normal_law() {
 /// Every gradient is counted: the counter of the density agrees with the chains' own.
 #[test]
 fn gradients_are_counted() {
-    for metric in [FisherDiagonal, FisherLowRank, StanDiagonal, StanDense] {
+    let blocks = SiteGroups::all;
+    for metric in [FisherDiagonal, FisherLowRank, FisherBlocks(blocks()), StanDiagonal, StanDense, StanBlocks(blocks())]
+    {
         let calls = AtomicUsize::new(0);
         let target = Function::new(3, |x, g| {
             calls.fetch_add(1, Ordering::Relaxed);
@@ -319,9 +326,11 @@ fn step_sizes_that_do_not_exist() {
 #[test]
 fn short_warmups() {
     let known = densities::normal("normal", vec![0.0; 3], vec![1.0; 3]);
-    for metric in [FisherDiagonal, FisherLowRank, StanDiagonal, StanDense] {
+    let blocks = SiteGroups::all;
+    for metric in [FisherDiagonal, FisherLowRank, FisherBlocks(blocks()), StanDiagonal, StanDense, StanBlocks(blocks())]
+    {
         for warmup in [0, 1, 2, 5, 19, 20, 21, 40, 150] {
-            let chains = run(&Nuts::new().warmup(warmup).draws(10).chains(1).metric(metric), &*known.target);
+            let chains = run(&Nuts::new().warmup(warmup).draws(10).chains(1).metric(metric.clone()), &*known.target);
             assert!(matches!(chains[0].outcome, Outcome::Complete));
             assert_eq!(chains[0].draws.dim(), (10, 3));
             let step_size = chains[0].params.as_ref().unwrap().step_size;

@@ -2,7 +2,7 @@
 
 use ndarray::array;
 use ppl_infer::density::DensityError;
-use ppl_infer::dynamics::{Drift, Flow, Metric, Point, leapfrog};
+use ppl_infer::dynamics::{Drift, Flow, Layout, Metric, Point, leapfrog};
 
 mod common;
 use common::densities::Function;
@@ -14,11 +14,14 @@ fn quartic(x: &[f64], g: &mut [f64]) -> Result<f64, DensityError> {
     Ok(-0.25 * x[0].powi(4) - 0.5 * x[1] * x[1] - 0.15 * coupling * coupling)
 }
 
-fn metrics() -> [Metric; 3] {
+#[allow(clippy::single_range_in_vec_init, reason = "blocks are lists of ranges")]
+fn metrics() -> [Metric; 4] {
+    let layout = Layout::new(2, vec![vec![0..2]]).unwrap();
     [
         Metric::diagonal(vec![0.5, 2.0]).unwrap(),
         Metric::dense(array![[0.5, 0.3], [0.3, 2.0]]).unwrap(),
         Metric::low_rank(vec![0.7, 1.3], &array![[0.6, -0.8]], vec![2.5]).unwrap(),
+        Metric::blocks(layout, vec![1.0; 2], vec![array![[0.6, -0.2], [-0.2, 1.1]]]).unwrap(),
     ]
 }
 

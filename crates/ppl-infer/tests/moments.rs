@@ -5,7 +5,10 @@
 
 use std::sync::atomic::AtomicBool;
 
-use ppl_infer::adapt::MetricAdaptation::{self, FisherDiagonal, FisherLowRank, StanDense, StanDiagonal};
+use ppl_infer::adapt::MetricAdaptation::{
+    self, FisherBlocks, FisherDiagonal, FisherLowRank, StanBlocks, StanDense, StanDiagonal,
+};
+use ppl_infer::adapt::SiteGroups;
 use ppl_infer::chain::{ChainDraws, Outcome};
 use ppl_infer::density::Target;
 use ppl_infer::observe::Silent;
@@ -15,7 +18,9 @@ mod common;
 use common::densities::{self, Function, Known};
 use common::{effective_size, values, z_score};
 
-const ALL: [MetricAdaptation; 4] = [FisherDiagonal, FisherLowRank, StanDiagonal, StanDense];
+const BLOCK: SiteGroups = SiteGroups::all();
+const ALL: [MetricAdaptation; 6] =
+    [FisherDiagonal, FisherLowRank, FisherBlocks(BLOCK), StanDiagonal, StanDense, StanBlocks(BLOCK)];
 
 fn sample(settings: Nuts, target: &dyn Target) -> Vec<ChainDraws> {
     let chains = settings.sample_chains(target, &Silent, &AtomicBool::new(false)).unwrap();
@@ -49,7 +54,8 @@ fn correlated_normal() {
     let known = densities::equicorrelated(10, 0.9);
     for metric in ALL {
         // No diagonal helps against correlation.
-        let least_ess = if metric == StanDense { 2000.0 } else { 200.0 };
+        let full = matches!(metric, StanDense | StanBlocks(_) | FisherBlocks(_));
+        let least_ess = if full { 2000.0 } else { 200.0 };
         check(&known, &sample(Nuts::new().metric(metric), &*known.target), least_ess);
     }
 }
@@ -58,7 +64,7 @@ fn correlated_normal() {
 fn ill_conditioned_normal() {
     let known = densities::normal("ill-conditioned", vec![1.0; 20], densities::log_scales(20, 3.0));
     for metric in ALL {
-        let chains = sample(Nuts::new().metric(metric), &*known.target);
+        let chains = sample(Nuts::new().metric(metric.clone()), &*known.target);
         check(&known, &chains, 1500.0);
         let deepest = chains.iter().flat_map(|c| &c.stats).map(|s| s.tree_depth).max();
         assert!(deepest <= Some(5), "{metric:?}: depth {deepest:?}");
@@ -100,7 +106,7 @@ fn eight_schools() {
     let target = densities::eight_schools();
     let theta = |x: &[f64], i: usize| x[0] + x[1].exp() * x[1 + i];
     for metric in ALL {
-        let chains = sample(Nuts::new().metric(metric).target_acceptance(0.9), &*target);
+        let chains = sample(Nuts::new().metric(metric.clone()).target_acceptance(0.9), &*target);
         let check = |draws: Vec<Vec<f64>>, mean: f64, mcse: f64| {
             // z of the difference: our standard error, and theirs.
             let z = z_score(&draws, mean);

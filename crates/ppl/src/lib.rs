@@ -56,6 +56,8 @@ mod book {
     mod first_model {}
     #[doc = include_str!("../../../docs/distributions.md")]
     mod distributions {}
+    #[doc = include_str!("../../../docs/nuts.md")]
+    mod nuts {}
     #[doc = include_str!("../../../docs/stochastic_gradients.md")]
     mod stochastic_gradients {}
     #[doc = include_str!("../../../docs/variational.md")]

@@ -58,11 +58,11 @@ impl<T: Real> Program<T> {
                     write!(out, "  {count} of {inner} x [{}]", r.name)?;
                 }
                 Instruction::Short(s) => {
-                    let step = |s: &ShortStep<T>| match s.elements {
-                        1 => s.name.to_owned(),
-                        n => format!("{}[{n}]", s.name),
+                    let step = |(name, step): (&&str, &ShortStep)| match step.elements {
+                        1 => name.to_string(),
+                        n => format!("{name}[{n}]"),
                     };
-                    let steps: Vec<String> = s.steps.iter().map(step).collect();
+                    let steps: Vec<String> = s.names.iter().zip(&s.steps).map(step).collect();
                     write!(out, "  {} x [{}]", steps.len(), steps.join(" "))?;
                 }
                 Instruction::Product(p) => {

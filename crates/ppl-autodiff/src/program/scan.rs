@@ -97,7 +97,7 @@ impl<T: Real> Scan<T> {
 
 impl<T: Real> fmt::Display for Scan<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.step.instructions.iter().map(|i| i.name()).collect();
-        write!(f, "{} x {} x [{}]", self.batch, self.length, names.join(" "))
+        write!(f, "{} x {} x", self.batch, self.length)?;
+        self.step.explain().lines().try_for_each(|line| write!(f, "\n      | {line}"))
     }
 }

@@ -12,9 +12,10 @@ pub(crate) const LANES: usize = 8;
 /// The longest arrays: four vectors of AVX-512.
 pub(crate) const MAX_SHORT: usize = 32;
 
-/// What a step does. The arithmetic is done on the spot; other functions are kernels over the elements.
+/// What a step does. The arithmetic is done on the spot; other functions are kernels over the elements, by their number
+/// in [`Kernels`].
 #[derive(Clone, Copy)]
-pub(crate) enum Code<T> {
+pub(crate) enum Code {
     Add,
     Sub,
     Mul,
@@ -39,26 +40,37 @@ pub(crate) enum Code<T> {
     Le,
     /// A number in all slots of an array.
     Splat,
+    /// Zeros.
+    Zeros,
+    /// The elements of an array, in a part of another.
+    Copy,
     /// The sum of an array.
     Sum,
     /// The sum of the products of two arrays.
     Dot,
-    Unary(UnaryKernel<T>),
-    Binary(BinaryKernel<T>),
-    Ternary(TernaryKernel<T>),
+    Unary(u16),
+    Binary(u16),
+    Ternary(u16),
 }
 
-/// One operation; operands and result are slots.
-pub(crate) struct ShortStep<T> {
-    pub name: &'static str,
-    pub code: Code<T>,
+/// The functions that steps call.
+pub(crate) struct Kernels<T> {
+    pub unary: Vec<UnaryKernel<T>>,
+    pub binary: Vec<BinaryKernel<T>>,
+    pub ternary: Vec<TernaryKernel<T>>,
+}
+
+/// One operation; operands and result are slots. Small, since a long list is read from the cache at every evaluation.
+#[derive(Clone, Copy)]
+pub(crate) struct ShortStep {
+    pub code: Code,
+    /// How many elements the arrays have; 1 for single numbers.
+    pub elements: u16,
     pub operands: [u32; 3],
     pub result: u32,
-    /// How many elements the arrays have; 1 for single numbers.
-    pub elements: u32,
 }
 
-impl<T> ShortStep<T> {
+impl ShortStep {
     /// How many slots the arrays fill.
     #[inline(always)]
     fn slots(&self) -> usize {
@@ -66,13 +78,13 @@ impl<T> ShortStep<T> {
     }
 
     #[inline(always)]
-    unsafe fn operand<'s>(&self, slots: *const T, number: usize) -> &'s [T] {
+    unsafe fn operand<'s, T>(&self, slots: *const T, number: usize) -> &'s [T] {
         // SAFETY: the compiler numbered the slots within their buffer, and nothing writes to an operand meanwhile.
         unsafe { std::slice::from_raw_parts(slots.add(self.operands[number] as usize), self.slots()) }
     }
 
     #[inline(always)]
-    unsafe fn result<'s>(&self, slots: *mut T) -> &'s mut [T] {
+    unsafe fn result<'s, T>(&self, slots: *mut T) -> &'s mut [T] {
         // SAFETY: as for operands; a result has slots of its own.
         unsafe { std::slice::from_raw_parts_mut(slots.add(self.result as usize), self.slots()) }
     }
@@ -98,7 +110,10 @@ pub(crate) struct StoreTo {
 /// A list of operations on numbered slots, which start at `slots` in memory. Arrays have a whole number of vectors of
 /// slots; what lies behind their elements may be anything.
 pub(crate) struct Short<T> {
-    pub steps: Vec<ShortStep<T>>,
+    pub steps: Vec<ShortStep>,
+    /// What each step is called.
+    pub names: Vec<&'static str>,
+    pub kernels: Kernels<T>,
     /// What is read from elsewhere first.
     pub loads: Vec<(Place, u32, Load)>,
     pub stores: Vec<StoreTo>,
@@ -116,32 +131,48 @@ impl<T: Real> Short<T> {
     }
 }
 
-/// Copies elements; with ones behind them up to a whole number of vectors if `padded`.
+/// Copies elements into slots, with ones behind them up to a whole number of vectors.
+///
+/// The last vector is put together in a register: written element by element it would have to reach the cache before it
+/// can be read as a vector.
 #[inline(always)]
-unsafe fn copy<T: Real>(mut from: *const T, mut to: *mut T, elements: usize, padded: bool) {
-    // SAFETY: the caller's pointers are to so many elements, `to` to whole vectors if padded.
+unsafe fn load<T: Real>(from: *const T, to: *mut T, elements: usize) {
+    let whole = elements - elements % LANES;
+    // SAFETY: the caller's pointers are to so many elements, `to` to whole vectors.
     unsafe {
-        for _ in 0..elements / LANES {
-            *to.cast::<[T; LANES]>() = *from.cast::<[T; LANES]>();
-            (from, to) = (from.add(LANES), to.add(LANES));
+        let mut at = 0;
+        while at < whole {
+            *to.add(at).cast::<[T; LANES]>() = *from.add(at).cast::<[T; LANES]>();
+            at += LANES;
         }
-        let rest = elements % LANES;
-        if rest == 0 {
-            return;
+        let x = |i: usize| *from.add(whole + i);
+        let one = T::ONE;
+        *to.add(whole).cast::<[T; LANES]>() = match elements - whole {
+            1 => [x(0), one, one, one, one, one, one, one],
+            2 => [x(0), x(1), one, one, one, one, one, one],
+            3 => [x(0), x(1), x(2), one, one, one, one, one],
+            4 => [x(0), x(1), x(2), x(3), one, one, one, one],
+            5 => [x(0), x(1), x(2), x(3), x(4), one, one, one],
+            6 => [x(0), x(1), x(2), x(3), x(4), x(5), one, one],
+            7 => [x(0), x(1), x(2), x(3), x(4), x(5), x(6), one],
+            _ => return,
+        };
+    }
+}
+
+/// Copies elements out of slots.
+#[inline(always)]
+unsafe fn store<T: Real>(from: *const T, to: *mut T, elements: usize) {
+    let mut at = 0;
+    // SAFETY: the caller's pointers are to so many elements.
+    unsafe {
+        while at + LANES <= elements {
+            *to.add(at).cast::<[T; LANES]>() = *from.add(at).cast::<[T; LANES]>();
+            at += LANES;
         }
-        if padded {
-            *to.cast::<[T; LANES]>() = [T::ONE; LANES];
-        }
-        if rest & 4 != 0 {
-            *to.cast::<[T; 4]>() = *from.cast::<[T; 4]>();
-            (from, to) = (from.add(4), to.add(4));
-        }
-        if rest & 2 != 0 {
-            *to.cast::<[T; 2]>() = *from.cast::<[T; 2]>();
-            (from, to) = (from.add(2), to.add(2));
-        }
-        if rest & 1 != 0 {
-            *to = *from;
+        while at < elements {
+            *to.add(at) = *from.add(at);
+            at += 1;
         }
     }
 }
@@ -167,26 +198,21 @@ fn pairwise<T: Real>(mut lanes: [T; LANES]) -> T {
     lanes[0]
 }
 
-/// An expression of operands (by their numbers) for a number or for each element of arrays.
+/// An expression of operands (by their numbers) for each element of arrays.
 macro_rules! elementwise {
     ($slots:ident, $step:ident, |$($operand:ident: $number:literal),+| $value:expr) => {{
         let result = $slots.add($step.result as usize);
         $(let $operand = $slots.add($step.operands[$number] as usize).cast_const();)+
-        if $step.elements == 1 {
-            $(let $operand = *$operand;)+
-            *result = $value;
-        } else {
-            let mut from = 0;
-            while from < $step.elements as usize {
-                $(let $operand = *$operand.add(from).cast::<[T; LANES]>();)+
-                let mut out = [T::ZERO; LANES];
-                for (l, out) in out.iter_mut().enumerate() {
-                    $(let $operand = $operand[l];)+
-                    *out = $value;
-                }
-                *result.add(from).cast::<[T; LANES]>() = out;
-                from += LANES;
+        let mut from = 0;
+        while from < $step.elements as usize {
+            $(let $operand = *$operand.add(from).cast::<[T; LANES]>();)+
+            let mut out = [T::ZERO; LANES];
+            for (l, out) in out.iter_mut().enumerate() {
+                $(let $operand = $operand[l];)+
+                *out = $value;
             }
+            *result.add(from).cast::<[T; LANES]>() = out;
+            from += LANES;
         }
     }};
 }
@@ -210,16 +236,111 @@ macro_rules! total {
     }};
 }
 
+/// A step on single numbers.
+#[inline(always)]
+unsafe fn number<T: Real>(step: &ShortStep, kernels: &Kernels<T>, slots: *mut T) {
+    // SAFETY: the compiler numbered the slots within their buffer, and the kernels.
+    unsafe {
+        let [a, b, c] = step.operands.map(|slot| *slots.add(slot as usize));
+        let truth = |holds: bool| T::select(holds, T::ONE, T::ZERO);
+        let y = match step.code {
+            Code::Add => a + b,
+            Code::Sub => a - b,
+            Code::Mul => a * b,
+            Code::Div => a / b,
+            Code::Neg => -a,
+            Code::Square => a * a,
+            Code::MulAdd => a.mul_add(b, c),
+            Code::MulSub => a.mul_add(b, -c),
+            Code::SubMul => (-a).mul_add(b, c),
+            Code::SubDiv => (a - b) / c,
+            Code::TimesOneMinusSquare => a * (-b).mul_add(b, T::ONE),
+            Code::Select => T::select(a != T::ZERO, b, c),
+            Code::Abs => a.abs(),
+            Code::Gt => truth(a > b),
+            Code::Ge => truth(a >= b),
+            Code::Lt => truth(a < b),
+            Code::Le => truth(a <= b),
+            Code::Splat | Code::Copy | Code::Sum => a,
+            Code::Zeros => T::ZERO,
+            Code::Dot => a * b,
+            Code::Unary(f) => {
+                let mut y = [T::ZERO];
+                kernels.unary.get_unchecked(f as usize)(&[a], &mut y);
+                y[0]
+            }
+            Code::Binary(f) => {
+                let mut y = [T::ZERO];
+                kernels.binary.get_unchecked(f as usize)(&[a], &[b], &mut y);
+                y[0]
+            }
+            Code::Ternary(f) => {
+                let mut y = [T::ZERO];
+                kernels.ternary.get_unchecked(f as usize)(&[a], &[b], &[c], &mut y);
+                y[0]
+            }
+        };
+        *slots.add(step.result as usize) = y;
+    }
+}
+
+/// A step on arrays.
+#[inline(always)]
+unsafe fn array<T: Real>(step: &ShortStep, kernels: &Kernels<T>, slots: *mut T) {
+    // SAFETY: as for numbers; arrays have whole vectors of slots.
+    unsafe {
+        match step.code {
+            Code::Add => elementwise!(slots, step, |a: 0, b: 1| a + b),
+            Code::Sub => elementwise!(slots, step, |a: 0, b: 1| a - b),
+            Code::Mul => elementwise!(slots, step, |a: 0, b: 1| a * b),
+            Code::Div => elementwise!(slots, step, |a: 0, b: 1| a / b),
+            Code::Neg => elementwise!(slots, step, |a: 0| -a),
+            Code::Square => elementwise!(slots, step, |a: 0| a * a),
+            Code::MulAdd => elementwise!(slots, step, |a: 0, b: 1, c: 2| a.mul_add(b, c)),
+            Code::MulSub => elementwise!(slots, step, |a: 0, b: 1, c: 2| a.mul_add(b, -c)),
+            Code::SubMul => elementwise!(slots, step, |a: 0, b: 1, c: 2| (-a).mul_add(b, c)),
+            Code::SubDiv => elementwise!(slots, step, |a: 0, b: 1, c: 2| (a - b) / c),
+            Code::TimesOneMinusSquare => elementwise!(slots, step, |a: 0, b: 1| a * (-b).mul_add(b, T::ONE)),
+            Code::Select => elementwise!(slots, step, |a: 0, b: 1, c: 2| T::select(a != T::ZERO, b, c)),
+            Code::Abs => elementwise!(slots, step, |a: 0| a.abs()),
+            Code::Gt => elementwise!(slots, step, |a: 0, b: 1| T::select(a > b, T::ONE, T::ZERO)),
+            Code::Ge => elementwise!(slots, step, |a: 0, b: 1| T::select(a >= b, T::ONE, T::ZERO)),
+            Code::Lt => elementwise!(slots, step, |a: 0, b: 1| T::select(a < b, T::ONE, T::ZERO)),
+            Code::Le => elementwise!(slots, step, |a: 0, b: 1| T::select(a <= b, T::ONE, T::ZERO)),
+            Code::Splat => {
+                let x = *slots.add(step.operands[0] as usize);
+                splat(x, slots.add(step.result as usize), step.elements as usize);
+            }
+            Code::Zeros => splat(T::ZERO, slots.add(step.result as usize), step.elements as usize),
+            Code::Copy => {
+                let (from, to) = (slots.add(step.operands[0] as usize), slots.add(step.result as usize));
+                store(from.cast_const(), to, step.elements as usize);
+            }
+            Code::Sum => total!(slots, step, |sum, a, _b| sum + a),
+            Code::Dot => total!(slots, step, |sum, a, b| a.mul_add(b, sum)),
+            Code::Unary(f) => kernels.unary.get_unchecked(f as usize)(step.operand(slots, 0), step.result(slots)),
+            Code::Binary(f) => {
+                let (a, b) = (step.operand(slots, 0), step.operand(slots, 1));
+                kernels.binary.get_unchecked(f as usize)(a, b, step.result(slots));
+            }
+            Code::Ternary(f) => {
+                let (a, b, c) = (step.operand(slots, 0), step.operand(slots, 1), step.operand(slots, 2));
+                kernels.ternary.get_unchecked(f as usize)(a, b, c, step.result(slots));
+            }
+        }
+    }
+}
+
 multiversion! {
     unsafe fn run_short<T: Real>(short: &Short<T>, memory: &mut Memory<'_, '_, T>) {
         let slots = memory.at(short.slots);
         // SAFETY: places and slots are those that the compiler planned; arrays have whole vectors of slots.
         unsafe {
-            for (from, slot, load) in &short.loads {
+            for (from, slot, how) in &short.loads {
                 let (from, to) = (memory.at(*from).cast_const(), slots.add(*slot as usize));
-                match load {
+                match how {
                     Load::Number => *to = *from,
-                    Load::Array(elements) => copy(from, to, *elements, true),
+                    Load::Array(elements) => load(from, to, *elements),
                     Load::Splat(elements) => splat(*from, to, *elements),
                     Load::Gather(nest) => {
                         let elements = nest.iter().map(|l| l.extent).product();
@@ -228,39 +349,14 @@ multiversion! {
                 }
             }
             for step in &short.steps {
-                match step.code {
-                    Code::Add => elementwise!(slots, step, |a: 0, b: 1| a + b),
-                    Code::Sub => elementwise!(slots, step, |a: 0, b: 1| a - b),
-                    Code::Mul => elementwise!(slots, step, |a: 0, b: 1| a * b),
-                    Code::Div => elementwise!(slots, step, |a: 0, b: 1| a / b),
-                    Code::Neg => elementwise!(slots, step, |a: 0| -a),
-                    Code::Square => elementwise!(slots, step, |a: 0| a * a),
-                    Code::MulAdd => elementwise!(slots, step, |a: 0, b: 1, c: 2| a.mul_add(b, c)),
-                    Code::MulSub => elementwise!(slots, step, |a: 0, b: 1, c: 2| a.mul_add(b, -c)),
-                    Code::SubMul => elementwise!(slots, step, |a: 0, b: 1, c: 2| (-a).mul_add(b, c)),
-                    Code::SubDiv => elementwise!(slots, step, |a: 0, b: 1, c: 2| (a - b) / c),
-                    Code::TimesOneMinusSquare => elementwise!(slots, step, |a: 0, b: 1| a * (-b).mul_add(b, T::ONE)),
-                    Code::Select => elementwise!(slots, step, |a: 0, b: 1, c: 2| T::select(a != T::ZERO, b, c)),
-                    Code::Abs => elementwise!(slots, step, |a: 0| a.abs()),
-                    Code::Gt => elementwise!(slots, step, |a: 0, b: 1| T::select(a > b, T::ONE, T::ZERO)),
-                    Code::Ge => elementwise!(slots, step, |a: 0, b: 1| T::select(a >= b, T::ONE, T::ZERO)),
-                    Code::Lt => elementwise!(slots, step, |a: 0, b: 1| T::select(a < b, T::ONE, T::ZERO)),
-                    Code::Le => elementwise!(slots, step, |a: 0, b: 1| T::select(a <= b, T::ONE, T::ZERO)),
-                    Code::Splat => {
-                        let x = *slots.add(step.operands[0] as usize);
-                        splat(x, slots.add(step.result as usize), step.elements as usize);
-                    }
-                    Code::Sum => total!(slots, step, |sum, a, _b| sum + a),
-                    Code::Dot => total!(slots, step, |sum, a, b| a.mul_add(b, sum)),
-                    Code::Unary(f) => f(step.operand(slots, 0), step.result(slots)),
-                    Code::Binary(f) => f(step.operand(slots, 0), step.operand(slots, 1), step.result(slots)),
-                    Code::Ternary(f) => {
-                        f(step.operand(slots, 0), step.operand(slots, 1), step.operand(slots, 2), step.result(slots));
-                    }
+                if step.elements == 1 {
+                    number(step, &short.kernels, slots);
+                } else {
+                    array(step, &short.kernels, slots);
                 }
             }
-            for store in &short.stores {
-                copy(slots.add(store.slot as usize).cast_const(), memory.at(store.to), store.elements, false);
+            for wanted in &short.stores {
+                store(slots.add(wanted.slot as usize).cast_const(), memory.at(wanted.to), wanted.elements);
             }
         }
     }

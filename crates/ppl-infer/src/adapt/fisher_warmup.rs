@@ -4,6 +4,7 @@ use crate::dynamics::{Drift, Metric};
 use crate::kernel::GradientState;
 use crate::kernel::nuts::{NutsInfo, NutsParams};
 
+use super::block_estimates::FisherBlocks;
 use super::fisher::FisherDiagonal;
 use super::low_rank::FisherLowRank;
 use super::warmup::Change;
@@ -19,25 +20,21 @@ const DIRECTION: f64 = 1.1;
 const LEVEL: f64 = 0.75;
 
 /// An estimate of the metric from draws and gradients.
-pub(super) trait Estimate: Sized {
+pub(super) trait Estimate: Clone {
     /// Refinements between two switches come every so many iterations.
     const EVERY: usize;
-    fn new(dim: usize) -> Self;
     fn add(&mut self, draw: &[f64], gradient: &[f64]);
     fn clear(&mut self);
     fn count(&self) -> usize;
     /// Means of draws and gradients.
     fn means(&self) -> (&[f64], &[f64]);
-    /// Improves a metric of its own kind, and says whether it could.
+    /// Improves a metric, or replaces one of another kind, and says whether it could.
     fn refine(&self, metric: &mut Metric) -> bool;
 }
 
 impl Estimate for FisherDiagonal {
     const EVERY: usize = 1;
 
-    fn new(dim: usize) -> Self {
-        Self::new(dim)
-    }
     fn add(&mut self, draw: &[f64], gradient: &[f64]) {
         self.add(draw, gradient);
     }
@@ -51,10 +48,15 @@ impl Estimate for FisherDiagonal {
         self.means()
     }
     fn refine(&self, metric: &mut Metric) -> bool {
-        let Metric::Diagonal(diagonal) = metric else {
-            return false;
-        };
-        diagonal.refine(self.shrunk().into_iter());
+        if !matches!(metric, Metric::Diagonal(_)) {
+            match Metric::diagonal(metric.variances()) {
+                Ok(diagonal) => *metric = diagonal,
+                Err(_) => return false,
+            }
+        }
+        if let Metric::Diagonal(diagonal) = metric {
+            diagonal.refine(self.shrunk().into_iter());
+        }
         true
     }
 }
@@ -62,9 +64,6 @@ impl Estimate for FisherDiagonal {
 impl Estimate for FisherLowRank {
     const EVERY: usize = 20;
 
-    fn new(dim: usize) -> Self {
-        Self::new(dim)
-    }
     fn add(&mut self, draw: &[f64], gradient: &[f64]) {
         self.add(draw, gradient);
     }
@@ -78,13 +77,37 @@ impl Estimate for FisherLowRank {
         self.means()
     }
     fn refine(&self, metric: &mut Metric) -> bool {
-        let old = match &*metric {
-            Metric::Diagonal(diagonal) => diagonal.scale(),
-            Metric::LowRank(low_rank) => low_rank.scale(),
-            Metric::Dense(_) => return false,
+        let refined = match &*metric {
+            Metric::Diagonal(diagonal) => self.metric(diagonal.scale()),
+            Metric::LowRank(low_rank) => self.metric(low_rank.scale()),
+            other => self.metric(&other.variances().iter().map(|v| v.sqrt()).collect::<Vec<_>>()),
         };
-        match self.metric(old) {
+        match refined {
             Some(refined) => *metric = Metric::LowRank(refined),
+            None => return false,
+        }
+        true
+    }
+}
+
+impl Estimate for FisherBlocks {
+    const EVERY: usize = 20;
+
+    fn add(&mut self, draw: &[f64], gradient: &[f64]) {
+        self.add(draw, gradient);
+    }
+    fn clear(&mut self) {
+        self.clear();
+    }
+    fn count(&self) -> usize {
+        self.count()
+    }
+    fn means(&self) -> (&[f64], &[f64]) {
+        self.means()
+    }
+    fn refine(&self, metric: &mut Metric) -> bool {
+        match self.metric(&metric.variances()) {
+            Some(refined) => *metric = refined,
             None => return false,
         }
         true
@@ -110,24 +133,26 @@ pub(super) struct FisherLearner<E> {
     background: E,
     /// Log-densities of the draws in foreground and background.
     levels: [WelfordDiagonal; 2],
-    /// The metric and the levels of the last switch: of draws that are not in the background.
-    reference: Option<(Metric, WelfordDiagonal)>,
+    /// The metric and the levels of the last switch: of draws that are not in the background. Of a metric that came from
+    /// another run no levels are known.
+    reference: Option<(Metric, Option<WelfordDiagonal>)>,
     refined: bool,
     since: usize,
 }
 
 impl<E: Estimate> FisherLearner<E> {
-    pub fn new(config: FisherConfig, state: &GradientState) -> Self {
-        let dim = state.position.len();
+    /// Begins at a state, with an estimate that has seen nothing yet.
+    pub fn new(config: FisherConfig, state: &GradientState, estimate: E) -> Self {
+        let schedule = if config.may_end_early {
+            FisherSchedule::that_may_settle(config.iterations)
+        } else {
+            FisherSchedule::new(config.iterations)
+        };
         let mut learner = Self {
-            schedule: if config.may_end_early {
-                FisherSchedule::that_may_settle(config.iterations)
-            } else {
-                FisherSchedule::new(config.iterations)
-            },
+            schedule,
             config,
-            foreground: E::new(dim),
-            background: E::new(dim),
+            foreground: estimate.clone(),
+            background: estimate,
             levels: [WelfordDiagonal::new(1), WelfordDiagonal::new(1)],
             reference: None,
             refined: false,
@@ -135,6 +160,17 @@ impl<E: Estimate> FisherLearner<E> {
         };
         learner.add(state);
         learner
+    }
+
+    /// Begins with the metric that another run has learned. It is kept until there are draws enough to doubt it.
+    pub fn continuing(config: FisherConfig, state: &GradientState, estimate: E, metric: &Metric) -> Self {
+        let schedule = FisherSchedule::continuing(config.iterations);
+        Self { schedule, reference: Some((metric.clone(), None)), ..Self::new(config, state, estimate) }
+    }
+
+    /// Whether the metric of another run is still kept.
+    pub fn holds(&self) -> bool {
+        self.schedule.holds()
     }
 
     /// Whether errors of both signs count for the step size: once the metric hardly changes.
@@ -171,7 +207,12 @@ impl<E: Estimate> FisherLearner<E> {
             self.add(state);
         }
         self.since += 1;
-        let action = self.schedule.advance(iteration, usable);
+        let held = self.schedule.holds();
+        let mut action = self.schedule.advance(iteration, usable);
+        if held && action == FisherAction::Switch && self.config.may_end_early && self.agrees(&params.metric) {
+            self.schedule.keep(iteration);
+            action = FisherAction::Keep;
+        }
         let settled = action == FisherAction::Refine
             && usable
             && self.config.may_end_early
@@ -196,7 +237,7 @@ impl<E: Estimate> FisherLearner<E> {
         }
         self.since = 0;
         if action == FisherAction::Switch {
-            self.reference = Some((params.metric.clone(), self.levels[0].clone()));
+            self.reference = Some((params.metric.clone(), Some(self.levels[0].clone())));
         }
         if let Some(frequency) = self.config.rotation {
             params.drift = Drift::Rotation { center: self.center(&params.metric), frequency };
@@ -223,12 +264,13 @@ impl<E: Estimate> FisherLearner<E> {
         if !self.background.refine(&mut metric) {
             return false;
         }
-        let (before, now) = (level, &self.levels[1]);
-        let variance: f64 = now.variances().chain(before.variances()).sum::<f64>() / 2.0;
-        let difference = (now.mean()[0] - before.mean()[0]).abs();
+        let now = &self.levels[1];
         // What is not a number does not agree.
-        difference <= LEVEL * variance.sqrt()
-            && metric.distance(reference) <= AGREEMENT
+        level.as_ref().is_none_or(|before| {
+            let variance: f64 = now.variances().chain(before.variances()).sum::<f64>() / 2.0;
+            let difference = (now.mean()[0] - before.mean()[0]).abs();
+            difference <= LEVEL * variance.sqrt()
+        }) && metric.distance(reference) <= AGREEMENT
             && metric.direction_distance(reference) <= DIRECTION
     }
 }

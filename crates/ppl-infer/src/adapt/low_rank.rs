@@ -70,6 +70,11 @@ impl FisherLowRank {
         self.metric_beyond(CUTOFF, fallback)
     }
 
+    /// The estimate with all directions, as the matrix M^-1.
+    pub(super) fn inverse_mass(&self, fallback: &[f64]) -> Option<Array2<f64>> {
+        Some(self.metric_beyond(1.0, fallback)?.inverse_mass())
+    }
+
     /// The estimate with the directions whose variance is above a cutoff or below its inverse.
     fn metric_beyond(&self, cutoff: f64, fallback: &[f64]) -> Option<LowRank> {
         let scale: Array1<f64> = self

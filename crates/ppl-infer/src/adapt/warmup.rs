@@ -3,22 +3,23 @@
 use thiserror::Error;
 
 use crate::density::{DensityError, LogDensity};
-use crate::dynamics::{Drift, Flow, Metric, MetricError};
+use crate::dynamics::{Drift, Flow, Layout, Metric, MetricError};
 use crate::kernel::nuts::{NutsInfo, NutsParams};
 use crate::kernel::{Frozen, GradientState};
 use crate::random::ChainRng;
 
+use super::adapted::AdaptedChain;
+use super::block_estimates::{FisherBlocks, WelfordBlocks};
 use super::dual_averaging::DualAveraging;
 use super::final_step::FinalStep;
 use super::fisher::FisherDiagonal;
-use super::fisher_warmup::{FisherConfig, FisherLearner};
+use super::fisher_warmup::{Estimate, FisherConfig, FisherLearner};
+use super::kind::MetricAdaptation;
 use super::low_rank::FisherLowRank;
 use super::step_size::{LARGEST_TURN, StepSizeError, find_step_size};
 use super::welford::{WelfordDense, WelfordDiagonal};
 use super::windows::StanWindows;
 
-/// Up to this many coordinates [`MetricAdaptation::Fisher`] looks for directions.
-const LOW_RANK_LIMIT: usize = 256;
 /// How many times the refusals that the user asked for are taken while the metric is learned.
 const RELAXED: f64 = 1.5;
 /// While next to nothing is known of the scales, trajectories are long and lead nowhere: so many iterations, at most a
@@ -26,38 +27,8 @@ const RELAXED: f64 = 1.5;
 const FIRST: usize = 50;
 const FIRST_DEPTH: usize = 7;
 
-/// How the metric is learned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum MetricAdaptation {
-    /// [`FisherLowRank`](Self::FisherLowRank) up to 256 coordinates, above that
-    /// [`FisherDiagonal`](Self::FisherDiagonal).
-    #[default]
-    Fisher,
-    /// A diagonal, from draws and gradients, refined after every draw, on nutpie's schedule.
-    FisherDiagonal,
-    /// As the diagonal, with those directions in which it is not enough, refined every 20 draws.
-    FisherLowRank,
-    /// A diagonal, from the variances of the draws of Stan's windows.
-    StanDiagonal,
-    /// A full matrix, from the covariances of the draws of Stan's windows.
-    StanDense,
-}
-
-impl MetricAdaptation {
-    /// What the default means for so many coordinates.
-    #[must_use]
-    pub fn of(self, dim: usize) -> Self {
-        match self {
-            Self::Fisher if dim <= LOW_RANK_LIMIT => Self::FisherLowRank,
-            Self::Fisher => Self::FisherDiagonal,
-            chosen => chosen,
-        }
-    }
-}
-
 /// What the user chooses of warm-up.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct WarmupConfig {
     /// Number of iterations.
     pub iterations: usize,
@@ -67,6 +38,8 @@ pub struct WarmupConfig {
     pub jitter: f64,
     /// How the metric is learned.
     pub metric: MetricAdaptation,
+    /// The coordinates that a metric of blocks takes together: [`MetricAdaptation::layout`].
+    pub layout: Layout,
     /// Whether warm-up may end sooner, once draws ask for the metric that older ones asked for.
     pub may_end_early: bool,
     /// Positions drift by a rotation of this frequency, in the frame that draws and gradients give.
@@ -97,6 +70,9 @@ pub struct Warmup {
     target_acceptance: f64,
     /// The step size of the last phase, which follows the target acceptance itself.
     last: Option<FinalStep>,
+    /// Whether it goes on from what another run has learned, and whether that metric is still kept.
+    continuing: bool,
+    held: bool,
     iterations: usize,
     iteration: usize,
     gradients: usize,
@@ -115,8 +91,22 @@ pub(super) enum Change {
 enum Learner {
     StanDiagonal(StanWindows, WelfordDiagonal),
     StanDense(StanWindows, WelfordDense),
+    StanBlocks(StanWindows, WelfordBlocks),
     FisherDiagonal(Box<FisherLearner<FisherDiagonal>>),
     FisherLowRank(Box<FisherLearner<FisherLowRank>>),
+    FisherBlocks(Box<FisherLearner<FisherBlocks>>),
+}
+
+/// Evaluates an expression for the learner of whichever Fisher metric, another for Stan's windows.
+macro_rules! by_kind {
+    ($learner:expr, fisher($it:ident) => $fisher:expr, stan => $stan:expr) => {
+        match $learner {
+            Learner::FisherDiagonal($it) => $fisher,
+            Learner::FisherLowRank($it) => $fisher,
+            Learner::FisherBlocks($it) => $fisher,
+            Learner::StanDiagonal(..) | Learner::StanDense(..) | Learner::StanBlocks(..) => $stan,
+        }
+    };
 }
 
 impl Warmup {
@@ -130,41 +120,58 @@ impl Warmup {
         state: &GradientState,
         random: &ChainRng,
     ) -> Result<Self, WarmupError> {
-        let dim = state.position.len();
-        let mut metric = Metric::identity(dim);
-        let fisher = FisherConfig {
-            iterations: config.iterations,
-            may_end_early: config.may_end_early,
-            rotation: config.rotation,
-        };
-        let learner = match config.metric.of(dim) {
-            MetricAdaptation::StanDiagonal => {
-                Learner::StanDiagonal(StanWindows::new(config.iterations), WelfordDiagonal::new(dim))
-            }
-            MetricAdaptation::StanDense => {
-                Learner::StanDense(StanWindows::new(config.iterations), WelfordDense::new(dim))
-            }
-            MetricAdaptation::FisherLowRank => Learner::FisherLowRank(Box::new(FisherLearner::new(fisher, state))),
-            MetricAdaptation::Fisher | MetricAdaptation::FisherDiagonal => {
-                Learner::FisherDiagonal(Box::new(FisherLearner::new(fisher, state)))
-            }
-        };
-        if let (Metric::Diagonal(diagonal), Learner::FisherDiagonal(_) | Learner::FisherLowRank(_)) =
-            (&mut metric, &learner)
+        let learner = Learner::new(config, state, None);
+        let mut metric = Metric::identity(state.position.len());
+        if let Metric::Diagonal(diagonal) = &mut metric
+            && !config.metric.is_stan()
         {
             diagonal.refine(FisherDiagonal::guess(&state.gradient));
         }
         let (step_size, gradients) = find_step_size(density, Flow::from(&metric), state, random, 1.0)?;
         Ok(Self {
             params: NutsParams { step_size, jitter: config.jitter, metric, drift: Drift::Straight },
-            step_size: DualAveraging::new(step_size, learning_target(config.target_acceptance, config.metric)),
+            step_size: DualAveraging::new(step_size, learning_target(config.target_acceptance, &config.metric)),
             target_acceptance: config.target_acceptance,
             last: None,
+            continuing: false,
+            held: false,
             metric: learner,
             iterations: config.iterations,
             iteration: 0,
             gradients,
         })
+    }
+
+    /// Goes on at a state from what another run has learned; without iterations nothing of it changes.
+    ///
+    /// The metric is kept, while the step size moves a little, until there are 80 draws. If they ask for that metric,
+    /// warm-up ends (after 100 iterations, as ever where it may); if not, a new one is learned as in any warm-up, but
+    /// for its start. With fewer than 130 iterations only the step size is learned. In Stan's windows the metric is kept
+    /// until the end of the first.
+    #[must_use]
+    pub fn continuing(config: &WarmupConfig, state: &GradientState, earlier: &AdaptedChain) -> Self {
+        let learner = Learner::new(config, state, Some(&earlier.metric));
+        let step_size = earlier.step_size;
+        let limit = limit(&earlier.drift);
+        let mut averaging = DualAveraging::new(step_size, learning_target(config.target_acceptance, &config.metric));
+        averaging.set_limit(limit);
+        Self {
+            params: NutsParams {
+                step_size,
+                jitter: config.jitter,
+                metric: earlier.metric.clone(),
+                drift: earlier.drift.clone(),
+            },
+            step_size: averaging,
+            target_acceptance: config.target_acceptance,
+            last: Some(FinalStep::new(step_size, limit, config.target_acceptance)),
+            continuing: true,
+            held: true,
+            metric: learner,
+            iterations: config.iterations,
+            iteration: 0,
+            gradients: 0,
+        }
     }
 
     /// The parameters for the next transition.
@@ -176,19 +183,15 @@ impl Warmup {
     /// Whether there is nothing more to learn: the last iteration is over, or all has settled.
     #[must_use]
     pub fn ended(&self) -> bool {
-        let end = match &self.metric {
-            Learner::FisherDiagonal(learner) => learner.end(),
-            Learner::FisherLowRank(learner) => learner.end(),
-            Learner::StanDiagonal(..) | Learner::StanDense(..) => self.iterations,
-        };
+        let end = by_kind!(&self.metric, fisher(learner) => learner.end(), stan => self.iterations);
         self.iteration >= end
     }
 
     /// At most so many doublings for the next transition, of those that the user allows: fewer at the beginning.
     #[must_use]
     pub fn max_depth(&self, allowed: usize) -> usize {
-        let stan = matches!(self.metric, Learner::StanDiagonal(..) | Learner::StanDense(..));
-        let first = !stan && self.iteration < FIRST.min(self.iterations / 4);
+        let knows_scales = by_kind!(&self.metric, fisher(_it) => self.continuing, stan => true);
+        let first = !knows_scales && self.iteration < FIRST.min(self.iterations / 4);
         if first { allowed.min(FIRST_DEPTH) } else { allowed }
     }
 
@@ -216,13 +219,27 @@ impl Warmup {
             Some(last) => {
                 last.update(info.acceptance);
                 self.params.step_size = last.step_size();
+                if !self.held {
+                    self.iteration += 1;
+                    return Ok(());
+                }
+            }
+            None => {
+                self.step_size.update(self.metric.acceptance(info));
+                self.params.step_size = self.step_size.step_size();
+            }
+        }
+        let change = self.metric.update(self.iteration, state, info, &mut self.params)?;
+        if self.held {
+            self.held = by_kind!(&self.metric, fisher(it) => it.holds(), stan => matches!(change, Change::None));
+            if self.held {
                 self.iteration += 1;
                 return Ok(());
             }
-            None => self.step_size.update(self.metric.acceptance(info)),
+            // From here on it is a warm-up like any other.
+            self.last = None;
+            self.step_size.restart(self.params.step_size);
         }
-        self.params.step_size = self.step_size.step_size();
-        let change = self.metric.update(self.iteration, state, info, &mut self.params)?;
         if let Drift::Rotation { frequency, .. } = self.params.drift {
             self.step_size.set_limit(LARGEST_TURN / frequency);
             self.params.step_size = self.step_size.step_size();
@@ -235,10 +252,7 @@ impl Warmup {
             self.step_size.restart(step_size);
         }
         if self.metric.is_final(self.iteration + 1) {
-            let limit = match self.params.drift {
-                Drift::Rotation { frequency, .. } => LARGEST_TURN / frequency,
-                _ => f64::INFINITY,
-            };
+            let limit = limit(&self.params.drift);
             let last = FinalStep::new(self.step_size.averaged_step_size(), limit, self.target_acceptance);
             self.params.step_size = last.step_size();
             self.last = Some(last);
@@ -250,6 +264,9 @@ impl Warmup {
     /// Ends warm-up: the averaged step size and the last metric, never to move again.
     #[must_use]
     pub fn finish(mut self) -> Frozen<NutsParams> {
+        if self.continuing && self.iteration == 0 {
+            return Frozen::new(self.params);
+        }
         self.params.step_size =
             self.last.as_ref().map_or_else(|| self.step_size.averaged_step_size(), FinalStep::averaged);
         Frozen::new(self.params)
@@ -258,30 +275,53 @@ impl Warmup {
 
 /// What the step size aims at while the metric is learned: half as many steps again may be refused, for longer steps
 /// and shorter trajectories, as those draws are not kept.
-fn learning_target(target: f64, metric: MetricAdaptation) -> f64 {
-    match metric {
-        MetricAdaptation::StanDiagonal | MetricAdaptation::StanDense => target,
-        _ => 1.0 - RELAXED * (1.0 - target),
+fn learning_target(target: f64, metric: &MetricAdaptation) -> f64 {
+    if metric.is_stan() { target } else { 1.0 - RELAXED * (1.0 - target) }
+}
+
+/// The longest step of a drift.
+fn limit(drift: &Drift) -> f64 {
+    match drift {
+        Drift::Rotation { frequency, .. } => LARGEST_TURN / frequency,
+        Drift::Straight => f64::INFINITY,
     }
 }
 
 impl Learner {
+    /// For a warm-up that begins at a state, or goes on with a metric that another run has learned.
+    fn new(config: &WarmupConfig, state: &GradientState, earlier: Option<&Metric>) -> Self {
+        let dim = state.position.len();
+        let fisher = FisherConfig {
+            iterations: config.iterations,
+            may_end_early: config.may_end_early,
+            rotation: config.rotation,
+        };
+        let windows = StanWindows::new(config.iterations);
+        match config.metric.clone().of(dim) {
+            MetricAdaptation::StanDiagonal => Self::StanDiagonal(windows, WelfordDiagonal::new(dim)),
+            MetricAdaptation::StanDense => Self::StanDense(windows, WelfordDense::new(dim)),
+            MetricAdaptation::StanBlocks(_) => Self::StanBlocks(windows, WelfordBlocks::new(config.layout.clone())),
+            MetricAdaptation::FisherLowRank => {
+                Self::FisherLowRank(learner(fisher, state, FisherLowRank::new(dim), earlier))
+            }
+            MetricAdaptation::FisherBlocks(_) => {
+                Self::FisherBlocks(learner(fisher, state, FisherBlocks::new(config.layout.clone()), earlier))
+            }
+            MetricAdaptation::Fisher | MetricAdaptation::FisherDiagonal => {
+                Self::FisherDiagonal(learner(fisher, state, FisherDiagonal::new(dim), earlier))
+            }
+        }
+    }
+
     /// Whether an iteration belongs to the phase after the metric's.
     fn is_final(&self, iteration: usize) -> bool {
-        match self {
-            Self::FisherDiagonal(learner) => learner.is_final(iteration),
-            Self::FisherLowRank(learner) => learner.is_final(iteration),
-            Self::StanDiagonal(..) | Self::StanDense(..) => false,
-        }
+        by_kind!(self, fisher(learner) => learner.is_final(iteration), stan => false)
     }
 
     /// The statistic that the step size follows. Once the metric has settled nutpie counts errors of both signs.
     fn acceptance(&self, info: &NutsInfo) -> f64 {
-        match self {
-            Self::FisherDiagonal(learner) if learner.is_late() => info.symmetric_acceptance,
-            Self::FisherLowRank(learner) if learner.is_late() => info.symmetric_acceptance,
-            _ => info.acceptance,
-        }
+        let late = by_kind!(self, fisher(learner) => learner.is_late(), stan => false);
+        if late { info.symmetric_acceptance } else { info.acceptance }
     }
 
     fn update(
@@ -314,8 +354,32 @@ impl Learner {
                 estimate.clear();
                 Ok(Change::Replaced)
             }
+            Self::StanBlocks(windows, estimate) => {
+                if windows.contains(iteration) {
+                    estimate.add(&state.position);
+                }
+                if !windows.ends_at(iteration) {
+                    return Ok(Change::None);
+                }
+                params.metric = estimate.metric()?;
+                estimate.clear();
+                Ok(Change::Replaced)
+            }
             Self::FisherDiagonal(learner) => Ok(learner.update(iteration, state, info, params)),
             Self::FisherLowRank(learner) => Ok(learner.update(iteration, state, info, params)),
+            Self::FisherBlocks(learner) => Ok(learner.update(iteration, state, info, params)),
         }
     }
+}
+
+fn learner<E: Estimate>(
+    config: FisherConfig,
+    state: &GradientState,
+    estimate: E,
+    earlier: Option<&Metric>,
+) -> Box<FisherLearner<E>> {
+    Box::new(match earlier {
+        None => FisherLearner::new(config, state, estimate),
+        Some(metric) => FisherLearner::continuing(config, state, estimate, metric),
+    })
 }

@@ -80,6 +80,9 @@ pub enum FisherAction {
 /// One that may settle has an early phase of at most 120 iterations. Once [`settle`](Self::settle)d there come only as
 /// many iterations for the step size as belong to a run of that length, at least 100.
 ///
+/// One that continues another warm-up keeps the metric that it came with until there are 80 draws, which either agree
+/// with it, whereupon warm-up ends, or begin the main phase.
+///
 /// # Source
 /// nuts-rs 0.18, Seyboldt, Carlson and Carpenter (2026), arXiv:2603.18845; the early end is our own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +94,7 @@ pub struct FisherSchedule {
     background: usize,
     main_switches: usize,
     late: bool,
+    held: bool,
 }
 
 impl FisherSchedule {
@@ -101,6 +105,8 @@ impl FisherSchedule {
     const LOOK: usize = 40;
     /// The average of the step size begins after ten of them.
     const SHORTEST_END: usize = 100;
+    /// What is left to the step size at the end of a warm-up that continues another.
+    const LEAST_END: usize = 50;
 
     /// For so many iterations. The starting point counts as the first member of both estimates.
     #[must_use]
@@ -113,6 +119,7 @@ impl FisherSchedule {
             background: 1,
             main_switches: 0,
             late: false,
+            held: false,
         }
     }
 
@@ -123,11 +130,41 @@ impl FisherSchedule {
         Self { early_end: nutpie.early_end.min(Self::LONGEST_START), ..nutpie }
     }
 
+    /// For at most so many iterations after an earlier warm-up. With fewer than 130 only the step size is learned.
+    #[must_use]
+    pub fn continuing(iterations: usize) -> Self {
+        let end = ((0.15 * iterations as f64) as usize).max(Self::LEAST_END).min(iterations);
+        Self { early_end: 0, final_start: iterations - end, held: true, ..Self::new(iterations) }
+    }
+
+    /// Whether the metric is still the one that came from an earlier warm-up.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.held
+    }
+
+    /// The metric that came from an earlier warm-up has been found good after an iteration.
+    pub fn keep(&mut self, iteration: usize) {
+        self.held = true;
+        self.final_start = self.final_start.min(iteration + 1);
+        self.end = self.end.min((iteration + 1).max(Self::SHORTEST_END));
+    }
+
     /// Goes past an iteration, told whether its draw was added to the estimates.
     pub fn advance(&mut self, iteration: usize, added: bool) -> FisherAction {
         if iteration >= self.final_start {
             self.late = true;
             return FisherAction::Keep;
+        }
+        if self.held {
+            self.background += usize::from(added);
+            if self.background < Self::MAIN_WINDOW {
+                return FisherAction::Keep;
+            }
+            self.held = false;
+            self.main_switches = 1;
+            self.background = 0;
+            return FisherAction::Switch;
         }
         let early = iteration < self.early_end;
         if iteration == self.early_end {

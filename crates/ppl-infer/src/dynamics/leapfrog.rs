@@ -1,6 +1,8 @@
 //! The leapfrog step: half a kick, a drift, one gradient, half a kick. The drift is a straight line, or a rotation
 //! about the middle of a normal law, which is then integrated exactly.
 
+use serde::{Deserialize, Serialize};
+
 use crate::density::{DensityError, LogDensity};
 
 use super::metric::Metric;
@@ -10,7 +12,7 @@ use super::vector::{axpy, dot, kick, kick_drift, kick_turn, turn, turn_white};
 ///
 /// The energy |z|^2 / 2 - log p is split into a part that the drift solves exactly and the rest, whose gradient kicks.
 /// On a normal law N(center, M^-1) a rotation of frequency 1 makes no error at all, whatever the step.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Drift {
     /// The kinetic energy alone: `y += step z`. The classical leapfrog step.
@@ -26,6 +28,17 @@ pub enum Drift {
         /// The frequency w, positive.
         frequency: f64,
     },
+}
+
+impl Drift {
+    /// The frequency of a rotation.
+    #[must_use]
+    pub fn frequency(&self) -> Option<f64> {
+        match self {
+            Self::Straight => None,
+            Self::Rotation { frequency, .. } => Some(*frequency),
+        }
+    }
 }
 
 /// What a step moves by: a metric and a drift.

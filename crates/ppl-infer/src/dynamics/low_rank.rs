@@ -42,6 +42,19 @@ impl LowRank {
         self.directions.chunks_exact(self.scale.len().max(1)).zip(self.variances.iter().copied())
     }
 
+    /// The matrix M^-1.
+    pub(crate) fn inverse_mass(&self) -> Array2<f64> {
+        let dim = self.scale.len();
+        let mut out = Array2::<f64>::eye(dim);
+        for (u, v) in self.directions() {
+            for (mut row, a) in out.outer_iter_mut().zip(u) {
+                row.iter_mut().zip(u).for_each(|(out, b)| *out += (v - 1.0) * a * b);
+            }
+        }
+        out.indexed_iter_mut().for_each(|((i, j), out)| *out *= self.scale[i] * self.scale[j]);
+        out
+    }
+
     pub(super) fn variances(&self) -> Vec<f64> {
         let mut out = vec![1.0; self.scale.len()];
         for (u, v) in self.directions() {

@@ -1,9 +1,12 @@
 //! The metric: an inverse mass matrix M^-1 = L L', an estimate of the posterior covariance, with its factor L.
 
 use ndarray::Array2;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::blocks::{Blocks, Layout};
 use super::low_rank::LowRank;
+use super::saved::Saved;
 use super::vector::{axpy, dot};
 
 /// Why an inverse mass matrix is not one.
@@ -46,10 +49,46 @@ pub enum MetricError {
         /// Number of columns.
         columns: usize,
     },
+    /// Blocks of coordinates that are not there.
+    #[error("a block has coordinate {coordinate}, of {dim} that there are")]
+    BeyondDimension {
+        /// The coordinate.
+        coordinate: usize,
+        /// How many there are.
+        dim: usize,
+    },
+    /// Blocks that are not disjoint.
+    #[error("coordinate {coordinate} is in the blocks twice")]
+    InTwoBlocks {
+        /// The coordinate.
+        coordinate: usize,
+    },
+    /// Matrices or variances that are not as many as the layout has.
+    #[error("{blocks} blocks and {variances} variances, wanted {} and {}", of.0, of.1)]
+    Blocks {
+        /// Number of matrices.
+        blocks: usize,
+        /// Number of variances.
+        variances: usize,
+        /// What the layout has of both.
+        of: (usize, usize),
+    },
+    /// The matrix of a block has another number of rows than the block has coordinates.
+    #[error("the block that begins at coordinate {first} is {rows} x {rows}, wanted {wanted} x {wanted}")]
+    BlockSize {
+        /// The block's first coordinate.
+        first: usize,
+        /// Rows of the matrix.
+        rows: usize,
+        /// Coordinates of the block.
+        wanted: usize,
+    },
 }
 
-/// An inverse mass matrix with its factor.
-#[derive(Debug, Clone, PartialEq)]
+/// An inverse mass matrix with its factor. It is saved by `serde` as the numbers that it was made of, which are checked
+/// again when it is loaded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Saved", try_from = "Saved")]
 #[non_exhaustive]
 pub enum Metric {
     /// Only variances: a step costs O(d).
@@ -58,6 +97,8 @@ pub enum Metric {
     Dense(Dense),
     /// Scales, and a few directions with variances of their own: a step with k directions costs O(d k).
     LowRank(LowRank),
+    /// Full matrices for blocks of coordinates, variances for the rest: a step costs O(k^2) for each block of k.
+    Blocks(Blocks),
 }
 
 impl Metric {
@@ -102,6 +143,16 @@ impl Metric {
         Ok(Self::LowRank(LowRank::new(scale, directions, variances)))
     }
 
+    /// An M^-1 with a matrix, of which the lower triangle is read, for each block of a layout. Of `variances`, as many as
+    /// there are coordinates, those of coordinates in no block are taken.
+    ///
+    /// # Errors
+    /// [`MetricError::Blocks`] and [`MetricError::BlockSize`] where shapes do not fit; as [`Metric::diagonal`] and
+    /// [`Metric::dense`].
+    pub fn blocks(layout: Layout, variances: Vec<f64>, matrices: Vec<Array2<f64>>) -> Result<Self, MetricError> {
+        Blocks::new(layout, variances, matrices).map(Self::Blocks)
+    }
+
     /// The number of coordinates.
     #[must_use]
     pub fn dim(&self) -> usize {
@@ -109,6 +160,7 @@ impl Metric {
             Self::Diagonal(metric) => metric.scale.len(),
             Self::Dense(metric) => metric.factor.nrows(),
             Self::LowRank(metric) => metric.scale.len(),
+            Self::Blocks(metric) => metric.layout().dim(),
         }
     }
 
@@ -119,6 +171,7 @@ impl Metric {
             Self::Diagonal(metric) => metric.inverse_mass.clone(),
             Self::Dense(metric) => metric.inverse_mass.diag().to_vec(),
             Self::LowRank(metric) => metric.variances(),
+            Self::Blocks(metric) => metric.variances().to_vec(),
         }
     }
 
@@ -130,6 +183,7 @@ impl Metric {
             }
             Self::Dense(metric) => metric.velocity(z, out),
             Self::LowRank(metric) => metric.velocity(z, out),
+            Self::Blocks(metric) => metric.velocity(z, out),
         }
     }
 
@@ -141,6 +195,7 @@ impl Metric {
             }
             Self::Dense(metric) => metric.force(g, out),
             Self::LowRank(metric) => metric.force(g, out),
+            Self::Blocks(metric) => metric.force(g, out),
         }
     }
 
@@ -151,21 +206,42 @@ impl Metric {
         (squares / a.len().max(1) as f64).sqrt()
     }
 
-    /// The largest difference of log-variances over the directions that a low-rank metric, either of the two, knows.
+    /// The largest difference of log-variances over the directions that the metrics, either of the two, know: those of a
+    /// low-rank one, the columns of the factor of a dense one or a block.
     pub(crate) fn direction_distance(&self, other: &Self) -> f64 {
         let one_way = |of: &Self, to: &Self| {
-            let Self::LowRank(low_rank) = of else { return 0.0 };
-            let zero = vec![0.0; low_rank.scale.len()];
+            let zero = vec![0.0; of.dim()];
             let mut white = zero.clone();
-            let distance = |(u, v): (&[f64], f64)| {
-                // A displacement of one standard deviation in that direction; its length under the other metric.
-                let x: Vec<f64> = u.iter().zip(&low_rank.scale).map(|(u, s)| u * s * v.sqrt()).collect();
-                to.whiten(&x, &zero, &mut white);
-                dot(&white, &white).ln().abs()
-            };
-            low_rank.directions().map(distance).fold(0.0, f64::max)
+            let mut largest = 0.0f64;
+            // A displacement of one standard deviation in a direction; its length under the other metric.
+            of.each_direction(|x| {
+                to.whiten(x, &zero, &mut white);
+                largest = largest.max(dot(&white, &white).ln().abs());
+            });
+            largest
         };
         one_way(self, other).max(one_way(other, self))
+    }
+
+    /// Displacements that have length 1 in this metric, in the directions in which it is more than scales.
+    fn each_direction(&self, mut see: impl FnMut(&[f64])) {
+        let mut along = |coordinates: &mut dyn Iterator<Item = usize>| {
+            let (mut unit, mut x) = (vec![0.0; self.dim()], vec![0.0; self.dim()]);
+            for i in coordinates {
+                unit[i] = 1.0;
+                self.velocity(&unit, &mut x);
+                unit[i] = 0.0;
+                see(&x);
+            }
+        };
+        match self {
+            Self::Diagonal(_) => {}
+            Self::LowRank(metric) => metric.directions().for_each(|(u, v)| {
+                see(&u.iter().zip(&metric.scale).map(|(u, s)| u * s * v.sqrt()).collect::<Vec<_>>())
+            }),
+            Self::Dense(_) => along(&mut (0..self.dim())),
+            Self::Blocks(metric) => along(&mut metric.layout().blocks().iter().flatten().cloned().flatten()),
+        }
     }
 
     /// `out = L^-1 (q - center)`.
@@ -175,6 +251,7 @@ impl Metric {
             Self::Diagonal(metric) => out.iter_mut().zip(&metric.scale).for_each(|(out, scale)| *out /= scale),
             Self::Dense(metric) => metric.solve(out),
             Self::LowRank(metric) => metric.whiten(out),
+            Self::Blocks(metric) => metric.solve(out),
         }
     }
 }
@@ -228,7 +305,7 @@ pub struct Dense {
 }
 
 impl Dense {
-    fn new(inverse_mass: Array2<f64>) -> Result<Self, MetricError> {
+    pub(super) fn new(inverse_mass: Array2<f64>) -> Result<Self, MetricError> {
         let (rows, columns) = inverse_mass.dim();
         if rows != columns {
             return Err(MetricError::NotSquare { rows, columns });
@@ -287,7 +364,7 @@ impl Dense {
     }
 
     /// Rows of the factor, which is made in row-major order.
-    fn rows(&self) -> impl Iterator<Item = &[f64]> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = &[f64]> {
         self.factor.as_slice().unwrap_or_default().chunks_exact(self.factor.ncols().max(1))
     }
 }

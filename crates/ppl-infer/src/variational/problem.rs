@@ -36,7 +36,7 @@ impl<'m> Problem<'m> {
     }
 
     pub fn target(target: &'m dyn Target) -> Self {
-        Self::Target(target, Coordinates::new(target.dim()))
+        Self::Target(target, Coordinates::of(target))
     }
 
     pub fn batch_target(target: &'m dyn BatchTarget) -> Self {

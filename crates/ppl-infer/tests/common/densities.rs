@@ -1,7 +1,7 @@
 //! Targets: closures as densities, normal laws, and what else the tests sample.
 
 use ppl_autodiff::random::{Philox, Purpose};
-use ppl_infer::density::{DensityError, LogDensity, Target};
+use ppl_infer::density::{DensityError, LogDensity, Target, TargetSite};
 
 type Evaluation = Result<f64, DensityError>;
 
@@ -39,6 +39,25 @@ impl<F: Fn(&[f64], &mut [f64]) -> Evaluation + Sync> Target for Function<F> {
     }
     fn density(&self) -> Box<dyn LogDensity + '_> {
         Box::new(Evaluator(self))
+    }
+}
+
+/// A target whose coordinates have names.
+pub struct Named<'t> {
+    pub target: &'t dyn Target,
+    pub sites: Vec<(&'static str, usize)>,
+}
+
+impl Target for Named<'_> {
+    fn dim(&self) -> usize {
+        self.target.dim()
+    }
+    fn density(&self) -> Box<dyn LogDensity + '_> {
+        self.target.density()
+    }
+    fn sites(&self) -> Vec<TargetSite> {
+        let site = |&(name, n): &(&str, usize)| TargetSite { name: name.to_owned(), shape: vec![n], coordinates: n };
+        self.sites.iter().map(site).collect()
     }
 }
 
@@ -83,6 +102,28 @@ pub fn equicorrelated(dim: usize, rho: f64) -> Known {
         Ok(log_density)
     });
     Known { name: "equicorrelated", target: Box::new(target), means: vec![0.0; dim], variances: vec![1.0; dim] }
+}
+
+/// Groups of normal coordinates, each a list of places with a correlation that any two of them have; every coordinate has
+/// a scale. Nothing hangs together between the groups.
+pub fn grouped(scales: Vec<f64>, groups: Vec<(Vec<usize>, f64)>) -> Known {
+    let variances = scales.iter().map(|s| s * s).collect();
+    let dim = scales.len();
+    let target = Function::new(dim, move |x, g| {
+        let mut log_density = 0.0;
+        for (places, rho) in &groups {
+            let sum: f64 = places.iter().map(|&i| x[i] / scales[i]).sum();
+            let c = rho / (1.0 + (places.len() as f64 - 1.0) * rho) * sum;
+            for &i in places {
+                let y = x[i] / scales[i];
+                let slope = -(y - c) / (1.0 - rho);
+                log_density += 0.5 * y * slope;
+                g[i] = slope / scales[i];
+            }
+        }
+        Ok(log_density)
+    });
+    Known { name: "groups", target: Box::new(target), means: vec![0.0; dim], variances }
 }
 
 /// Independent Student t with df degrees of freedom: variance df / (df - 2).

@@ -98,6 +98,23 @@ fn frozen_after_warmup() {
     });
 }
 
+/// What chains have learned, saved and loaded, goes on without warm-up as if they had never stopped: the same parameters,
+/// and with the same seed the draws of a longer run.
+#[test]
+fn goes_on_from_a_file() {
+    walk(|sampler, known| {
+        let (short, long) = (sample(sampler, known, 6, 10, 2), sample(sampler, known, 6, 30, 2));
+        let saved = serde_json::to_string(&sampler.learned(&*known.target, &short)).unwrap();
+        let learned = serde_json::from_str(&saved).unwrap();
+        let more = sampler.go_on(&*known.target, 6, 20, &learned);
+        for (more, long) in more.iter().zip(&long) {
+            assert_eq!((&more.params, more.warmup_gradients), (&long.params, 1));
+            assert_eq!(more.draws, long.draws.slice(ndarray::s![10.., ..]), "{} on {}", sampler.name, known.name);
+        }
+        assert_ne!(more[0].draws, sampler.go_on(&*known.target, 7, 20, &learned)[0].draws);
+    });
+}
+
 /// Steps with the frozen parameters lead back the way they came, up to roundings, and their largest energy error is
 /// divided by 4 where they are halved: from the last draw of a chain, with a momentum of its own making.
 #[test]

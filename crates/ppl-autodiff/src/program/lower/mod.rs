@@ -249,28 +249,42 @@ impl<T: Real> Lowering<'_, T> {
             Op::Slice { axis, start, step, length } => self.view(operands[0]).slice(*axis, *start, *step, *length),
             Op::Pad { axis, start, step, .. } => {
                 let from = self.view(operands[0]);
-                let to = self.new_dense(&shape);
-                self.fill(&to, T::ZERO);
-                let inside = to.slice(*axis, *start, *step, from.shape[*axis]);
-                self.copy(&from, &inside);
-                to
+                let inside = |to: &View| to.slice(*axis, *start, *step, from.shape[*axis]);
+                let whole = View::dense(Store::Constants, 0, shape.clone());
+                match self.short_join(&shape, &[(from.clone(), inside(&whole))]) {
+                    Some(joined) => joined,
+                    None => {
+                        let to = self.new_dense(&shape);
+                        self.fill(&to, T::ZERO);
+                        self.copy(&from, &inside(&to));
+                        to
+                    }
+                }
             }
             Op::Concat { axis } => {
-                let to = self.wanted.remove(&id).filter(View::is_row_major);
-                let to = to.unwrap_or_else(|| self.new_dense(&shape));
+                let wanted = self.wanted.remove(&id).filter(View::is_row_major);
+                let whole = View::dense(Store::Constants, 0, shape.clone());
                 let mut start = 0;
-                for operand in operands {
+                let parts = operands.iter().map(|&operand| {
                     let from = self.view(operand);
-                    let length = from.shape[*axis];
-                    let mut part = to.slice(*axis, start, 1, length);
+                    let mut part = whole.slice(*axis, start, 1, from.shape[*axis]);
+                    start += from.shape[*axis];
                     if part.is_dense() {
                         // Axes of extent 1 have no strides to speak of.
                         part = View::dense(part.store, part.offset, part.shape);
                     }
-                    self.copy(&from, &part);
-                    start += length;
-                }
-                to
+                    (from, part)
+                });
+                let parts: Vec<(View, View)> = parts.collect();
+                let joined = if wanted.is_none() { self.short_join(&shape, &parts) } else { None };
+                joined.unwrap_or_else(|| {
+                    let to = wanted.unwrap_or_else(|| self.new_dense(&shape));
+                    for (from, mut part) in parts {
+                        (part.store, part.offset) = (to.store, to.offset + part.offset);
+                        self.copy(&from, &part);
+                    }
+                    to
+                })
             }
             Op::DiagEmbed => {
                 let from = self.view(operands[0]);

@@ -10,15 +10,17 @@ use crate::ops::{Binary, Op, Unary};
 use crate::program::contract::{Planned, Rule, contract};
 use crate::program::instruction::{Instruction, Place};
 use crate::program::layout::{Store, View, loops};
-use crate::program::short::{Code, LANES, Load, MAX_SHORT, Short, ShortStep, StoreTo};
+use crate::program::short::{Code, Kernels, LANES, Load, MAX_SHORT, Short, ShortStep, StoreTo};
 use crate::real::Real;
+use crate::shape::Shape;
 use crate::tape::NodeId;
 
 /// Operations that were met and do not run yet: they run before the first instruction that reads one of them.
 pub(super) struct Group<T> {
     buffer: Option<Store>,
     /// The operations in order.
-    members: Vec<Member<T>>,
+    members: Vec<Member>,
+    kernels: Kernels<T>,
     /// The slot in the buffer of each number, an operand from outside or a member.
     slots: HashMap<NodeId, u32>,
     /// The slots of arrays from outside, by their place and number of elements.
@@ -32,11 +34,11 @@ pub(super) struct Group<T> {
 }
 
 /// An operation of a group.
-enum Member<T> {
+enum Member {
     /// On numbers.
     Number(NodeId),
-    /// On arrays, or from one to a number.
-    Array(ShortStep<T>),
+    /// On arrays, or from one to a number, with its name.
+    Array(&'static str, ShortStep),
 }
 
 impl<T> Default for Group<T> {
@@ -44,6 +46,7 @@ impl<T> Default for Group<T> {
         Self {
             buffer: None,
             members: Vec::new(),
+            kernels: Kernels { unary: Vec::new(), binary: Vec::new(), ternary: Vec::new() },
             slots: HashMap::new(),
             arrays: HashMap::new(),
             splats: HashMap::new(),
@@ -179,9 +182,9 @@ impl<T: Real> Lowering<'_, T> {
         slot
     }
 
-    fn array_step(&mut self, name: &'static str, code: Code<T>, operands: [u32; 3], result: u32, elements: usize) {
-        let step = ShortStep { name, code, operands, result, elements: elements as u32 };
-        self.open.members.push(Member::Array(step));
+    fn array_step(&mut self, name: &'static str, code: Code, operands: [u32; 3], result: u32, elements: usize) {
+        let step = ShortStep { code, operands, result, elements: elements as u16 };
+        self.open.members.push(Member::Array(name, step));
     }
 
     /// Whether the group has to run before these can be read: arrays that it made, in another order, and what it writes
@@ -237,7 +240,8 @@ impl<T: Real> Lowering<'_, T> {
             }
             let slot = self.slots(elements);
             slots.insert(step.node, slot);
-            self.array_step(step_name(step.rule, op), code(step.rule, op), operands, slot, elements);
+            let code = code(&mut self.open.kernels, step.rule, op);
+            self.array_step(step_name(step.rule, op), code, operands, slot, elements);
             if last && end == End::Sum {
                 return self.short_total("sum", Code::Sum, [slot; 3], elements);
             }
@@ -246,6 +250,38 @@ impl<T: Real> Lowering<'_, T> {
         let mut view = View::ordered(self.group(), walk.shape.clone(), order);
         view.offset = last.map_or(0, |&slot| slot as usize);
         view
+    }
+
+    /// A short array put together from parts, and zeros where there is none, if each part lies in it one element after
+    /// the other; parts come with where they begin in the array.
+    pub(super) fn short_join(&mut self, shape: &Shape, parts: &[(View, View)]) -> Option<View> {
+        let fits = |(from, part): &(View, View)| {
+            let dense = View::dense(part.store, 0, part.shape.clone());
+            from.is_row_major() && part.lies_as(&dense)
+        };
+        if !(2..=MAX_SHORT).contains(&shape.size()) || !parts.iter().all(fits) {
+            return None;
+        }
+        if parts.iter().any(|(from, _)| self.open.targets.contains(&from.store)) {
+            self.flush();
+        }
+        let covered: usize = parts.iter().map(|(from, _)| from.shape.size()).sum();
+        let slot = self.slots(shape.size());
+        if covered < shape.size() {
+            self.array_step("zeros", Code::Zeros, [0; 3], slot, shape.size());
+        }
+        for (from, part) in parts.iter().filter(|(from, _)| from.shape.size() > 0) {
+            let elements = from.shape.size();
+            let from = if self.open.buffer == Some(from.store) {
+                from.offset as u32
+            } else {
+                let slot = self.slots(elements);
+                self.open.loads.push((place(from), slot, Load::Array(elements)));
+                slot
+            };
+            self.array_step("copy", Code::Copy, [from, 0, 0], slot + part.offset as u32, elements);
+        }
+        Some(View::dense(self.group(), slot as usize, shape.clone()))
     }
 
     /// The sum of a short array whose elements lie one after the other.
@@ -257,42 +293,56 @@ impl<T: Real> Lowering<'_, T> {
         self.short_total("sum", Code::Sum, [operand; 3], from.shape.size())
     }
 
-    fn short_total(&mut self, name: &'static str, code: Code<T>, operands: [u32; 3], elements: usize) -> View {
+    fn short_total(&mut self, name: &'static str, code: Code, operands: [u32; 3], elements: usize) -> View {
         let slot = self.slot();
         self.array_step(name, code, operands, slot, elements);
-        View::dense(self.group(), slot as usize, crate::shape::Shape::scalar())
+        View::dense(self.group(), slot as usize, Shape::scalar())
     }
 
     /// Ends the open group.
     pub(super) fn flush(&mut self) {
-        let group = std::mem::take(&mut self.open);
+        let mut group = std::mem::take(&mut self.open);
         let Some(store) = group.buffer else { return };
         let numbers = group.members.iter().filter_map(|member| match member {
             Member::Number(id) => Some(*id),
-            Member::Array(_) => None,
+            Member::Array(..) => None,
         });
         let numbers: Vec<NodeId> = numbers.collect();
         let planned = contract(self.graph, &numbers, &self.uses, |_| false);
         let mut planned: HashMap<NodeId, Planned> = planned.into_iter().map(|step| (step.node, step)).collect();
         let steps = group.members.into_iter().filter_map(|member| match member {
-            Member::Array(step) => Some(step),
+            Member::Array(name, step) => Some((name, step)),
             Member::Number(id) => planned.remove(&id).map(|step| {
                 let op = &self.graph.node(step.node).op;
                 let mut operands = [0; 3];
                 for (slot, operand) in operands.iter_mut().zip(&step.operands) {
                     *slot = group.slots[operand];
                 }
-                let (name, code, result) = (step_name(step.rule, op), code(step.rule, op), group.slots[&step.node]);
-                ShortStep { name, code, operands, result, elements: 1 }
+                let (code, result) = (code(&mut group.kernels, step.rule, op), group.slots[&step.node]);
+                (step_name(step.rule, op), ShortStep { code, operands, result, elements: 1 })
             }),
         });
+        let (names, steps) = steps.unzip();
         self.out.instructions.push(Instruction::Short(Short {
-            steps: steps.collect(),
+            steps,
+            names,
+            kernels: group.kernels,
             loads: group.loads,
             stores: group.stores,
             slots: Place { store, offset: 0 },
         }));
     }
+}
+
+/// The number of a function among those that are called, by its address.
+fn number_of<F: Copy>(kernels: &mut Vec<F>, kernel: F, address: impl Fn(F) -> usize) -> u16 {
+    let known = kernels.iter().position(|&other| address(other) == address(kernel));
+    let number = known.unwrap_or(kernels.len());
+    if known.is_none() {
+        kernels.push(kernel);
+    }
+    // There are a few hundred functions.
+    number as u16
 }
 
 fn step_name(rule: Rule, op: &Op) -> &'static str {
@@ -302,15 +352,17 @@ fn step_name(rule: Rule, op: &Op) -> &'static str {
     }
 }
 
-fn code<T: Real>(rule: Rule, op: &Op) -> Code<T> {
+fn code<T: Real>(kernels: &mut Kernels<T>, rule: Rule, op: &Op) -> Code {
     match (rule, op) {
         (Rule::MulAdd, _) => Code::MulAdd,
         (Rule::MulSub, _) => Code::MulSub,
         (Rule::SubMul, _) => Code::SubMul,
         (Rule::TimesOneMinusSquare, _) => Code::TimesOneMinusSquare,
         (Rule::SubDiv, _) => Code::SubDiv,
-        (Rule::IsWhole, _) => Code::Unary(is_whole),
-        (Rule::Within(_), _) => rule.ternary().map_or(Code::Select, |kernels| Code::Ternary(kernels[0])),
+        (Rule::IsWhole, _) => Code::Unary(number_of(&mut kernels.unary, is_whole, |f| f as usize)),
+        (Rule::Within(_), _) => rule
+            .ternary()
+            .map_or(Code::Select, |forms| Code::Ternary(number_of(&mut kernels.ternary, forms[0], |f| f as usize))),
         (Rule::Plain, Op::Binary(Binary::Add)) => Code::Add,
         (Rule::Plain, Op::Binary(Binary::Sub)) => Code::Sub,
         (Rule::Plain, Op::Binary(Binary::Mul)) => Code::Mul,
@@ -322,8 +374,8 @@ fn code<T: Real>(rule: Rule, op: &Op) -> Code<T> {
         (Rule::Plain, Op::Binary(Binary::Ge)) => Code::Ge,
         (Rule::Plain, Op::Binary(Binary::Lt)) => Code::Lt,
         (Rule::Plain, Op::Binary(Binary::Le)) => Code::Le,
-        (Rule::Plain, Op::Unary(op)) => Code::Unary(op.kernel()),
-        (Rule::Plain, Op::Binary(op)) => Code::Binary(op.kernels()[0]),
+        (Rule::Plain, Op::Unary(op)) => Code::Unary(number_of(&mut kernels.unary, op.kernel(), |f| f as usize)),
+        (Rule::Plain, Op::Binary(op)) => Code::Binary(number_of(&mut kernels.binary, op.kernels()[0], |f| f as usize)),
         _ => Code::Select,
     }
 }

@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use smallvec::SmallVec;
 
-use crate::ops::Op;
+use crate::ops::{Binary, Op};
 use crate::shape::Shape;
 use crate::tape::{Node, NodeId, Tape};
 use crate::tensor::Tensor;
@@ -173,6 +173,19 @@ impl Graph {
                 }
                 _ => return None,
             }
+        }
+    }
+
+    /// Whether a node is made of comparisons: 0 or 1 everywhere, whatever is compared.
+    pub fn is_condition(&self, id: NodeId) -> bool {
+        let node = self.node(id);
+        match node.op {
+            Op::Binary(Binary::Eq | Binary::Ne | Binary::Gt | Binary::Ge | Binary::Lt | Binary::Le) => true,
+            Op::Binary(Binary::Mul | Binary::Max | Binary::Min) | Op::Broadcast(_) | Op::Reshape(_) => {
+                node.operands.iter().all(|&o| self.is_condition(o))
+            }
+            Op::Constant(_) => self.uniform(id).is_some_and(|c| c == 0.0 || c == 1.0),
+            _ => false,
         }
     }
 }

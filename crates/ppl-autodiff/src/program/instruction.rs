@@ -2,7 +2,10 @@
 
 use smallvec::SmallVec;
 
-use crate::kernels::elementwise::{BinaryKernel, DotKernel, SelectKernel, SumKernel, TernaryKernel, UnaryKernel};
+use crate::kernels::elementwise::{
+    BinaryKernel, ChoiceKernel, CountKernel, DotKernel, InnerKernel, SelectKernel, SumKernel, TernaryKernel,
+    UnaryKernel,
+};
 use crate::kernels::product::{ProductKernel, ProductSpec};
 use crate::kernels::{sample, triangular};
 use crate::ops::{Law, Reduction};
@@ -14,7 +17,8 @@ use crate::program::whole::Whole;
 use crate::random::Key;
 use crate::real::Real;
 
-/// Elements that a fused program handles at a time: its registers stay in the first-level cache.
+/// Elements that a fused program handles at a time: its registers stay in the first-level cache. With few registers it
+/// handles more, as many as [`Fused::block`] says.
 pub(crate) const BLOCK: usize = 256;
 
 /// The first element of something.
@@ -81,6 +85,8 @@ pub(crate) enum StepKernel<T> {
     Binary(BinaryKernel<T>),
     Ternary(TernaryKernel<T>),
     Select(SelectKernel<T>),
+    Choice(ChoiceKernel<T>),
+    Inner(InnerKernel<T>),
 }
 
 /// One elementwise operation: operands and result by their position in the pointer table (sources, then registers,
@@ -88,7 +94,7 @@ pub(crate) enum StepKernel<T> {
 pub(crate) struct Step<T> {
     pub name: &'static str,
     pub kernel: StepKernel<T>,
-    pub operands: [usize; 3],
+    pub operands: [usize; 5],
     pub result: usize,
     /// Numbers, by their position, and what they must be (not 0, or 0), or the step is left out.
     pub guards: SmallVec<[(usize, bool); 2]>,
@@ -103,6 +109,8 @@ pub(crate) enum Total<T> {
     Sum(SumKernel<T>),
     /// The products of two arrays, by their position in the pointer table.
     Dot(DotKernel<T>, [usize; 2]),
+    /// How many elements of an array lie between two numbers.
+    Count(CountKernel<T>, [usize; 3]),
 }
 
 /// A chain of elementwise operations with one result, run block by block, stored or summed.
@@ -231,6 +239,7 @@ impl<T> Instruction<T> {
         match self {
             Instruction::Fused(Fused { total: Some(Total::Sum(_)), .. }) => "fused sum",
             Instruction::Fused(Fused { total: Some(Total::Dot(..)), .. }) => "fused dot",
+            Instruction::Fused(Fused { total: Some(Total::Count(..)), .. }) => "fused count",
             Instruction::Fused(_) => "fused",
             Instruction::Runs(_) => "runs",
             Instruction::Short(_) => "short",
@@ -438,7 +447,8 @@ impl<T: Real> Fused<T> {
         let first_register = self.sources.len();
         let result_entry = first_register + self.registers;
         let scratch = memory.scratch;
-        let register = |i: usize| scratch.wrapping_add(i * BLOCK);
+        let block = self.block();
+        let register = |i: usize| scratch.wrapping_add(i * block);
         let mut gathered = 0;
         for (i, source) in self.sources.iter().enumerate() {
             table[i] = match source {
@@ -447,7 +457,7 @@ impl<T: Real> Fused<T> {
                     let at = register(self.registers + gathered);
                     gathered += 1;
                     // SAFETY: the scratch has a register for each splat and each gathered source.
-                    unsafe { std::slice::from_raw_parts_mut(at, BLOCK.min(self.elements)).fill(*memory.at(*place)) };
+                    unsafe { std::slice::from_raw_parts_mut(at, block.min(self.elements)).fill(*memory.at(*place)) };
                     at
                 }
                 Source::Strided(..) => {
@@ -464,7 +474,7 @@ impl<T: Real> Fused<T> {
         let mut total = T::ZERO;
         let mut start = 0;
         while start < self.elements {
-            let n = BLOCK.min(self.elements - start);
+            let n = block.min(self.elements - start);
             for (i, source) in self.sources.iter().enumerate() {
                 if let Source::Strided(place, nest) = source {
                     // SAFETY: the register holds a block, and the loops stay inside the source.
@@ -478,7 +488,7 @@ impl<T: Real> Fused<T> {
                 unsafe { std::slice::from_raw_parts(table[entry], n) }
             };
             for step in &self.steps {
-                let [a, b, c] = step.operands;
+                let [a, b, c, d, e] = step.operands;
                 let result = table[step.result];
                 // SAFETY: every entry of the table has n elements, and the result is none of the operands.
                 unsafe {
@@ -494,12 +504,15 @@ impl<T: Real> Fused<T> {
                         StepKernel::Binary(f) => f(read(a), read(b), result),
                         StepKernel::Ternary(f) => f(read(a), read(b), read(c), result),
                         StepKernel::Select(f) => f(read(a), read(b), read(c), result),
+                        StepKernel::Inner(f) => f(read(a), [read(b), read(c)], read(d), read(e), result),
+                        StepKernel::Choice(f) => f(read(a), read(b), read(c), read(d), result),
                     }
                 }
             }
             match self.total {
                 Some(Total::Sum(sum)) => total += sum(read(result_entry)),
                 Some(Total::Dot(dot, [a, b])) => total += dot(read(a), read(b)),
+                Some(Total::Count(count, [a, b, c])) => total += count(read(a), read(b), read(c)),
                 None => table[result_entry] = table[result_entry].wrapping_add(n),
             }
             for (i, source) in self.sources.iter().enumerate() {
@@ -513,6 +526,12 @@ impl<T: Real> Fused<T> {
             // SAFETY: the result of a sum is one element.
             unsafe { *out = total };
         }
+    }
+
+    /// Elements at a time: as many as leave its registers in the first-level cache, a multiple of [`BLOCK`].
+    pub fn block(&self) -> usize {
+        const FEW: usize = 4;
+        BLOCK * (FEW / self.scratch_registers()).max(1)
     }
 
     /// Registers in the scratch: its own, and one for each source that is gathered, and one for what is summed.

@@ -22,7 +22,7 @@ pub use self::rows::Over;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::graph::Graph;
-use self::instruction::{BLOCK, Instruction, MAX_TABLE, Memory};
+use self::instruction::{Instruction, MAX_TABLE, Memory};
 use self::strips::Policy;
 use crate::random::Key;
 use crate::real::Real;
@@ -125,11 +125,11 @@ impl<T: Real> Program<T> {
         let registers = |i: &Instruction<T>| match i {
             Instruction::Fused(fused) => {
                 debug_assert!(fused.sources.len() + fused.registers <= MAX_TABLE);
-                fused.scratch_registers()
+                fused.scratch_registers() * fused.block()
             }
             _ => 0,
         };
-        let scratch = lowered.instructions.iter().map(registers).max().unwrap_or(0) * BLOCK;
+        let scratch = lowered.instructions.iter().map(registers).max().unwrap_or(0);
         Self {
             id: NEXT_PROGRAM.fetch_add(1, Ordering::Relaxed),
             instructions: lowered.instructions,

@@ -60,9 +60,9 @@ impl Distribution for AsymmetricLaplace {
     }
     fn log_prob(&self, value: Var) -> Var {
         let (z, k) = (value - self.loc, self.asymmetry);
-        // The scale of the side on which the value lies, with its sign.
-        let scale = z.gt(0.0).select(self.scale / k, -(self.scale * k));
-        -(z / scale) - (self.scale * (k + k.recip())).ln()
+        // The slope on the side on which the value lies.
+        let slope = z.gt(0.0).select(-(k / self.scale), (self.scale * k).recip());
+        z * slope - (self.scale * (k + k.recip())).ln()
     }
     fn draw(&self, batch: &Shape) -> Var {
         let [a, b] = [(); 2].map(|()| Var::random(Law::Exponential, batch, &[]));

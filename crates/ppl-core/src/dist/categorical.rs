@@ -90,10 +90,10 @@ impl Distribution for Categorical {
         match self.0 {
             // Only the chosen probability meets the logarithm: another may be 0.
             Parameter::Probabilities(p) => {
-                let p = pick(value, p, 1.0);
+                let p = pick(inside.select(value, 0.0), p, None);
                 inside.select(p.ln(), f64::NEG_INFINITY)
             }
-            Parameter::Logits(t) => pick(value, t.log_softmax(-1), f64::NEG_INFINITY),
+            Parameter::Logits(t) => pick(value, t.log_softmax(-1), Some(f64::NEG_INFINITY)),
         }
     }
     /// The number of cumulative probabilities that a uniform number has passed.

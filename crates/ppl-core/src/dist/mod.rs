@@ -374,18 +374,20 @@ pub(crate) fn batch_of(name: &'static str, parameters: &[Var]) -> Shape {
     })
 }
 
-/// Element `k` of the last axis of `table`, or another number where `k` is no index of it: for few elements by a chain of
-/// choices, whose operands stay in the first-level cache.
-pub(crate) fn pick(k: Var, table: Var, otherwise: f64) -> Var {
+/// Element `k` of the last axis of `table`, or another number where `k` is no index of it (with `None` some element,
+/// for indices that are known to be right): for few elements by a chain of choices, whose operands stay in the
+/// first-level cache.
+pub(crate) fn pick(k: Var, table: Var, otherwise: Option<f64>) -> Var {
     const FEW: usize = 16;
     let n = table.dim(-1);
-    if n <= FEW {
-        let otherwise = Var::from(otherwise);
-        return (0..n).rev().fold(otherwise, |chosen, j| k.eq(j as f64).select(table.index(-1, j), chosen));
+    if n <= FEW && n > 0 {
+        let (last, otherwise) = (table.index(-1, n - 1), otherwise.map(Var::from));
+        let last = otherwise.map_or(last, |otherwise| k.eq(n as f64 - 1.0).select(last, otherwise));
+        return (0..n - 1).rev().fold(last, |chosen, j| k.eq(j as f64).select(table.index(-1, j), chosen));
     }
     let numbers: Vec<f64> = (0..n).map(|j| j as f64).collect();
     let hit = k.expand_dims(-1).eq(numbers);
-    hit.max_axis(-1).select(hit.select(table, 0.0).sum_axis(-1), otherwise)
+    hit.max_axis(-1).select(hit.select(table, 0.0).sum_axis(-1), otherwise.unwrap_or(1.0))
 }
 
 /// What tests, docs and benchmarks know about a distribution: its line in the catalogue.

@@ -85,9 +85,9 @@ impl Distribution for OrderedLogistic {
             let wide = gaps.gt(0.0);
             between.insert(1, wide.select(wide.select(gaps, 1.0).log1mexp(), f64::NEG_INFINITY));
         }
-        let ends = (self.predictor - pick(value, above, f64::INFINITY)).softplus()
-            + (pick(value, below, f64::NEG_INFINITY) - self.predictor).softplus();
-        pick(value, concat(&between, -1), f64::NEG_INFINITY) - ends
+        let ends = (self.predictor - pick(value, above, Some(f64::INFINITY))).softplus()
+            + (pick(value, below, Some(f64::NEG_INFINITY)) - self.predictor).softplus();
+        pick(value, concat(&between, -1), Some(f64::NEG_INFINITY)) - ends
     }
     fn draw(&self, batch: &Shape) -> Var {
         let u = Var::random(Law::Uniform, batch, &[]);

@@ -85,7 +85,7 @@ impl Distribution for OrderedProbit {
         let k = inside.select(value, 0.0);
         let n = self.cuts();
         let (first, last) = (k.eq(0.0), k.eq(n as f64));
-        let distance = |k: Var| (pick(k, self.cutpoints, 0.0) - self.predictor) / self.scale;
+        let distance = |k: Var| (pick(k, self.cutpoints, Some(0.0)) - self.predictor) / self.scale;
         let (above, below) = (distance(last.select(0.0, k)), distance(first.select(0.0, k - 1.0)));
         let middle = (1.0 - first) * (1.0 - last);
         let some = middle * above.gt(below);

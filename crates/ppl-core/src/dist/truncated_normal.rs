@@ -136,10 +136,9 @@ impl Distribution for TruncatedNormal {
     /// Between bounds that are close the scale cancels: the density is one over the width, times what it is bent by.
     fn log_prob(&self, value: Var) -> Var {
         let inside = self.support().contains(value);
-        let z = match self.bounds {
-            Bounds::Left(bound) | Bounds::Right(bound) => self.standard(inside.select(value, bound)),
-            Bounds::Both(low, _) => self.standard(inside.select(value, low)),
-        };
+        let (Bounds::Left(bound) | Bounds::Right(bound) | Bounds::Both(bound, _)) = self.bounds;
+        let x = inside.select(value, bound);
+        let z = self.standard(x);
         let ln_scale = self.scale.ln() + LN_SQRT_2PI;
         let log_prob = match self.bounds {
             Bounds::Left(low) => -0.5 * z.square() - (ln_scale + (-self.standard(low)).log_ndtr()),
@@ -153,7 +152,9 @@ impl Distribution for TruncatedNormal {
                 let m = interval.middle();
                 let (narrow, wide) = ((high - low).ln() + interval.log_shape(), ln_scale + interval.log_mass_wide());
                 let log_mass = some.select(interval.narrow.select(narrow, wide), f64::INFINITY);
-                -0.5 * (z - m) * (z + m) - log_mass
+                // (z - m) (z + m), from the middle.
+                let w = (x - (self.loc + m * self.scale)) / self.scale;
+                w * (-0.5 * w - m) - log_mass
             }
         };
         inside.select(log_prob, f64::NEG_INFINITY)

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::short::End;
 use super::{Lowering, place};
-use crate::kernels::elementwise::{dot, select_kernels, sum as sum_of};
+use crate::kernels::elementwise::{divide_by_number, dot, is_whole, select_kernels, sum as sum_of};
 use crate::ops::{Binary, Op, Unary};
 use crate::program::contract::{Planned, Rule, contract};
 use crate::program::guard::{Guard, of_choice};
@@ -18,7 +18,7 @@ use crate::shape::Shape;
 use crate::tape::NodeId;
 
 /// The order of axes for a result none of whose operands has all its elements, as of an outer product: the axis along
-/// which most operands are contiguous comes last.
+/// which most operands are contiguous comes last, a long one if there is any.
 fn common_order(shape: &Shape, outside: &[(NodeId, View)]) -> SmallVec<[usize; 4]> {
     let mut order: SmallVec<[usize; 4]> = (0..shape.rank()).collect();
     let contiguous = |axis: usize| {
@@ -26,7 +26,7 @@ fn common_order(shape: &Shape, outside: &[(NodeId, View)]) -> SmallVec<[usize; 4
         arrays.filter(|(_, v)| v.strides[axis] == 1 && shape[axis] > 1).count()
     };
     // Of axes with equally many operands the longest, of those equally long the last.
-    let key = |&axis: &usize| (contiguous(axis), shape[axis]);
+    let key = |&axis: &usize| (shape[axis] >= LEAST_RUN && contiguous(axis) > 0, contiguous(axis), shape[axis]);
     if let Some(inner) = order.iter().copied().max_by_key(key).filter(|&a| contiguous(a) > 0) {
         order.retain(|axis| *axis != inner);
         order.push(inner);
@@ -75,13 +75,14 @@ impl<T: Real> Lowering<'_, T> {
         }
         let sum = self.chains.sum[root as usize];
         let walk = View::ordered(Store::Constants, shape.clone(), &order);
+        // Short arrays have no steps of their own for numbers.
+        let is_short = (2..=MAX_SHORT).contains(&elements);
         let number = |id: NodeId| {
             let mut outside = outside.iter();
-            outside.any(|(other, view)| *other == id && view.is_scalar())
+            !is_short && outside.any(|(other, view)| *other == id && view.is_scalar())
         };
         let planned = contract(self.graph, &members, &self.uses, number);
-        if (2..=MAX_SHORT).contains(&elements) && planned.iter().all(|step| self.guards[step.node as usize].is_empty())
-        {
+        if is_short && planned.iter().all(|step| self.guards[step.node as usize].is_empty()) {
             self.short(root, &planned, &outside, &order, &walk);
             return;
         }
@@ -143,6 +144,15 @@ impl<T: Real> Lowering<'_, T> {
                 _ => None,
             }
         });
+        if let Some(last) = planned.last()
+            && let Some(count) = last.rule.count()
+            && let Some(&Step { operands: [a, b, c, ..], ref guards, .. }) = steps.last()
+            && guards.is_empty()
+            && [b, c].iter().all(|&entry| matches!(sources.get(entry), Some(Source::Number(_))))
+        {
+            steps.pop();
+            return Total::Count(count, [a, b, c]);
+        }
         let is_array = |&entry: &usize| !matches!(sources.get(entry), Some(Source::Number(_)));
         match product {
             Some(operands) if operands.iter().all(is_array) && steps.last().is_some_and(|s| s.guards.is_empty()) => {
@@ -208,7 +218,7 @@ impl<T: Real> Lowering<'_, T> {
                 operands.contains(&id)
                     && match (operands.len(), &self.graph.node(step.node).op) {
                         (2, _) => number(operands[1]) && operands[0] == id,
-                        (3, _) => operands[0] == id,
+                        (3.., _) => operands[0] == id,
                         _ => true,
                     }
             })
@@ -235,7 +245,7 @@ impl<T: Real> Lowering<'_, T> {
         const RESULT: usize = usize::MAX;
         for (at, step) in planned.iter().enumerate() {
             let node = self.graph.node(step.node);
-            let mut operands = [0; 3];
+            let mut operands = [0; 5];
             for (slot, o) in operands.iter_mut().zip(&step.operands) {
                 *slot = entry[o];
             }
@@ -251,11 +261,18 @@ impl<T: Real> Lowering<'_, T> {
             let binary_form = if number(1) { 2 } else { usize::from(number(0)) };
             let kernel = if let Some(forms) = step.rule.ternary::<T>() {
                 StepKernel::Ternary(forms[usize::from(number(1)) + 2 * usize::from(number(2))])
+            } else if step.rule == Rule::IsWhole {
+                StepKernel::Unary(is_whole)
+            } else if let Some(forms) = step.rule.inner::<T>() {
+                StepKernel::Inner(forms[usize::from(number(3))])
+            } else if let Some(forms) = step.rule.choice::<T>() {
+                StepKernel::Choice(forms[usize::from(number(2)) + 2 * usize::from(number(3))])
             } else if let Some(forms) = step.rule.binary::<T>() {
                 StepKernel::Binary(forms[binary_form])
             } else {
                 match &node.op {
                     Op::Unary(op) => StepKernel::Unary(op.kernel::<T>()),
+                    Op::Binary(Binary::Div) if binary_form == 2 => StepKernel::Binary(divide_by_number),
                     Op::Binary(op) => StepKernel::Binary(op.kernels::<T>()[binary_form]),
                     _ => StepKernel::Select(select_kernels()[usize::from(number(1)) + 2 * usize::from(number(2))]),
                 }
@@ -264,7 +281,7 @@ impl<T: Real> Lowering<'_, T> {
             let own: SmallVec<[&Guard; 2]> = self.guards[step.node as usize].iter().filter(known).collect();
             let reads = |user: &&Planned| user.operands.contains(&step.node);
             let discards = |user: &Planned, guard: &Guard| {
-                let choice = of_choice(self.graph, user.node, step.node);
+                let choice = of_choice(self.graph, &self.counts, user.node, step.node);
                 user.rule == Rule::Plain && choice == Some(*guard) || self.guards[user.node as usize].contains(guard)
             };
             let mut users = planned[at + 1..].iter().filter(reads);

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::fuse::{Chains, chains};
 use super::graph::Graph;
-use super::guard::{Guards, guards};
+use super::guard::{Counts, Guards, counts, guards};
 use super::instruction::{Instruction, Place, Reduce};
 use super::layout::{Loop, Store, View, loops};
 use super::scan::Scan;
@@ -38,6 +38,7 @@ struct Lowering<'g, T> {
     chains: Chains,
     /// What each node's value is needed for.
     guards: Vec<Guards>,
+    counts: Counts,
     views: Vec<Option<View>>,
     out: Lowered<T>,
     /// Constants that were laid out: table entry and order of axes to their place in the store.
@@ -58,10 +59,12 @@ pub(crate) fn lower<T: Real>(graph: &Graph, outputs: &[(u32, usize)], policy: Po
     let inside = |id: NodeId| region.as_ref().is_some_and(|r| r.inside[id as usize]);
     let out = Lowered { instructions: Vec::new(), constants: Vec::new(), buffers: Vec::new() };
     let views = vec![None; graph.nodes.len()];
+    let counts = counts(graph);
     let mut lowering = Lowering {
         graph,
         chains: chains(graph, &inside),
-        guards: guards(graph),
+        guards: guards(graph, &counts),
+        counts,
         views,
         out,
         laid_out: HashMap::new(),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 
 use super::{Lowering, place};
+use crate::kernels::elementwise::is_whole;
 use crate::ops::{Binary, Op, Unary};
 use crate::program::contract::{Planned, Rule, contract};
 use crate::program::instruction::{Instruction, Place};
@@ -358,6 +359,7 @@ fn code<T: Real>(kernels: &mut Kernels<T>, rule: Rule, op: &Op) -> Code {
         (Rule::SubMul, _) => Code::SubMul,
         (Rule::TimesOneMinusSquare, _) => Code::TimesOneMinusSquare,
         (Rule::SubDiv, _) => Code::SubDiv,
+        (Rule::IsWhole, _) => Code::Unary(number_of(&mut kernels.unary, is_whole, |f| f as usize)),
         (Rule::Within(_), _) => rule
             .ternary()
             .map_or(Code::Select, |forms| Code::Ternary(number_of(&mut kernels.ternary, forms[0], |f| f as usize))),

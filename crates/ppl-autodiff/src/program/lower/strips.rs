@@ -3,12 +3,14 @@
 use smallvec::SmallVec;
 
 use super::{Lowering, place};
-use crate::ops::{Axes, Op, inverse};
+use crate::ops::{Axes, Op, Reduction, inverse};
 use crate::program::Program;
 use crate::program::graph::Graph;
+use crate::program::guard::counted;
 use crate::program::instruction::{Instruction, Place};
 use crate::program::layout::{Store, loops};
-use crate::program::strips::{Array, Extent, Policy, Region, Strips};
+use crate::program::passes::settle;
+use crate::program::strips::{Array, Body, Extent, Policy, Region, Strips, Usual};
 use crate::real::Real;
 use crate::shape::Shape;
 use crate::tape::{Node, NodeId};
@@ -22,9 +24,16 @@ impl<T: Real> Lowering<'_, T> {
     /// One instruction for a region.
     pub(super) fn strips(&mut self, region: &Region, policy: Policy) {
         let rows = region.rows;
-        let strip = policy.strip_rows(rows, region.width);
-        let body = Box::new(self.strip_program(region, strip));
-        let tail = (!rows.is_multiple_of(strip)).then(|| Box::new(self.strip_program(region, rows % strip)));
+        let mut strip = policy.strip_rows(rows, region.width);
+        let mut body = Box::new(self.strip_body(region, strip));
+        // Chains leave much of what was counted in registers, and buffers share their places: there may be room for more.
+        let read = region.leaves.iter().chain(&region.each).map(|&id| self.graph.shape(id).size() / rows);
+        let fitting = policy.strip_rows(rows, body.program.arena.div_ceil(strip) + read.sum::<usize>());
+        if fitting > strip {
+            strip = fitting;
+            body = Box::new(self.strip_body(region, strip));
+        }
+        let tail = (!rows.is_multiple_of(strip)).then(|| Box::new(self.strip_body(region, rows % strip)));
         let mut inputs = Vec::new();
         for &id in &region.leaves {
             let extent = Extent::Rows(self.graph.shape(id).size() / rows);
@@ -96,8 +105,37 @@ impl<T: Real> Lowering<'_, T> {
         Place { store: Store::Constants, offset }
     }
 
-    /// The program of so many rows: slots for the leaves and for what is shared, then the sums and the arrays with rows.
-    fn strip_program(&self, region: &Region, rows: usize) -> Program<T> {
+    /// The programs for so many rows.
+    fn strip_body(&self, region: &Region, rows: usize) -> Body<T> {
+        let (graph, slots, _) = self.strip_graph(region, rows, &[]);
+        let counts = vec![1; graph.outputs.len()];
+        let compile = |graph: Graph| Program::lower_in_strips(counted(graph), &slots, &counts, Policy::NEVER);
+        let program = compile(graph);
+        let conditions = region.usual(self.graph);
+        let usual = (!conditions.is_empty()).then(|| {
+            let (mut check, slots, to) = self.strip_graph(region, rows, &[]);
+            check.outputs.clear();
+            let mut holding = Vec::new();
+            for id in conditions.iter().map(|&c| to[c as usize]) {
+                let node = check.node(id).clone();
+                let count = Op::Reduce { op: Reduction::Sum, axes: (0..node.shape.rank()).collect() };
+                let count = check.op(count, &[id], Shape::scalar(), &node);
+                check.outputs.push(count);
+                holding.push(T::from_f64(node.shape.size() as f64));
+            }
+            let check = check.rebuild(|new, node| new.add(node));
+            let check = Program::lower_in_strips(check, &slots, &vec![1; holding.len()], Policy::NEVER);
+            let (graph, ..) = self.strip_graph(region, rows, &conditions);
+            Usual { check, holding, program: compile(settle(graph)) }
+        });
+        let pays = |usual: &Usual<T>| usual.check.passes() + usual.program.passes() < program.passes();
+        let usual = usual.filter(pays);
+        Body { program, usual }
+    }
+
+    /// The graph of so many rows, with the lengths of its slots and where its nodes come from: slots for the leaves and for
+    /// what is shared, then the sums and the arrays with rows as its outputs. Some conditions are taken to hold everywhere.
+    fn strip_graph(&self, region: &Region, rows: usize, holding: &[NodeId]) -> (Graph, Vec<usize>, Vec<NodeId>) {
         let mut graph = Graph::default();
         let mut to: Vec<NodeId> = vec![NodeId::MAX; self.graph.nodes.len()];
         let mut slots = Vec::new();
@@ -130,6 +168,10 @@ impl<T: Real> Lowering<'_, T> {
                 Op::Broadcast(_) => Op::Broadcast(shape.clone()),
                 op => op.clone(),
             };
+            if holding.contains(&(id as NodeId)) {
+                to[id] = graph.filled(1.0, &shape, node);
+                continue;
+            }
             let operands: SmallVec<[NodeId; 3]> = node.operands.iter().map(|&o| to[o as usize]).collect();
             to[id] = graph.add(Node { op, operands, shape, location: node.location });
         }
@@ -142,7 +184,6 @@ impl<T: Real> Lowering<'_, T> {
             }
             graph.outputs.push(output);
         }
-        let counts = vec![1; graph.outputs.len()];
-        Program::lower_in_strips(graph, &slots, &counts, Policy::NEVER)
+        (graph, slots, to)
     }
 }

@@ -2,6 +2,7 @@
 //! and dead nodes need no pass of their own: a rebuilt graph shares equal nodes and keeps only what is needed.
 
 mod choose;
+mod decided;
 mod expand;
 mod fold;
 mod short;
@@ -18,6 +19,7 @@ pub(crate) const PASSES: &[(&str, Pass)] = &[
     ("expand", expand::pass),
     ("short", short::pass),
     ("simplify", simplify::pass),
+    ("decided", decided::pass),
     ("choose", choose::pass),
     ("fold", fold::pass),
     ("clean", simplify::pass),
@@ -33,4 +35,10 @@ pub(crate) fn optimise(graph: Graph) -> Graph {
 /// The passes that only rewrite: what depends on data alone is not computed yet.
 pub(crate) fn before_fold(graph: Graph) -> Graph {
     simplify::pass(&expand::pass(&graph))
+}
+
+/// What is left to do where a part of an optimised graph has become a constant.
+pub(crate) fn settle(graph: Graph) -> Graph {
+    let passes = [simplify::pass, choose::pass, sums::pass, simplify::pass];
+    passes.iter().fold(graph, |graph, pass| pass(&graph))
 }

@@ -74,6 +74,16 @@ fn unary(g: &mut Graph, node: &Node, op: Unary, x: NodeId) -> Option<NodeId> {
     }
     let inner = g.node(x).clone();
     match (op, &inner.op) {
+        // Of one number for all elements, once.
+        (_, Op::Broadcast(_)) if node.shape.size() > 1 => {
+            let number = inner.operands[0];
+            let shape = g.shape(number).clone();
+            if shape.size() != 1 {
+                return None;
+            }
+            let once = g.op(Op::Unary(op), &[number], shape, node);
+            Some(broadcast(g, node, once))
+        }
         (Unary::Neg, Op::Unary(Unary::Neg)) => Some(inner.operands[0]),
         // -(a - b) = b - a
         (Unary::Neg, Op::Binary(Binary::Sub)) => {
@@ -116,6 +126,9 @@ fn binary(g: &mut Graph, node: &Node, op: Binary, a: NodeId, b: NodeId) -> Optio
         (Binary::Add | Binary::Sub, _, Some(0.0)) | (Binary::Mul | Binary::Div | Binary::Pow, _, Some(1.0)) => {
             return Some(broadcast(g, node, a));
         }
+        // A condition is 0 or 1, which 0 makes 0.
+        (Binary::Mul, Some(0.0), _) if g.is_condition(b) => return Some(g.filled(0.0, &node.shape, node)),
+        (Binary::Mul, _, Some(0.0)) if g.is_condition(a) => return Some(g.filled(0.0, &node.shape, node)),
         (Binary::Mul, _, Some(-1.0)) => {
             let a = broadcast(g, node, a);
             return Some(g.op(Op::Unary(Unary::Neg), &[a], node.shape.clone(), node));
@@ -155,8 +168,13 @@ fn binary(g: &mut Graph, node: &Node, op: Binary, a: NodeId, b: NodeId) -> Optio
             Some(g.op(Op::Binary(Binary::Sub), &[b, a], node.shape.clone(), node))
         }
         Binary::Sub => {
-            let b = negated(g, b)?;
-            Some(g.op(Op::Binary(Binary::Add), &[a, b], node.shape.clone(), node))
+            if let Some(b) = negated(g, b) {
+                return Some(g.op(Op::Binary(Binary::Add), &[a, b], node.shape.clone(), node));
+            }
+            // -a - k = -k - a where k is a number and a is not: it is negated once, not for every element.
+            let a = negated(g, a).filter(|&a| g.shape(a).size() > 1 && g.shape(b).size() == 1)?;
+            let negative = g.op(Op::Unary(Unary::Neg), &[b], g.shape(b).clone(), node);
+            Some(g.op(Op::Binary(Binary::Sub), &[negative, a], node.shape.clone(), node))
         }
         _ => None,
     }
@@ -217,6 +235,7 @@ mod tests {
     fn sums_with_negatives_become_differences() {
         assert_eq!(simplified(|x| x.exp() + -x), ["exp", "sub"]);
         assert_eq!(simplified(|x| -(x * 2.0)), ["mul"]);
+        assert_eq!(simplified(|x| -x.exp() - x.slice(0, 0..1).squeeze(0)), ["exp", "slice", "reshape", "neg", "sub"]);
     }
 
     #[test]
@@ -225,7 +244,15 @@ mod tests {
     }
 
     #[test]
+    fn what_holds_nowhere_with_another_condition_holds_nowhere() {
+        assert_eq!(simplified(|x| (x.gt(2.0) * x.lt(3.0) * Var::from(0.0)).select(x.exp(), x)), [""; 0]);
+        assert_eq!(simplified(|x| (x.gt(2.0) * x * 0.0).select(x, 1.0)), ["gt", "mul", "mul", "select"]);
+    }
+
+    #[test]
     fn functions_of_uniform_arrays_are_numbers() {
         assert_eq!(simplified(|x| x * Var::zeros([3]).exp()), [""; 0]);
+        let number = |x: Var| x.slice(0, 0..1).broadcast_to([3]);
+        assert_eq!(simplified(|x| x * number(x).exp()), ["slice", "exp", "broadcast_to", "mul"]);
     }
 }

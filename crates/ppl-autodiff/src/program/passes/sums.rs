@@ -22,6 +22,17 @@ fn sum(g: &mut Graph, node: &Node, axes: &Axes, x: NodeId) -> NodeId {
     let binary =
         |g: &mut Graph, op: Binary, a: NodeId, b: NodeId| g.op(Op::Binary(op), &[a, b], node.shape.clone(), node);
     match inner.op {
+        // n k
+        Op::Broadcast(_) if inner.shape.size() > 1 && number(g, x).is_some() => {
+            let k = scalar(g, node, inner.operands[0]);
+            let count: usize = axes.iter().map(|&axis| inner.shape[axis]).product();
+            let count = g.filled(count as f64, &Shape::scalar(), node);
+            let sum = g.op(Op::Binary(Binary::Mul), &[k, count], Shape::scalar(), node);
+            if node.shape.rank() == 0 {
+                return sum;
+            }
+            return g.op(Op::Broadcast(node.shape.clone()), &[sum], node.shape.clone(), node);
+        }
         Op::Unary(Unary::Neg) => {
             let sum = sum(g, node, axes, inner.operands[0]);
             return g.op(Op::Unary(Unary::Neg), &[sum], node.shape.clone(), node);
@@ -37,24 +48,27 @@ fn sum(g: &mut Graph, node: &Node, axes: &Axes, x: NodeId) -> NodeId {
                 && (factors || is_multiple_of_square(g, a))
             {
                 let sum = sum(g, node, axes, a);
-                let scalar = Shape::scalar();
-                let k = if g.shape(k).rank() == 0 {
-                    k
-                } else {
-                    g.op(Op::Reshape(scalar.clone()), &[k], scalar.clone(), node)
-                };
+                let k = scalar(g, node, k);
                 if factors {
                     return binary(g, op, sum, k);
                 }
                 let count: usize = axes.iter().map(|&axis| inner.shape[axis]).product();
-                let count = g.filled(count as f64, &scalar, node);
-                let all = g.op(Op::Binary(Binary::Mul), &[k, count], scalar, node);
+                let count = g.filled(count as f64, &Shape::scalar(), node);
+                let all = g.op(Op::Binary(Binary::Mul), &[k, count], Shape::scalar(), node);
                 return binary(g, op, sum, all);
             }
         }
         _ => {}
     }
     g.op(node.op.clone(), &[x], node.shape.clone(), node)
+}
+
+/// A single number without axes.
+fn scalar(g: &mut Graph, node: &Node, k: NodeId) -> NodeId {
+    if g.shape(k).rank() == 0 {
+        return k;
+    }
+    g.op(Op::Reshape(Shape::scalar()), &[k], Shape::scalar(), node)
 }
 
 /// The one number that fills an array.
@@ -94,7 +108,7 @@ mod tests {
         let graph = super::pass(&Graph::from_tape(traced.tape(), &[y]));
         let graph = graph.rebuild(|g, node| g.add(node));
         let names = graph.nodes.iter().filter(|n| !n.operands.is_empty()).map(|n| n.op.name());
-        names.filter(|name| !["broadcast", "reshape"].contains(name)).collect()
+        names.filter(|name| !["broadcast_to", "reshape"].contains(name)).collect()
     }
 
     #[test]
@@ -102,6 +116,11 @@ mod tests {
         assert_eq!(operations(|x, k| (x.exp() * k).sum()), ["exp", "sum", "mul"]);
         assert_eq!(operations(|x, k| (k * -(x / 2.0)).sum()), ["sum", "div", "neg", "mul"]);
         assert_eq!(operations(|x, k| (x * x.exp() * k).sum()), ["exp", "mul", "sum", "mul"]);
+    }
+
+    #[test]
+    fn the_sum_of_one_number_is_a_product() {
+        assert_eq!(operations(|x, k| (k.exp().broadcast_to([9])).sum() + x.sum()), ["exp", "mul", "sum", "add"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! a sum of its own, and these are added in order: the same bits for any number of threads.
 
 mod region;
+mod usual;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use smallvec::SmallVec;
 
 pub(crate) use self::region::{Policy, Region};
 use super::Program;
-use super::instruction::{Memory, Place};
+use super::instruction::{Instruction, Memory, Place};
 use crate::random::Key;
 use crate::real::Real;
 
@@ -42,13 +43,28 @@ pub(crate) struct Strips<T> {
     pub strip: usize,
     /// Whether there is enough to do for more than one thread.
     pub threaded: bool,
-    /// The program of a strip, and that of the last, shorter one.
-    pub body: Box<Program<T>>,
-    pub tail: Option<Box<Program<T>>>,
+    /// The programs of a strip, and those of the last, shorter one.
+    pub body: Box<Body<T>>,
+    pub tail: Option<Box<Body<T>>>,
     pub inputs: Vec<Array>,
     /// Sums (whole) first, then arrays with rows, in the order of the programs' output slots.
     pub outputs: Vec<Array>,
     pub memory: Place,
+}
+
+/// The programs for a number of rows.
+pub(crate) struct Body<T> {
+    pub program: Program<T>,
+    pub usual: Option<Usual<T>>,
+}
+
+/// Another program for rows of which all fulfil the conditions that rows usually fulfil, as to be inside of a support.
+pub(crate) struct Usual<T> {
+    /// Counts for how many elements each condition holds.
+    pub check: Program<T>,
+    /// The counts where a condition holds everywhere.
+    pub holding: Vec<T>,
+    pub program: Program<T>,
 }
 
 /// Pointers of one run that all its threads use, each its own part of them.
@@ -78,8 +94,8 @@ impl<T: Real> Strips<T> {
 
     /// The memory of a chunk: that of a program, the sums of a strip and the sums so far.
     fn chunk_length(&self) -> usize {
-        let programs = [Some(&self.body), self.tail.as_ref()];
-        let program = programs.into_iter().flatten().map(|p| p.arena + p.scratch).max().unwrap_or(0);
+        let bodies = [Some(&self.body), self.tail.as_ref()];
+        let program = bodies.into_iter().flatten().map(|body| body.memory()).max().unwrap_or(0);
         (program + 2 * self.sum_length()).next_multiple_of(64 / size_of::<T>())
     }
 
@@ -146,7 +162,7 @@ impl<T: Real> Strips<T> {
         for strip in first..last {
             let start = strip * self.strip;
             let rows = self.strip.min(self.rows - start);
-            let program = match &self.tail {
+            let body = match &self.tail {
                 Some(tail) if rows < self.strip => tail,
                 _ => &self.body,
             };
@@ -180,17 +196,8 @@ impl<T: Real> Strips<T> {
                         }
                     })
                     .collect();
-                let mut memory = Memory {
-                    constants: program.constants.as_ptr(),
-                    arena: base,
-                    buffers: &program.buffers,
-                    inputs: &inputs,
-                    outputs: &mut outputs,
-                    scratch: base.wrapping_add(program.arena),
-                    key: run.key,
-                    threads: 1,
-                };
-                T::execute(&program.instructions, &mut memory);
+                let usual = body.usual.as_ref().filter(|usual| usual.holds(base, &inputs, run.key));
+                usual.map_or(&body.program, |usual| &usual.program).execute(base, &inputs, &mut outputs, run.key);
                 if strip > first {
                     let (total, part) =
                         (std::slice::from_raw_parts_mut(total, sums), std::slice::from_raw_parts(part, sums));
@@ -198,6 +205,65 @@ impl<T: Real> Strips<T> {
                 }
             }
         }
+    }
+}
+
+impl<T: Real> Body<T> {
+    /// The memory that any of its programs needs.
+    fn memory(&self) -> usize {
+        let usual = self.usual.iter().flat_map(|usual| [&usual.check, &usual.program]);
+        usual.chain([&self.program]).map(|p| p.arena + p.scratch).max().unwrap_or(0)
+    }
+}
+
+impl<T: Real> Usual<T> {
+    /// Whether its conditions hold for all rows.
+    ///
+    /// # Safety
+    /// As [`Program::execute`].
+    unsafe fn holds(&self, base: *mut T, inputs: &[&[T]], key: &Key) -> bool {
+        let mut counts: SmallVec<[[T; 1]; 8]> = self.holding.iter().map(|_| [T::ZERO]).collect();
+        let mut outputs: SmallVec<[&mut [T]; 8]> = counts.iter_mut().map(|count| &mut count[..]).collect();
+        // SAFETY: the caller's promise.
+        unsafe { self.check.execute(base, inputs, &mut outputs, key) };
+        drop(outputs);
+        counts.as_flattened() == self.holding
+    }
+}
+
+impl<T: Real> Program<T> {
+    /// How many elements it goes over in all, step by step: what it costs where its steps are simple.
+    pub fn passes(&self) -> usize {
+        let of = |instruction: &Instruction<T>| match instruction {
+            Instruction::Fused(f) => (f.steps.len() + usize::from(f.total.is_some())) * f.elements,
+            Instruction::Copy { nest, .. } => nest.iter().map(|l| l.extent).product(),
+            Instruction::Fill { elements, .. } => *elements,
+            Instruction::Reduce(r) => {
+                r.kept.iter().map(|l| l.extent).chain(r.reduced.iter().map(|l| l.extent)).product()
+            }
+            _ => 0,
+        };
+        self.instructions.iter().map(of).sum()
+    }
+
+    /// Evaluates in memory of others.
+    ///
+    /// # Safety
+    /// `base` has room for the arena and the registers, which nobody else uses; inputs and outputs have the lengths of this
+    /// program's slots.
+    unsafe fn execute(&self, base: *mut T, inputs: &[&[T]], outputs: &mut [&mut [T]], key: &Key) {
+        let mut memory = Memory {
+            constants: self.constants.as_ptr(),
+            arena: base,
+            buffers: &self.buffers,
+            inputs,
+            outputs,
+            scratch: base.wrapping_add(self.arena),
+            key,
+            threads: 1,
+        };
+        // SAFETY: the caller's promise.
+        unsafe { T::execute(&self.instructions, &mut memory) };
     }
 }
 
@@ -221,7 +287,16 @@ impl<T> Strips<T> {
 impl<T: Real> fmt::Display for Strips<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} rows by {}", self.rows, self.strip)?;
-        for line in self.body.explain().lines() {
+        let usual = self.body.usual.as_ref();
+        if let Some(usual) = usual {
+            for line in usual.check.explain().lines().chain(["", "where that holds:"]) {
+                write!(f, "\n      | {line}")?;
+            }
+            for line in usual.program.explain().lines().chain(["", "elsewhere:"]) {
+                write!(f, "\n      | {line}")?;
+            }
+        }
+        for line in self.body.program.explain().lines() {
             write!(f, "\n      | {line}")?;
         }
         Ok(())
@@ -312,6 +387,39 @@ mod tests {
             [vec![value, off], gradient(value, &[w, v])].concat()
         });
         assert!(explained.contains("strips("), "{explained}");
+    }
+
+    /// An array with 10 in its first rows and 0 in the others.
+    fn step(n: usize, first: usize) -> Var {
+        let numbers: Vec<f64> = (0..n).map(|i| if i < first { 10.0 } else { 0.0 }).collect();
+        Var::from(Tensor::new([n], numbers).unwrap())
+    }
+
+    /// Strips whose rows all lie inside of a support, and one of which some do not.
+    #[test]
+    fn a_density_with_a_support() {
+        let n = 5000;
+        let explained = same(&[1, n], || {
+            let (scale, x) = (Var::input(0, ()), Var::input(1, [n]) + step(n, 4096));
+            let inside = x.ge(0.0) * x.lt(f64::INFINITY);
+            let z = inside.select(x, 0.0) * scale;
+            let density = inside.select(-0.5 * z.square() - z.abs(), f64::NEG_INFINITY).exp();
+            [vec![density.sum(), density], gradient(density.sum(), &[scale, x])].concat()
+        });
+        assert_eq!(explained.matches("where that holds:").count(), 1, "{explained}");
+    }
+
+    /// A branch that all rows of some strips take, none of others, and some of one.
+    #[test]
+    fn branches_of_all_rows_of_a_strip() {
+        let n = 10_000;
+        same(&[1, n], || {
+            let (scale, x) = (Var::input(0, ()), Var::input(1, [n]) + step(n, 5000));
+            let far = x.gt(5.0);
+            let (a, b) = (far.select(x, 6.0), far.select(0.0, x));
+            let value = far.select((a * scale.abs()).lgamma() - a.ln(), (b * scale).exp().sin());
+            [vec![value.sum(), value], gradient(value.sum(), &[scale, x])].concat()
+        });
     }
 
     /// Effects of groups: gathered before the strips, scattered after them.

@@ -2,6 +2,7 @@
 
 use crate::ops::{Op, Reduction};
 use crate::program::graph::Graph;
+use crate::program::instruction::BLOCK;
 use crate::shape::Shape;
 use crate::tape::NodeId;
 
@@ -28,7 +29,10 @@ impl Policy {
 
     /// The rows of a strip of arrays that have `width` elements a row together.
     pub fn strip_rows(&self, rows: usize, width: usize) -> usize {
-        let fitting = (STRIP_ELEMENTS / width.max(1)).clamp(self.strip.0, self.strip.1);
+        let fitting = |elements: usize| elements / width.max(1);
+        // Fewer than a block cost more to set out: for these the second-level cache may be full.
+        let fitting = fitting(STRIP_ELEMENTS).max(fitting(4 * STRIP_ELEMENTS).min(BLOCK));
+        let fitting = fitting.clamp(self.strip.0, self.strip.1);
         // Whole vectors.
         let vectors = if fitting > 32 { fitting - fitting % 32 } else { fitting };
         vectors.min(rows)
@@ -205,7 +209,7 @@ fn row_count(graph: &Graph, least: usize) -> Option<usize> {
 }
 
 /// Whether an operation does more than to look at its operand in another way.
-fn computes(op: &Op) -> bool {
+pub(super) fn computes(op: &Op) -> bool {
     !matches!(op, Op::Transpose(_) | Op::Reshape(_) | Op::Broadcast(_) | Op::Slice { .. })
 }
 

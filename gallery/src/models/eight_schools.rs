@@ -40,7 +40,7 @@ model! {
 
 pub(super) const CENTERED: Entry = Entry {
     needs: Needs {
-        acceptance: Some(0.95),
+        acceptance: Some(0.99),
         length: 8,
         remark: "Centred: where tau is small, theta has no room, and no step size fits both there and elsewhere; divergences and too few draws of small tau are what this form is known for (Betancourt 2017, \"Diagnosing biased inference with divergences\"). The non-centred form of the same posterior passes.",
         ..Needs::NOTHING

@@ -23,6 +23,7 @@ model! {
 pub(super) const GP_POIS_REGR: Entry = Entry {
     needs: Needs {
         acceptance: Some(0.99),
+        length: 4,
         remark: "The covariance has a condition number of up to 1e11, which makes long ridges of f_tilde; Stan's reference draws took an adapt_delta of 0.99, too.",
         ..Needs::NOTHING
     },

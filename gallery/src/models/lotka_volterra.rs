@@ -3,7 +3,7 @@
 use ppl::core::ode::{Rk4, solve};
 use ppl::prelude::*;
 
-use crate::entry::{Entry, posteriordb};
+use crate::entry::{Entry, Needs, posteriordb};
 
 model! {
     /// Prey u and predators v: `du/dt = (theta_1 - theta_2 v) u`, `dv/dt = (-theta_3 + theta_4 u) v`; what is counted is
@@ -26,13 +26,20 @@ model! {
     }
 }
 
-pub(super) const LOTKA_VOLTERRA: Entry = posteriordb!(
-    "hudson_lynx_hare-lotka_volterra",
-    "differential equation",
-    data = "hudson_lynx_hare",
-    stan = ["theta", "z_init", "sigma"],
-    |data| {
-        let times = data.vector("ts")?.to_vec();
-        Ok(Box::new(lotka_volterra(times, data.vector("y_init")?, data.matrix("y")?)))
-    }
-);
+pub(super) const LOTKA_VOLTERRA: Entry = Entry {
+    needs: Needs {
+        minor_modes: true,
+        remark: "Minor modes, where noise of twice the size takes the place of the cycles, have log-densities lower by 28 and 40; a chain that starts there (2 of the first 12) stays.",
+        ..Needs::NOTHING
+    },
+    ..posteriordb!(
+        "hudson_lynx_hare-lotka_volterra",
+        "differential equation",
+        data = "hudson_lynx_hare",
+        stan = ["theta", "z_init", "sigma"],
+        |data| {
+            let times = data.vector("ts")?.to_vec();
+            Ok(Box::new(lotka_volterra(times, data.vector("y_init")?, data.matrix("y")?)))
+        }
+    )
+};

@@ -23,9 +23,9 @@ model! {
 
 pub(super) const SEEDS: Entry = Entry {
     needs: Needs {
-        acceptance: Some(0.95),
+        acceptance: Some(0.99),
         length: 8,
-        remark: "Centred as published, with a funnel where sigma is small; the reference was drawn from the non-centred form of the same posterior.",
+        remark: "Centred as published, with a funnel where sigma is small; the reference was drawn from the non-centred form of the same posterior. At a target acceptance of 0.95 steps are too long for the neck: the lower tail of sigma and, with it, some effects near zero come out up to 5 errors off.",
         ..Needs::NOTHING
     },
     ..posteriordb!(

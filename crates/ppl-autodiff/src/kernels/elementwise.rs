@@ -239,28 +239,7 @@ impl Function2 for TimesOneMinusSquare {
 multiversion! {
     /// `out[i] = c[i] != 0 ? a[i] : b[i]`; the form says which of a and b are arrays.
     fn select<T: Real, F: Form>(c: &[T], a: &[T], b: &[T], out: &mut [T]) {
-        let n = out.len();
-        let c = &c[..n];
-        if F::LEFT && F::RIGHT {
-            for (((o, &c), &a), &b) in out.iter_mut().zip(c).zip(&a[..n]).zip(&b[..n]) {
-                *o = T::select(c != T::ZERO, a, b);
-            }
-        } else if F::LEFT {
-            let b = b[0];
-            for ((o, &c), &a) in out.iter_mut().zip(c).zip(&a[..n]) {
-                *o = T::select(c != T::ZERO, a, b);
-            }
-        } else if F::RIGHT {
-            let a = a[0];
-            for ((o, &c), &b) in out.iter_mut().zip(c).zip(&b[..n]) {
-                *o = T::select(c != T::ZERO, a, b);
-            }
-        } else {
-            let (a, b) = (a[0], b[0]);
-            for (o, &c) in out.iter_mut().zip(c) {
-                *o = T::select(c != T::ZERO, a, b);
-            }
-        }
+        choose::<T, Different, F>(c, T::ZERO, a, b, out);
     }
 }
 
@@ -378,33 +357,38 @@ macro_rules! comparisons {
         }
     )* };
 }
-comparisons!(Equal ==, Above >, NotBelow >=, Below <, NotAbove <=);
+comparisons!(Equal ==, Different !=, Above >, NotBelow >=, Below <, NotAbove <=);
+
+/// `out[i] = x[i] compared with key ? a[i] : b[i]`; the form says which of a and b are arrays.
+#[inline(always)]
+fn choose<T: Real, C: Comparison, F: Form>(x: &[T], key: T, a: &[T], b: &[T], out: &mut [T]) {
+    let n = out.len();
+    let x = &x[..n];
+    if F::LEFT && F::RIGHT {
+        for (((o, &x), &a), &b) in out.iter_mut().zip(x).zip(&a[..n]).zip(&b[..n]) {
+            *o = T::select(C::holds(x, key), a, b);
+        }
+    } else if F::LEFT {
+        let b = b[0];
+        for ((o, &x), &a) in out.iter_mut().zip(x).zip(&a[..n]) {
+            *o = T::select(C::holds(x, key), a, b);
+        }
+    } else if F::RIGHT {
+        let a = a[0];
+        for ((o, &x), &b) in out.iter_mut().zip(x).zip(&b[..n]) {
+            *o = T::select(C::holds(x, key), a, b);
+        }
+    } else {
+        let (a, b) = (a[0], b[0]);
+        for (o, &x) in out.iter_mut().zip(x) {
+            *o = T::select(C::holds(x, key), a, b);
+        }
+    }
+}
 
 multiversion! {
-    /// `out[i] = x[i] compared with key ? a[i] : b[i]`; the form says which of a and b are arrays.
     fn choice<T: Real, C: Comparison, F: Form>(x: &[T], key: &[T], a: &[T], b: &[T], out: &mut [T]) {
-        let n = out.len();
-        let (x, key) = (&x[..n], key[0]);
-        if F::LEFT && F::RIGHT {
-            for (((o, &x), &a), &b) in out.iter_mut().zip(x).zip(&a[..n]).zip(&b[..n]) {
-                *o = T::select(C::holds(x, key), a, b);
-            }
-        } else if F::LEFT {
-            let b = b[0];
-            for ((o, &x), &a) in out.iter_mut().zip(x).zip(&a[..n]) {
-                *o = T::select(C::holds(x, key), a, b);
-            }
-        } else if F::RIGHT {
-            let a = a[0];
-            for ((o, &x), &b) in out.iter_mut().zip(x).zip(&b[..n]) {
-                *o = T::select(C::holds(x, key), a, b);
-            }
-        } else {
-            let (a, b) = (a[0], b[0]);
-            for (o, &x) in out.iter_mut().zip(x) {
-                *o = T::select(C::holds(x, key), a, b);
-            }
-        }
+        choose::<T, C, F>(x, key[0], a, b, out);
     }
 }
 
@@ -486,9 +470,10 @@ pub(crate) fn count<T: Real, const LOW: bool, const HIGH: bool>(x: &[T], low: &[
 /// Accumulators of a sum, added pairwise at its end: fixed order, so fixed bits.
 const ACCUMULATORS: usize = 32;
 
+/// Numbers added up in pairs, as many as a power of two.
 #[inline(always)]
-fn pairwise<T: Real>(mut acc: [T; ACCUMULATORS]) -> T {
-    let mut width = ACCUMULATORS / 2;
+pub(crate) fn pairwise<T: Real, const N: usize>(mut acc: [T; N]) -> T {
+    let mut width = N / 2;
     while width > 0 {
         for l in 0..width {
             acc[l] += acc[l + width];

@@ -73,6 +73,11 @@ impl Graph {
     /// A new graph from the live nodes of this one: `rule` gets each node with its operands already translated and
     /// says which node of the new graph takes its place.
     pub fn rebuild(&self, mut rule: impl FnMut(&mut Graph, Node) -> NodeId) -> Graph {
+        self.translate(|new, _, node| rule(new, node)).0
+    }
+
+    /// As [`Graph::rebuild`] by a rule that is told each node's old place; and where the nodes have gone.
+    pub fn translate(&self, mut rule: impl FnMut(&mut Graph, NodeId, Node) -> NodeId) -> (Graph, Vec<NodeId>) {
         let live = self.live();
         let mut new = Graph::default();
         let mut place: Vec<NodeId> = vec![NodeId::MAX; self.nodes.len()];
@@ -82,12 +87,12 @@ impl Graph {
                 _ => {
                     let mut node = node.clone();
                     node.operands.iter_mut().for_each(|o| *o = place[*o as usize]);
-                    rule(&mut new, node)
+                    rule(&mut new, id as NodeId, node)
                 }
             };
         }
         new.outputs = self.outputs.iter().map(|&o| place[o as usize]).collect();
-        new
+        (new, place)
     }
 
     /// Adds a node, or finds the one that computes the same.

@@ -122,30 +122,18 @@ pub(crate) fn counted(graph: Graph) -> Graph {
 
 /// A graph with counts right after the conditions (those that hold, those that fail), and where its nodes have gone.
 fn with_counts(graph: &Graph, conditions: &HashMap<NodeId, [bool; 2]>) -> (Graph, Vec<NodeId>) {
-    let mut new = Graph::default();
-    let mut place: Vec<NodeId> = vec![NodeId::MAX; graph.nodes.len()];
-    let live = graph.live();
-    for (id, node) in graph.nodes.iter().enumerate().filter(|&(id, _)| live[id]) {
-        place[id] = match node.op {
-            Op::Constant(constant) => new.constant(graph.constants[constant as usize].clone(), node),
-            _ => {
-                let mut node = node.clone();
-                node.operands.iter_mut().for_each(|o| *o = place[*o as usize]);
-                new.add(node)
-            }
-        };
-        if let Some(&[_, fails]) = conditions.get(&(id as NodeId)) {
-            let axes = (0..node.shape.rank()).collect();
-            let count = Op::Reduce { op: Reduction::Sum, axes };
-            let holding = new.op(count, &[place[id]], Shape::scalar(), node);
+    graph.translate(|new, id, node| {
+        let condition = new.add(node.clone());
+        if let Some(&[_, fails]) = conditions.get(&id) {
+            let count = Op::Reduce { op: Reduction::Sum, axes: (0..node.shape.rank()).collect() };
+            let holding = new.op(count, &[condition], Shape::scalar(), &node);
             if fails {
-                let size = new.filled(node.shape.size() as f64, &Shape::scalar(), node);
-                new.op(Op::Binary(Binary::Sub), &[size, holding], Shape::scalar(), node);
+                let size = new.filled(node.shape.size() as f64, &Shape::scalar(), &node);
+                new.op(Op::Binary(Binary::Sub), &[size, holding], Shape::scalar(), &node);
             }
         }
-    }
-    new.outputs = graph.outputs.iter().map(|&o| place[o as usize]).collect();
-    (new, place)
+        condition
+    })
 }
 
 /// Where a node is 0 unless the guards hold: what a choice has masked, and its multiples.

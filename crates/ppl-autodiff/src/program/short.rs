@@ -4,7 +4,7 @@
 use super::instruction::{Memory, Place, gather};
 use super::layout::Loop;
 use crate::kernels::dispatch::multiversion;
-use crate::kernels::elementwise::{BinaryKernel, TernaryKernel, UnaryKernel};
+use crate::kernels::elementwise::{BinaryKernel, TernaryKernel, UnaryKernel, pairwise};
 use crate::real::Real;
 
 /// Arrays fill whole groups of so many slots.
@@ -183,19 +183,6 @@ unsafe fn splat<T: Real>(x: T, to: *mut T, elements: usize) {
         // SAFETY: the caller has whole vectors at `to`.
         unsafe { *to.add(k * LANES).cast::<[T; LANES]>() = [x; LANES] };
     }
-}
-
-/// Lanes added up in pairs.
-#[inline(always)]
-fn pairwise<T: Real>(mut lanes: [T; LANES]) -> T {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for l in 0..width {
-            lanes[l] += lanes[l + width];
-        }
-        width /= 2;
-    }
-    lanes[0]
 }
 
 /// An expression of operands (by their numbers) for each element of arrays.

@@ -76,13 +76,14 @@ impl<T: Real> Lowering<'_, T> {
         let sum = self.chains.sum[root as usize];
         let walk = View::ordered(Store::Constants, shape.clone(), &order);
         // Short arrays have no steps of their own for numbers.
-        let is_short = (2..=MAX_SHORT).contains(&elements);
+        let has_no_guards = members.iter().all(|&member| self.guards[member as usize].is_empty());
+        let is_short = (2..=MAX_SHORT).contains(&elements) && has_no_guards;
         let number = |id: NodeId| {
             let mut outside = outside.iter();
             !is_short && outside.any(|(other, view)| *other == id && view.is_scalar())
         };
         let planned = contract(self.graph, &members, &self.uses, number);
-        if is_short && planned.iter().all(|step| self.guards[step.node as usize].is_empty()) {
+        if is_short {
             self.short(root, &planned, &outside, &order, &walk);
             return;
         }

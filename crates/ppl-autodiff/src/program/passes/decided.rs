@@ -6,29 +6,23 @@ use smallvec::SmallVec;
 
 use crate::ops::Op;
 use crate::program::graph::Graph;
-use crate::tape::NodeId;
+use crate::tape::{Node, NodeId};
 
 /// Conditions and how they went for the elements whose value counts.
 type Decisions = SmallVec<[(NodeId, bool); 2]>;
 
 pub(super) fn pass(graph: &Graph) -> Graph {
     let decisions = decisions(graph);
-    let mut at = 0..graph.nodes.len();
-    let live = graph.live();
-    graph.rebuild(|new, node| {
-        // Constants and what is not needed do not get here.
-        let here = |id: &usize| live[*id] && !matches!(graph.nodes[*id].op, Op::Constant(_));
-        let decided = at.by_ref().find(here).and_then(|id| {
-            let condition = *graph.nodes[id].operands.first().filter(|_| node.op == Op::Select)?;
-            let &(_, holds) = decisions[id].iter().find(|(c, _)| *c == condition)?;
-            Some(node.operands[if holds { 1 } else { 2 }])
-        });
-        match decided {
+    let rule = |new: &mut Graph, id: NodeId, node: Node| {
+        let old = graph.node(id);
+        let decided = decisions[id as usize].iter().find(|(c, _)| old.op == Op::Select && *c == old.operands[0]);
+        match decided.map(|&(_, holds)| node.operands[if holds { 1 } else { 2 }]) {
             Some(side) if *new.shape(side) == node.shape => side,
             Some(side) => new.op(Op::Broadcast(node.shape.clone()), &[side], node.shape.clone(), &node),
             None => new.add(node),
         }
-    })
+    };
+    graph.translate(rule).0
 }
 
 /// For each node what has been decided for all elements that are read.

@@ -32,21 +32,28 @@ pub(super) trait Estimate: Clone {
     fn refine(&self, metric: &mut Metric) -> bool;
 }
 
+/// The methods of [`Estimate`] that every type has of its own.
+macro_rules! observations {
+    () => {
+        fn add(&mut self, draw: &[f64], gradient: &[f64]) {
+            self.add(draw, gradient);
+        }
+        fn clear(&mut self) {
+            self.clear();
+        }
+        fn count(&self) -> usize {
+            self.count()
+        }
+        fn means(&self) -> (&[f64], &[f64]) {
+            self.means()
+        }
+    };
+}
+
 impl Estimate for FisherDiagonal {
     const EVERY: usize = 1;
 
-    fn add(&mut self, draw: &[f64], gradient: &[f64]) {
-        self.add(draw, gradient);
-    }
-    fn clear(&mut self) {
-        self.clear();
-    }
-    fn count(&self) -> usize {
-        self.count()
-    }
-    fn means(&self) -> (&[f64], &[f64]) {
-        self.means()
-    }
+    observations!();
     fn refine(&self, metric: &mut Metric) -> bool {
         if !matches!(metric, Metric::Diagonal(_)) {
             match Metric::diagonal(metric.variances()) {
@@ -64,18 +71,7 @@ impl Estimate for FisherDiagonal {
 impl Estimate for FisherLowRank {
     const EVERY: usize = 20;
 
-    fn add(&mut self, draw: &[f64], gradient: &[f64]) {
-        self.add(draw, gradient);
-    }
-    fn clear(&mut self) {
-        self.clear();
-    }
-    fn count(&self) -> usize {
-        self.count()
-    }
-    fn means(&self) -> (&[f64], &[f64]) {
-        self.means()
-    }
+    observations!();
     fn refine(&self, metric: &mut Metric) -> bool {
         let refined = match &*metric {
             Metric::Diagonal(diagonal) => self.metric(diagonal.scale()),
@@ -93,18 +89,7 @@ impl Estimate for FisherLowRank {
 impl Estimate for FisherBlocks {
     const EVERY: usize = 20;
 
-    fn add(&mut self, draw: &[f64], gradient: &[f64]) {
-        self.add(draw, gradient);
-    }
-    fn clear(&mut self) {
-        self.clear();
-    }
-    fn count(&self) -> usize {
-        self.count()
-    }
-    fn means(&self) -> (&[f64], &[f64]) {
-        self.means()
-    }
+    observations!();
     fn refine(&self, metric: &mut Metric) -> bool {
         match self.metric(&metric.variances()) {
             Some(refined) => *metric = refined,

@@ -6,10 +6,12 @@ use crate::kernels::elementwise::{
     BinaryKernel, ChoiceKernel, CountKernel, DotKernel, InnerKernel, SelectKernel, SumKernel, TernaryKernel,
     UnaryKernel,
 };
+use crate::kernels::line::LineKernel;
 use crate::kernels::product::{ProductKernel, ProductSpec};
 use crate::kernels::{sample, triangular};
 use crate::ops::{Law, Reduction};
 use crate::program::layout::{Loop, Store};
+use crate::program::line::Line;
 use crate::program::scan::Scan;
 use crate::program::short::Short;
 use crate::program::strips::Strips;
@@ -79,7 +81,6 @@ impl Source {
     }
 }
 
-#[derive(Clone, Copy)]
 pub(crate) enum StepKernel<T> {
     Unary(UnaryKernel<T>),
     Binary(BinaryKernel<T>),
@@ -87,6 +88,14 @@ pub(crate) enum StepKernel<T> {
     Select(SelectKernel<T>),
     Choice(ChoiceKernel<T>),
     Inner(InnerKernel<T>),
+    Line(Box<LineStep<T>>),
+}
+
+/// A line with its numbers' positions, by the order of its operands; that of the array is not used.
+pub(crate) struct LineStep<T> {
+    pub line: Line,
+    pub kernel: LineKernel<T>,
+    pub operands: SmallVec<[usize; 8]>,
 }
 
 /// One elementwise operation: operands and result by their position in the pointer table (sources, then registers,
@@ -100,6 +109,13 @@ pub(crate) struct Step<T> {
     pub guards: SmallVec<[(usize, bool); 2]>,
     /// Zeros take the place of what was left out, where others than the choice would read it.
     pub is_read: bool,
+}
+
+impl<T> Step<T> {
+    /// Whether it may be left out.
+    pub fn is_guarded(&self) -> bool {
+        !self.guards.is_empty()
+    }
 }
 
 /// What a chain adds up instead of storing a result.
@@ -499,13 +515,16 @@ impl<T: Real> Fused<T> {
                         }
                         continue;
                     }
-                    match step.kernel {
+                    match &step.kernel {
                         StepKernel::Unary(f) => f(read(a), result),
                         StepKernel::Binary(f) => f(read(a), read(b), result),
                         StepKernel::Ternary(f) => f(read(a), read(b), read(c), result),
                         StepKernel::Select(f) => f(read(a), read(b), read(c), result),
                         StepKernel::Inner(f) => f(read(a), [read(b), read(c)], read(d), read(e), result),
                         StepKernel::Choice(f) => f(read(a), read(b), read(c), read(d), result),
+                        StepKernel::Line(f) => {
+                            (f.kernel)(read(a), &f.line.numbers(|i| *table[f.operands[i]]), result);
+                        }
                     }
                 }
             }
@@ -528,16 +547,21 @@ impl<T: Real> Fused<T> {
         }
     }
 
-    /// Elements at a time: as many as leave its registers in the first-level cache, a multiple of [`BLOCK`].
+    /// Elements at a time: as many as leave its registers in the first-level cache, a multiple of [`BLOCK`]; all of them
+    /// where it has none.
     pub fn block(&self) -> usize {
         const FEW: usize = 4;
-        BLOCK * (FEW / self.scratch_registers()).max(1)
+        let registers = self.scratch_registers();
+        if registers == 0 {
+            return self.elements;
+        }
+        BLOCK * (FEW / registers).max(1)
     }
 
     /// Registers in the scratch: its own, and one for each source that is gathered, and one for what is summed.
     pub fn scratch_registers(&self) -> usize {
         let gathered = self.sources.iter().filter(|s| matches!(s, Source::Splat(_) | Source::Strided(..))).count();
-        self.registers + gathered + 1
+        self.registers + gathered + usize::from(self.total.is_some())
     }
 }
 

@@ -10,8 +10,9 @@ use crate::kernels::elementwise::{divide_by_number, dot, is_whole, select_kernel
 use crate::ops::{Binary, Op, Unary};
 use crate::program::contract::{Planned, Rule, contract};
 use crate::program::guard::{Guard, of_choice};
-use crate::program::instruction::{Fused, Instruction, LEAST_RUN, Runs, Source, Step, StepKernel, Total};
+use crate::program::instruction::{Fused, Instruction, LEAST_RUN, LineStep, Runs, Source, Step, StepKernel, Total};
 use crate::program::layout::{Store, View, loops};
+use crate::program::line::lines;
 use crate::program::short::MAX_SHORT;
 use crate::real::Real;
 use crate::shape::Shape;
@@ -87,6 +88,7 @@ impl<T: Real> Lowering<'_, T> {
             self.short(root, &planned, &outside, &order, &walk);
             return;
         }
+        let planned = lines(self.graph, planned, number);
         let result = match sum {
             Some(sum) => {
                 let shape = self.graph.shape(sum).clone();
@@ -262,6 +264,11 @@ impl<T: Real> Lowering<'_, T> {
             let binary_form = if number(1) { 2 } else { usize::from(number(0)) };
             let kernel = if let Some(forms) = step.rule.ternary::<T>() {
                 StepKernel::Ternary(forms[usize::from(number(1)) + 2 * usize::from(number(2))])
+            } else if let Rule::Line(line) = step.rule
+                && let Some(kernel) = line.kernel::<T>()
+            {
+                let operands = step.operands.iter().map(|o| entry[o]).collect();
+                StepKernel::Line(Box::new(LineStep { line, kernel, operands }))
             } else if step.rule == Rule::IsWhole {
                 StepKernel::Unary(is_whole)
             } else if let Some(forms) = step.rule.inner::<T>() {

@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 
 use crate::kernels::elementwise::{
-    BinaryKernel, ChoiceKernel, CountKernel, DotKernel, InnerKernel, SelectKernel, SumKernel, TernaryKernel,
-    UnaryKernel,
+    BinaryKernel, ChoiceKernel, CountKernel, DotKernel, InnerKernel, SelectKernel, SumKernel, SummingKernel,
+    TernaryKernel, UnaryKernel,
 };
 use crate::kernels::product::{ProductKernel, ProductSpec};
 use crate::kernels::{sample, triangular};
@@ -87,6 +87,8 @@ pub(crate) enum StepKernel<T> {
     Select(SelectKernel<T>),
     Choice(ChoiceKernel<T>),
     Inner(InnerKernel<T>),
+    /// A function whose kernel also returns what belongs to the sum of the chain.
+    Summing(SummingKernel<T>),
 }
 
 /// One elementwise operation: operands and result by their position in the pointer table (sources, then registers,
@@ -102,25 +104,36 @@ pub(crate) struct Step<T> {
     pub is_read: bool,
 }
 
-/// What a chain adds up instead of storing a result.
+/// What a chain adds up, operands by their position in the pointer table.
 #[derive(Clone, Copy)]
 pub(crate) enum Total<T> {
-    /// The results of the last step.
-    Sum(SumKernel<T>),
-    /// The products of two arrays, by their position in the pointer table.
+    /// An array, or a function of it, which the kernel says.
+    Sum(SumKernel<T>, usize),
+    /// The products of two arrays.
     Dot(DotKernel<T>, [usize; 2]),
     /// How many elements of an array lie between two numbers.
     Count(CountKernel<T>, [usize; 3]),
+    /// What a step returns.
+    Step,
 }
 
-/// A chain of elementwise operations with one result, run block by block, stored or summed.
+/// A chain of elementwise operations, run block by block, with one result that is stored, or a sum, or both.
 pub(crate) struct Fused<T> {
     pub elements: usize,
     pub sources: Vec<Source>,
     pub registers: usize,
     pub steps: Vec<Step<T>>,
-    pub total: Option<Total<T>>,
-    pub result: Place,
+    /// Where the result of the last step goes; none where only the sum is wanted.
+    pub stored: Option<Place>,
+    /// The sum, and where it goes.
+    pub total: Option<(Total<T>, Place)>,
+}
+
+impl<T> Fused<T> {
+    /// Where it writes.
+    fn results(&self) -> impl Iterator<Item = Place> {
+        self.total.as_ref().map(|(_, place)| *place).into_iter().chain(self.stored)
+    }
 }
 
 /// One elementwise operation of two arrays that are not both in the order of the result, as of an outer product: run by
@@ -237,9 +250,10 @@ impl<T> Instruction<T> {
     /// What it is called in explanations.
     pub fn name(&self) -> &'static str {
         match self {
-            Instruction::Fused(Fused { total: Some(Total::Sum(_)), .. }) => "fused sum",
-            Instruction::Fused(Fused { total: Some(Total::Dot(..)), .. }) => "fused dot",
-            Instruction::Fused(Fused { total: Some(Total::Count(..)), .. }) => "fused count",
+            Instruction::Fused(Fused { stored: Some(_), total: Some(_), .. }) => "fused and sum",
+            Instruction::Fused(Fused { total: Some((Total::Sum(..) | Total::Step, _)), .. }) => "fused sum",
+            Instruction::Fused(Fused { total: Some((Total::Dot(..), _)), .. }) => "fused dot",
+            Instruction::Fused(Fused { total: Some((Total::Count(..), _)), .. }) => "fused count",
             Instruction::Fused(_) => "fused",
             Instruction::Runs(_) => "runs",
             Instruction::Short(_) => "short",
@@ -262,7 +276,12 @@ impl<T> Instruction<T> {
     /// Where it writes, and all other places that it touches.
     pub fn places(&self) -> (Place, Vec<Place>) {
         match self {
-            Instruction::Fused(f) => (f.result, f.sources.iter().map(Source::place).collect()),
+            Instruction::Fused(f) => {
+                let mut results = f.results();
+                let nowhere = Place { store: Store::Constants, offset: 0 };
+                let first = results.next().unwrap_or(nowhere);
+                (first, results.chain(f.sources.iter().map(Source::place)).collect())
+            }
             Instruction::Runs(r) => (r.result, r.operands.to_vec()),
             Instruction::Short(s) => {
                 let loads = s.loads.iter().map(|&(from, ..)| from);
@@ -469,8 +488,7 @@ impl<T: Real> Fused<T> {
         for i in 0..self.registers {
             table[first_register + i] = register(i);
         }
-        let out = memory.at(self.result);
-        table[result_entry] = if self.total.is_some() { register(self.registers + gathered) } else { out };
+        table[result_entry] = self.stored.map_or(std::ptr::null_mut(), |place| memory.at(place));
         let mut total = T::ZERO;
         let mut start = 0;
         while start < self.elements {
@@ -506,15 +524,17 @@ impl<T: Real> Fused<T> {
                         StepKernel::Select(f) => f(read(a), read(b), read(c), result),
                         StepKernel::Inner(f) => f(read(a), [read(b), read(c)], read(d), read(e), result),
                         StepKernel::Choice(f) => f(read(a), read(b), read(c), read(d), result),
+                        StepKernel::Summing(f) => total += f(read(a), result),
                     }
                 }
             }
             match self.total {
-                Some(Total::Sum(sum)) => total += sum(read(result_entry)),
-                Some(Total::Dot(dot, [a, b])) => total += dot(read(a), read(b)),
-                Some(Total::Count(count, [a, b, c])) => total += count(read(a), read(b), read(c)),
-                None => table[result_entry] = table[result_entry].wrapping_add(n),
+                Some((Total::Sum(sum, a), _)) => total += sum(read(a)),
+                Some((Total::Dot(dot, [a, b]), _)) => total += dot(read(a), read(b)),
+                Some((Total::Count(count, [a, b, c]), _)) => total += count(read(a), read(b), read(c)),
+                Some((Total::Step, _)) | None => {}
             }
+            table[result_entry] = table[result_entry].wrapping_add(n);
             for (i, source) in self.sources.iter().enumerate() {
                 if matches!(source, Source::Dense(_)) {
                     table[i] = table[i].wrapping_add(n);
@@ -522,22 +542,22 @@ impl<T: Real> Fused<T> {
             }
             start += n;
         }
-        if self.total.is_some() {
+        if let Some((_, place)) = self.total {
             // SAFETY: the result of a sum is one element.
-            unsafe { *out = total };
+            unsafe { *memory.at(place) = total };
         }
     }
 
     /// Elements at a time: as many as leave its registers in the first-level cache, a multiple of [`BLOCK`].
     pub fn block(&self) -> usize {
-        const FEW: usize = 4;
-        BLOCK * (FEW / self.scratch_registers()).max(1)
+        const FEW: usize = 8;
+        BLOCK * (FEW / (self.scratch_registers() + 1)).max(1)
     }
 
-    /// Registers in the scratch: its own, and one for each source that is gathered, and one for what is summed.
+    /// Registers in the scratch: its own, and one for each source that is gathered.
     pub fn scratch_registers(&self) -> usize {
         let gathered = self.sources.iter().filter(|s| matches!(s, Source::Splat(_) | Source::Strided(..))).count();
-        self.registers + gathered + 1
+        self.registers + gathered
     }
 }
 

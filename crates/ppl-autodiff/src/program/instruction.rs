@@ -104,6 +104,20 @@ pub(crate) struct Step<T> {
     pub is_read: bool,
 }
 
+impl<T> Step<T> {
+    /// The operands that its kernel reads, and the numbers that say whether it runs.
+    fn reads(&self) -> SmallVec<[usize; 7]> {
+        let operands = match self.kernel {
+            StepKernel::Unary(_) | StepKernel::Summing(_) => 1,
+            StepKernel::Binary(_) => 2,
+            StepKernel::Ternary(_) | StepKernel::Select(_) => 3,
+            StepKernel::Choice(_) => 4,
+            StepKernel::Inner(_) => 5,
+        };
+        self.operands[..operands].iter().copied().chain(self.guards.iter().map(|guard| guard.0)).collect()
+    }
+}
+
 /// What a chain adds up, operands by their position in the pointer table.
 #[derive(Clone, Copy)]
 pub(crate) enum Total<T> {
@@ -130,6 +144,30 @@ pub(crate) struct Fused<T> {
 }
 
 impl<T> Fused<T> {
+    /// See [`Instruction::overwrites`]: the step that writes the result must read others' results alone, since a slice that
+    /// is written is not read at the same time.
+    fn overwrites(&self) -> Vec<(Place, Place)> {
+        let Some(result) = self.stored.filter(|place| place.offset == 0) else { return vec![] };
+        let end = self.sources.len() + self.registers;
+        let Some(writer) = self.steps.iter().position(|step| step.result == end) else { return vec![] };
+        let read_late = |entry: usize| {
+            let by_total = match &self.total {
+                Some((Total::Sum(_, a), _)) => *a == entry,
+                Some((Total::Dot(_, operands), _)) => operands.contains(&entry),
+                Some((Total::Count(_, operands), _)) => operands.contains(&entry),
+                Some((Total::Step, _)) | None => false,
+            };
+            by_total || self.steps[writer..].iter().any(|step| step.reads().contains(&entry))
+        };
+        let alone =
+            |place: &Place| self.sources.iter().filter(|source| source.place().store == place.store).count() == 1;
+        let operands = self.sources.iter().enumerate().filter_map(|(entry, source)| match source {
+            Source::Dense(place) if place.offset == 0 && alone(place) && !read_late(entry) => Some((result, *place)),
+            _ => None,
+        });
+        operands.collect()
+    }
+
     /// Where it writes.
     fn results(&self) -> impl Iterator<Item = Place> {
         self.total.as_ref().map(|(_, place)| *place).into_iter().chain(self.stored)
@@ -301,6 +339,22 @@ impl<T> Instruction<T> {
             Instruction::Scan(scan) => scan.places(),
             Instruction::Strips(strips) => strips.places(),
             Instruction::Random { parameters, result, .. } => (*result, parameters.iter().map(|p| p.0).collect()),
+        }
+    }
+}
+
+impl<T> Instruction<T> {
+    /// Results with operands in whose place they may be written: element by element, each read before it is written, and
+    /// nothing else read from there.
+    pub fn overwrites(&self) -> Vec<(Place, Place)> {
+        match self {
+            Instruction::Fused(fused) => fused.overwrites(),
+            Instruction::Product(Product { slope: Some(y), result, a, b, .. })
+                if y.offset == 0 && result.offset == 0 && [a, b].iter().all(|other| other.store != y.store) =>
+            {
+                vec![(*result, *y)]
+            }
+            _ => vec![],
         }
     }
 }

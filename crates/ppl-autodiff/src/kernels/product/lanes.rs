@@ -6,7 +6,7 @@ use crate::real::Real;
 
 for_instruction_sets!();
 
-/// Stride 1 along i in A and C. Where y is not null, the products times `1 - y^2`.
+/// Stride 1 along i in A and C. Where y is not null, the products times `1 - y^2`; y may be C itself.
 ///
 /// # Safety
 /// The strides must keep all indices inside the arrays; the vectors' instruction set must be available.
@@ -46,34 +46,26 @@ unsafe fn each_product<V: Vector, const K: usize>(
         for product in 0..s.count {
             let y = y.wrapping_offset(if y.is_null() { 0 } else { product as isize * s.steps[2] });
             let (a, b, c) = s.start(product, a, b, c);
-            if s.m < V::LANES {
-                columns::<V, 1, K, true>(s, a, b, c, y, s.m);
-                continue;
-            }
             let mut i = 0;
             while i < s.m {
                 let left = s.m - i;
                 let vectors = left.div_ceil(V::LANES);
-                // Where too few rows are left for a vector, its place is moved back over rows of the one before.
-                let back = V::LANES.saturating_sub(left);
-                let at = i - back;
-                let (a, c, y) = (a.add(at), c.add(at), y.wrapping_add(if y.is_null() { 0 } else { at }));
+                let (a, c, y) = (a.add(i), c.add(i), y.wrapping_add(if y.is_null() { 0 } else { i }));
+                // The last vector of a tile is moved back over rows of the one before where it would not be full. Tiles
+                // are cut so that these are of the same tile: y is read before they are written, and may lie where C does.
                 let last = |most: usize| (left - V::LANES).min((most - 1) * V::LANES);
                 i += V::LANES
                     * match vectors {
-                        1 => columns::<V, 1, K, false>(s, a, b, c, y, 0),
-                        _ if !V::MANY => columns::<V, 1, K, false>(s, a, b, c, y, 0),
-                        5.. if s.n == 1 => {
-                            let last = last(8);
-                            match vectors {
-                                5 => one_column::<V, 5, K>(s, a, b, c, y, last),
-                                6 => one_column::<V, 6, K>(s, a, b, c, y, last),
-                                7 => one_column::<V, 7, K>(s, a, b, c, y, last),
-                                _ => one_column::<V, 8, K>(s, a, b, c, y, last),
-                            }
-                        }
+                        1 if left < V::LANES => columns::<V, 1, K, true>(s, a, b, c, y, left),
+                        _ if !V::MANY || vectors == 1 => columns::<V, 1, K, false>(s, a, b, c, y, 0),
+                        5.. if s.n == 1 => match vectors {
+                            5 => one_column::<V, 5, K>(s, a, b, c, y, last(5)),
+                            6 => one_column::<V, 6, K>(s, a, b, c, y, last(6)),
+                            7 | 9 => one_column::<V, 7, K>(s, a, b, c, y, last(7)),
+                            _ => one_column::<V, 8, K>(s, a, b, c, y, last(8)),
+                        },
                         2 => columns::<V, 2, K, false>(s, a, b, c, y, last(2)),
-                        3 => columns::<V, 3, K, false>(s, a, b, c, y, last(3)),
+                        3 | 5 => columns::<V, 3, K, false>(s, a, b, c, y, last(3)),
                         _ => columns::<V, 4, K, false>(s, a, b, c, y, last(4)),
                     };
             }

@@ -58,10 +58,10 @@ fn step_us<'m>(mut fit: impl FnMut(u64) -> Result<VariationalFit<'m>, InferError
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut out: BTreeMap<String, f64> = BTreeMap::new();
-    if std::env::args().nth(1).as_deref() == Some("growth") {
-        growth(&mut out)?;
-    } else {
-        peers(&mut out)?;
+    match std::env::args().nth(1).as_deref() {
+        Some("growth") => growth(&mut out)?,
+        Some("profile") => return profile(),
+        _ => peers(&mut out)?,
     }
     println!("{}", serde_json::to_string(&out)?);
     Ok(())
@@ -111,6 +111,26 @@ fn peers(out: &mut BTreeMap<String, f64>) -> Result<(), Box<dyn std::error::Erro
     put("tanh_ns/f64", 1e9 / 9000.0 * seconds(|| elementary::tanh(black_box(&x), &mut y)));
     let (x, mut y) = (x.iter().map(|&x| x as f32).collect::<Vec<_>>(), vec![0.0f32; 9000]);
     put("tanh_ns/f32", 1e9 / 9000.0 * seconds(|| elementary::tanh(black_box(&x), &mut y)));
+    Ok(())
+}
+
+/// Prints the programs of the two networks' gradients with the time that each instruction takes.
+fn profile() -> Result<(), Box<dyn std::error::Error>> {
+    fn print<T: Real>(name: &str, model: &dyn Model) -> Result<(), ModelError> {
+        let program = density_program::<T>(model, true)?;
+        let x: Vec<T> = point(program.input_lengths()[0]).into_iter().map(|x| T::from_f64(0.3 * x)).collect();
+        println!("{name}: {:.2} us\n{}", program_us(&program), program.profile(&[&x], 3000));
+        Ok(())
+    }
+    let (x, y) = grouped_data()?;
+    let hierarchical = hierarchical_bnn(x, y);
+    let (x, y) = flat_data(500)?;
+    let flat = flat_bnn(x, y);
+    print::<f64>("flat network, 500 rows, f64", &flat)?;
+    print::<f64>("hierarchical network, 18 x 50 rows, f64", &hierarchical)?;
+    print::<f32>("hierarchical network, 18 x 50 rows, f32", &hierarchical)?;
+    let (x, y) = logistic_data(50, 5);
+    print::<f64>("logistic regression, 50 x 5, f64", &logistic(x, y))?;
     Ok(())
 }
 

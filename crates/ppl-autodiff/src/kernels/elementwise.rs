@@ -21,8 +21,10 @@ pub(crate) type ChoiceKernel<T> = fn(x: &[T], key: &[T], a: &[T], b: &[T], out: 
 pub(crate) type InnerKernel<T> = fn(x: &[T], ends: [&[T]; 2], a: &[T], other: &[T], out: &mut [T]);
 /// How many elements lie between two numbers, whose slices have one element.
 pub(crate) type CountKernel<T> = fn(x: &[T], low: &[T], high: &[T]) -> T;
-/// The sum of a slice.
+/// The sum of a slice, or of a function of its elements.
 pub(crate) type SumKernel<T> = fn(x: &[T]) -> T;
+/// `out[i] = f(x[i])`; returns a sum over x.
+pub(crate) type SummingKernel<T> = fn(x: &[T], out: &mut [T]) -> T;
 /// The sum of the products of two slices.
 pub(crate) type DotKernel<T> = fn(x: &[T], y: &[T]) -> T;
 

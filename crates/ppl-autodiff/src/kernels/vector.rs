@@ -300,6 +300,31 @@ mod x86 {
         _mm512_mul_ps,
         _mm512_add_ps,
         |x| sum_f32(_mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps::<1>(x))),
+        /// Sixteen at a time, as in double precision.
+        #[inline(always)]
+        unsafe fn sums(vectors: &[Self], to: &mut [f32]) {
+            for (v, to) in vectors.chunks(16).zip(to.chunks_exact_mut(16)) {
+                // SAFETY: the caller's.
+                unsafe {
+                    let at = |i: usize| v.get(i).map_or(_mm512_setzero_ps(), |v| v.0);
+                    let halves =
+                        |x, y| _mm512_add_ps(_mm512_shuffle_f32x4::<0x44>(x, y), _mm512_shuffle_f32x4::<0xEE>(x, y));
+                    let quarters =
+                        |x, y| _mm512_add_ps(_mm512_shuffle_f32x4::<0x88>(x, y), _mm512_shuffle_f32x4::<0xDD>(x, y));
+                    // Four numbers of each fourth vector.
+                    let four = |i: usize| quarters(halves(at(i), at(i + 4)), halves(at(i + 8), at(i + 12)));
+                    let two = |x, y| {
+                        let (x, y) = (_mm512_castps_pd(x), _mm512_castps_pd(y));
+                        let (low, high) = (_mm512_unpacklo_pd(x, y), _mm512_unpackhi_pd(x, y));
+                        _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high))
+                    };
+                    let (even, odd) = (two(four(0), four(1)), two(four(2), four(3)));
+                    let sums =
+                        _mm512_add_ps(_mm512_shuffle_ps::<0x88>(even, odd), _mm512_shuffle_ps::<0xDD>(even, odd));
+                    _mm512_storeu_ps(to.as_mut_ptr(), sums);
+                }
+            }
+        }
     );
 
     macro_rules! avx2 {

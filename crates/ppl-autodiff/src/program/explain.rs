@@ -11,9 +11,14 @@ use crate::real::Real;
 impl<T: Real> Program<T> {
     /// The instructions in order, one a line, with the places they read and write, and the sizes of the memory.
     pub fn explain(&self) -> String {
+        self.explain_after(|_| String::new())
+    }
+
+    /// With something to say before each line.
+    pub(super) fn explain_after(&self, lead: impl Fn(usize) -> String) -> String {
         let mut out = String::new();
         // Writing to a string cannot fail.
-        let _ = self.write(&mut out);
+        let _ = self.write(&mut out, &lead);
         out
     }
 
@@ -27,7 +32,7 @@ impl<T: Real> Program<T> {
         self.instructions.is_empty()
     }
 
-    fn write(&self, out: &mut String) -> fmt::Result {
+    fn write(&self, out: &mut String, lead: &dyn Fn(usize) -> String) -> fmt::Result {
         let bytes = |n: usize| n * size_of::<T>();
         writeln!(
             out,
@@ -42,7 +47,7 @@ impl<T: Real> Program<T> {
         for (at, instruction) in self.instructions.iter().enumerate() {
             let (result, sources) = instruction.places();
             let sources: Vec<String> = sources.iter().map(|p| p.to_string()).collect();
-            write!(out, "{at:4}  {result} = {}({})", instruction.name(), sources.join(", "))?;
+            write!(out, "{}{at:4}  {result} = {}({})", lead(at), instruction.name(), sources.join(", "))?;
             match instruction {
                 Instruction::Fused(f) => {
                     let steps: Vec<&str> = f.steps.iter().map(|s| s.name).collect();

@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 
 use crate::kernels::elementwise::{
-    BinaryKernel, ChoiceKernel, CountKernel, DotKernel, InnerKernel, SelectKernel, SumKernel, TernaryKernel,
-    UnaryKernel,
+    BinaryKernel, ChoiceKernel, CountKernel, DotKernel, InnerKernel, SelectKernel, SumKernel, SummingKernel,
+    TernaryKernel, UnaryKernel,
 };
 use crate::kernels::line::LineKernel;
 use crate::kernels::product::{ProductKernel, ProductSpec};
@@ -88,6 +88,9 @@ pub(crate) enum StepKernel<T> {
     Select(SelectKernel<T>),
     Choice(ChoiceKernel<T>),
     Inner(InnerKernel<T>),
+    /// A function whose kernel also returns what belongs to the sum of the chain.
+    Summing(SummingKernel<T>),
+    /// Several in one loop.
     Line(Box<LineStep<T>>),
 }
 
@@ -116,27 +119,75 @@ impl<T> Step<T> {
     pub fn is_guarded(&self) -> bool {
         !self.guards.is_empty()
     }
+
+    /// The operands that its kernel reads, and the numbers that say whether it runs.
+    fn reads(&self) -> SmallVec<[usize; 8]> {
+        let operands = match &self.kernel {
+            StepKernel::Unary(_) | StepKernel::Summing(_) => &self.operands[..1],
+            StepKernel::Binary(_) => &self.operands[..2],
+            StepKernel::Ternary(_) | StepKernel::Select(_) => &self.operands[..3],
+            StepKernel::Choice(_) => &self.operands[..4],
+            StepKernel::Inner(_) => &self.operands[..5],
+            StepKernel::Line(step) => &step.operands[..],
+        };
+        operands.iter().copied().chain(self.guards.iter().map(|guard| guard.0)).collect()
+    }
 }
 
-/// What a chain adds up instead of storing a result.
+/// What a chain adds up, operands by their position in the pointer table.
 #[derive(Clone, Copy)]
 pub(crate) enum Total<T> {
-    /// The results of the last step.
-    Sum(SumKernel<T>),
-    /// The products of two arrays, by their position in the pointer table.
+    /// An array, or a function of it, which the kernel says.
+    Sum(SumKernel<T>, usize),
+    /// The products of two arrays.
     Dot(DotKernel<T>, [usize; 2]),
     /// How many elements of an array lie between two numbers.
     Count(CountKernel<T>, [usize; 3]),
+    /// What a step returns.
+    Step,
 }
 
-/// A chain of elementwise operations with one result, run block by block, stored or summed.
+/// A chain of elementwise operations, run block by block, with one result that is stored, or a sum, or both.
 pub(crate) struct Fused<T> {
     pub elements: usize,
     pub sources: Vec<Source>,
     pub registers: usize,
     pub steps: Vec<Step<T>>,
-    pub total: Option<Total<T>>,
-    pub result: Place,
+    /// Where the result of the last step goes; none where only the sum is wanted.
+    pub stored: Option<Place>,
+    /// The sum, and where it goes.
+    pub total: Option<(Total<T>, Place)>,
+}
+
+impl<T> Fused<T> {
+    /// See [`Instruction::overwrites`]: the step that writes the result must read others' results alone, since a slice that
+    /// is written is not read at the same time.
+    fn overwrites(&self) -> Vec<(Place, Place)> {
+        let Some(result) = self.stored.filter(|place| place.offset == 0) else { return vec![] };
+        let end = self.sources.len() + self.registers;
+        let Some(writer) = self.steps.iter().position(|step| step.result == end) else { return vec![] };
+        let read_late = |entry: usize| {
+            let by_total = match &self.total {
+                Some((Total::Sum(_, a), _)) => *a == entry,
+                Some((Total::Dot(_, operands), _)) => operands.contains(&entry),
+                Some((Total::Count(_, operands), _)) => operands.contains(&entry),
+                Some((Total::Step, _)) | None => false,
+            };
+            by_total || self.steps[writer..].iter().any(|step| step.reads().contains(&entry))
+        };
+        let alone =
+            |place: &Place| self.sources.iter().filter(|source| source.place().store == place.store).count() == 1;
+        let operands = self.sources.iter().enumerate().filter_map(|(entry, source)| match source {
+            Source::Dense(place) if place.offset == 0 && alone(place) && !read_late(entry) => Some((result, *place)),
+            _ => None,
+        });
+        operands.collect()
+    }
+
+    /// Where it writes.
+    fn results(&self) -> impl Iterator<Item = Place> {
+        self.total.as_ref().map(|(_, place)| *place).into_iter().chain(self.stored)
+    }
 }
 
 /// One elementwise operation of two arrays that are not both in the order of the result, as of an outer product: run by
@@ -253,9 +304,10 @@ impl<T> Instruction<T> {
     /// What it is called in explanations.
     pub fn name(&self) -> &'static str {
         match self {
-            Instruction::Fused(Fused { total: Some(Total::Sum(_)), .. }) => "fused sum",
-            Instruction::Fused(Fused { total: Some(Total::Dot(..)), .. }) => "fused dot",
-            Instruction::Fused(Fused { total: Some(Total::Count(..)), .. }) => "fused count",
+            Instruction::Fused(Fused { stored: Some(_), total: Some(_), .. }) => "fused and sum",
+            Instruction::Fused(Fused { total: Some((Total::Sum(..) | Total::Step, _)), .. }) => "fused sum",
+            Instruction::Fused(Fused { total: Some((Total::Dot(..), _)), .. }) => "fused dot",
+            Instruction::Fused(Fused { total: Some((Total::Count(..), _)), .. }) => "fused count",
             Instruction::Fused(_) => "fused",
             Instruction::Runs(_) => "runs",
             Instruction::Short(_) => "short",
@@ -278,7 +330,12 @@ impl<T> Instruction<T> {
     /// Where it writes, and all other places that it touches.
     pub fn places(&self) -> (Place, Vec<Place>) {
         match self {
-            Instruction::Fused(f) => (f.result, f.sources.iter().map(Source::place).collect()),
+            Instruction::Fused(f) => {
+                let mut results = f.results();
+                let nowhere = Place { store: Store::Constants, offset: 0 };
+                let first = results.next().unwrap_or(nowhere);
+                (first, results.chain(f.sources.iter().map(Source::place)).collect())
+            }
             Instruction::Runs(r) => (r.result, r.operands.to_vec()),
             Instruction::Short(s) => {
                 let loads = s.loads.iter().map(|&(from, ..)| from);
@@ -298,6 +355,22 @@ impl<T> Instruction<T> {
             Instruction::Scan(scan) => scan.places(),
             Instruction::Strips(strips) => strips.places(),
             Instruction::Random { parameters, result, .. } => (*result, parameters.iter().map(|p| p.0).collect()),
+        }
+    }
+}
+
+impl<T> Instruction<T> {
+    /// Results with operands in whose place they may be written: element by element, each read before it is written, and
+    /// nothing else read from there.
+    pub fn overwrites(&self) -> Vec<(Place, Place)> {
+        match self {
+            Instruction::Fused(fused) => fused.overwrites(),
+            Instruction::Product(Product { slope: Some(y), result, a, b, .. })
+                if y.offset == 0 && result.offset == 0 && [a, b].iter().all(|other| other.store != y.store) =>
+            {
+                vec![(*result, *y)]
+            }
+            _ => vec![],
         }
     }
 }
@@ -485,8 +558,7 @@ impl<T: Real> Fused<T> {
         for i in 0..self.registers {
             table[first_register + i] = register(i);
         }
-        let out = memory.at(self.result);
-        table[result_entry] = if self.total.is_some() { register(self.registers + gathered) } else { out };
+        table[result_entry] = self.stored.map_or(std::ptr::null_mut(), |place| memory.at(place));
         let mut total = T::ZERO;
         let mut start = 0;
         while start < self.elements {
@@ -522,6 +594,7 @@ impl<T: Real> Fused<T> {
                         StepKernel::Select(f) => f(read(a), read(b), read(c), result),
                         StepKernel::Inner(f) => f(read(a), [read(b), read(c)], read(d), read(e), result),
                         StepKernel::Choice(f) => f(read(a), read(b), read(c), read(d), result),
+                        StepKernel::Summing(f) => total += f(read(a), result),
                         StepKernel::Line(f) => {
                             (f.kernel)(read(a), &f.line.numbers(|i| *table[f.operands[i]]), result);
                         }
@@ -529,11 +602,12 @@ impl<T: Real> Fused<T> {
                 }
             }
             match self.total {
-                Some(Total::Sum(sum)) => total += sum(read(result_entry)),
-                Some(Total::Dot(dot, [a, b])) => total += dot(read(a), read(b)),
-                Some(Total::Count(count, [a, b, c])) => total += count(read(a), read(b), read(c)),
-                None => table[result_entry] = table[result_entry].wrapping_add(n),
+                Some((Total::Sum(sum, a), _)) => total += sum(read(a)),
+                Some((Total::Dot(dot, [a, b]), _)) => total += dot(read(a), read(b)),
+                Some((Total::Count(count, [a, b, c]), _)) => total += count(read(a), read(b), read(c)),
+                Some((Total::Step, _)) | None => {}
             }
+            table[result_entry] = table[result_entry].wrapping_add(n);
             for (i, source) in self.sources.iter().enumerate() {
                 if matches!(source, Source::Dense(_)) {
                     table[i] = table[i].wrapping_add(n);
@@ -541,27 +615,27 @@ impl<T: Real> Fused<T> {
             }
             start += n;
         }
-        if self.total.is_some() {
+        if let Some((_, place)) = self.total {
             // SAFETY: the result of a sum is one element.
-            unsafe { *out = total };
+            unsafe { *memory.at(place) = total };
         }
     }
 
     /// Elements at a time: as many as leave its registers in the first-level cache, a multiple of [`BLOCK`]; all of them
     /// where it has none.
     pub fn block(&self) -> usize {
-        const FEW: usize = 4;
+        const FEW: usize = 8;
         let registers = self.scratch_registers();
-        if registers == 0 {
+        if registers == 0 && self.total.is_none() {
             return self.elements;
         }
-        BLOCK * (FEW / registers).max(1)
+        BLOCK * (FEW / (registers + 1)).max(1)
     }
 
-    /// Registers in the scratch: its own, and one for each source that is gathered, and one for what is summed.
+    /// Registers in the scratch: its own, and one for each source that is gathered.
     pub fn scratch_registers(&self) -> usize {
         let gathered = self.sources.iter().filter(|s| matches!(s, Source::Splat(_) | Source::Strided(..))).count();
-        self.registers + gathered + usize::from(self.total.is_some())
+        self.registers + gathered
     }
 }
 

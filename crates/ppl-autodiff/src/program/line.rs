@@ -93,15 +93,21 @@ struct Search<'s, N> {
     planned: &'s [Planned],
     /// The step that makes a node.
     made: HashMap<NodeId, usize>,
-    /// How many operands of steps each node is.
+    /// How often each node is read.
     uses: HashMap<NodeId, usize>,
     is_number: N,
 }
 
-/// The same steps, with lines in the places of those that they replace.
-pub(crate) fn lines(graph: &Graph, mut planned: Vec<Planned>, is_number: impl Fn(NodeId) -> bool) -> Vec<Planned> {
+/// The same steps, with lines in the places of those that they replace. Some nodes are read after all steps.
+pub(crate) fn lines(
+    graph: &Graph,
+    mut planned: Vec<Planned>,
+    kept: &[NodeId],
+    is_number: impl Fn(NodeId) -> bool,
+) -> Vec<Planned> {
     let mut uses: HashMap<NodeId, usize> = HashMap::new();
-    planned.iter().flat_map(|step| &step.operands).for_each(|&o| *uses.entry(o).or_default() += 1);
+    let read = planned.iter().flat_map(|step| &step.operands).chain(kept);
+    read.for_each(|&o| *uses.entry(o).or_default() += 1);
     let made = planned.iter().enumerate().map(|(i, step)| (step.node, i)).collect();
     let search = Search { graph, planned: &planned, made, uses, is_number };
     let mut found: Vec<(usize, Found)> = Vec::new();

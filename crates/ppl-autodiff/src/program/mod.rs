@@ -12,6 +12,7 @@ mod lower;
 pub(crate) mod machine;
 mod passes;
 mod plan;
+mod profile;
 mod rows;
 mod scan;
 mod short;
@@ -187,13 +188,27 @@ impl<T: Real> Program<T> {
     /// # Panics
     /// As [`Program::evaluate`].
     pub fn run(&self, workspace: &mut Workspace<T>, inputs: &[&[T]], outputs: &mut [&mut [T]], key: &Key) {
+        let mut memory = self.memory(workspace, inputs, outputs, key);
+        // SAFETY: the plan gave every buffer its place inside the arena, the slots have the lengths that the program was
+        // compiled for (checked above), and the workspace is this program's (checked above).
+        unsafe { T::execute(&self.instructions, &mut memory) };
+    }
+
+    /// The memory of an evaluation, its slots checked.
+    fn memory<'a, 'o>(
+        &'a self,
+        workspace: &'a mut Workspace<T>,
+        inputs: &'a [&'a [T]],
+        outputs: &'a mut [&'o mut [T]],
+        key: &'a Key,
+    ) -> Memory<'a, 'o, T> {
         assert_eq!(workspace.program, self.id, "a workspace belongs to the program that made it");
         assert!(inputs.len() >= self.inputs.len() && inputs.iter().zip(&self.inputs).all(|(x, &n)| x.len() == n));
         assert!(outputs.len() == self.outputs.len() && outputs.iter().zip(&self.outputs).all(|(y, &n)| y.len() == n));
         let base = workspace.memory.as_mut_ptr();
         let skip = base.align_offset(64).min(Self::line());
         let arena = base.wrapping_add(skip);
-        let mut memory = Memory {
+        Memory {
             constants: self.constants.as_ptr(),
             arena,
             buffers: &self.buffers,
@@ -202,9 +217,6 @@ impl<T: Real> Program<T> {
             scratch: arena.wrapping_add(self.arena),
             key,
             threads: workspace.threads,
-        };
-        // SAFETY: the plan gave every buffer its place inside the arena, the slots have the lengths that the program was
-        // compiled for (checked above), and the workspace is this program's (checked above).
-        unsafe { T::execute(&self.instructions, &mut memory) };
+        }
     }
 }

@@ -104,6 +104,10 @@ unsafe fn tile<V: Vector, const M: usize, const N: usize>(
         // At most 25 sums in a tile.
         let mut totals = [V::Number::ZERO; 32];
         V::sums(sums.as_flattened(), &mut totals);
+        if s.c == [N as isize, 1] {
+            totals.as_ptr().copy_to_nonoverlapping(c, M * N);
+            return M;
+        }
         for i in 0..M {
             for j in 0..N {
                 *c.offset(i as isize * s.c[0] + j as isize * s.c[1]) = totals[i * N + j];

@@ -6,9 +6,13 @@ use smallvec::SmallVec;
 
 use super::short::End;
 use super::{Lowering, place};
-use crate::kernels::elementwise::{divide_by_number, dot, is_whole, select_kernels, sum as sum_of};
+use crate::kernels::elementwise::{
+    CountKernel, SumKernel, SummingKernel, divide_by_number, dot, is_whole, select_kernels, sum as sum_of,
+};
+use crate::kernels::log_products::{softplus_sum, softplus_sum_with_slopes};
 use crate::ops::{Binary, Op, Unary};
 use crate::program::contract::{Planned, Rule, contract};
+use crate::program::fuse::Sum;
 use crate::program::guard::{Guard, of_choice};
 use crate::program::instruction::{Fused, Instruction, LEAST_RUN, LineStep, Runs, Source, Step, StepKernel, Total};
 use crate::program::layout::{Store, View, loops};
@@ -33,6 +37,42 @@ fn common_order(shape: &Shape, outside: &[(NodeId, View)]) -> SmallVec<[usize; 4
         order.push(inner);
     }
     order
+}
+
+/// How the sum at the end of a chain is made, of nodes.
+enum Ending<T> {
+    /// Of a node, or of a function of it.
+    Sum(SumKernel<T>, NodeId),
+    /// Of products.
+    Dot([NodeId; 2]),
+    /// Of how many lie in an interval.
+    Count(CountKernel<T>, [NodeId; 3]),
+    /// By the step of a node.
+    Step(SummingKernel<T>, NodeId),
+}
+
+impl<T> Ending<T> {
+    /// What it reads at the end of a block.
+    fn reads(&self) -> &[NodeId] {
+        match self {
+            Ending::Sum(_, a) => std::slice::from_ref(a),
+            Ending::Dot(operands) => operands,
+            Ending::Count(_, operands) => operands,
+            Ending::Step(..) => &[],
+        }
+    }
+
+    fn is_step(&self, node: NodeId) -> bool {
+        matches!(self, Ending::Step(_, step) if *step == node)
+    }
+}
+
+/// The steps of a chain with what they need.
+struct Steps<T> {
+    steps: Vec<Step<T>>,
+    sources: Vec<Source>,
+    registers: usize,
+    total: Option<Total<T>>,
 }
 
 impl<T: Real> Lowering<'_, T> {
@@ -83,46 +123,48 @@ impl<T: Real> Lowering<'_, T> {
             let mut outside = outside.iter();
             !is_short && outside.any(|(other, view)| *other == id && view.is_scalar())
         };
-        let planned = contract(self.graph, &members, &self.uses, number);
+        let mut planned = contract(self.graph, &members, &self.uses, number);
         if is_short {
             self.short(root, &planned, &outside, &order, &walk);
             return;
         }
-        let planned = lines(self.graph, planned, number);
-        let result = match sum {
-            Some(sum) => {
-                let shape = self.graph.shape(sum).clone();
-                self.new_dense(&shape)
-            }
-            None if let Some(to) = self.wanted.get(&root)
-                && to.lies_as(&View::ordered(to.store, shape.clone(), &order)) =>
-            {
-                to.clone()
-            }
-            None => {
+        let total = sum.map(|sum| (sum, self.new_dense(&self.graph.shape(sum.to).clone())));
+        let result = sum.is_none_or(|sum| sum.of != root).then(|| match self.wanted.get(&root) {
+            Some(to) if to.lies_as(&View::ordered(to.store, shape.clone(), &order)) => to.clone(),
+            _ => {
                 let store = self.buffer(elements);
                 View::ordered(store, shape.clone(), &order)
             }
-        };
-        let (mut steps, sources, registers) = self.steps(root, &planned, &outside, &order, &walk);
-        let runs = if sum.is_none() { self.runs(root, &planned, &outside, &order, &walk, &result) } else { None };
-        if sum.is_none() && self.slope(&planned, &outside, &result) {
+        });
+        let alone = result.as_ref().filter(|_| sum.is_none());
+        let runs = alone.and_then(|result| self.runs(root, &planned, &outside, &order, &walk, result));
+        if alone.is_some_and(|result| self.slope(&planned, &outside, result)) {
             // The product before it does it.
         } else if let Some(runs) = runs {
             self.push(Instruction::Runs(runs));
         } else if elements > 0 {
-            let total = sum.map(|_| self.total(&planned, &mut steps, &sources));
-            let fused = Fused { elements, sources, registers, steps, total, result: place(&result) };
-            self.push(Instruction::Fused(fused));
-        } else if sum.is_some() {
-            self.fill(&result, T::ZERO);
+            let ending = sum.map(|sum| self.ending(&mut planned, sum.of, &outside));
+            let kept = ending.as_ref().map_or(&[][..], Ending::reads);
+            let planned = lines(self.graph, planned, kept, number);
+            let chain = self.steps(root, &planned, ending.as_ref(), &outside, &order, &walk);
+            let Steps { steps, sources, registers, total: adds } = chain;
+            let total = adds.zip(total.as_ref().map(|(_, view)| place(view)));
+            let stored = result.as_ref().map(place);
+            self.push(Instruction::Fused(Fused { elements, sources, registers, steps, stored, total }));
+        } else if let Some((_, view)) = &total {
+            self.fill(view, T::ZERO);
         }
-        self.views[sum.unwrap_or(root) as usize] = Some(result);
+        if let Some((sum, view)) = total {
+            self.views[sum.to as usize] = Some(view);
+        }
+        if let Some(result) = result {
+            self.views[root as usize] = Some(result);
+        }
     }
 
     /// A chain over a short array, which is written to the place where it is wanted too.
     fn short(&mut self, root: NodeId, planned: &[Planned], outside: &[(NodeId, View)], order: &[usize], walk: &View) {
-        if let Some(sum) = self.chains.sum[root as usize] {
+        if let Some(Sum { to: sum, .. }) = self.chains.sum[root as usize] {
             let total = self.short_chain(planned, outside, order, walk, End::Sum);
             let shape = self.graph.shape(sum).clone();
             self.views[sum as usize] = Some(View::dense(total.store, total.offset, shape));
@@ -137,33 +179,37 @@ impl<T: Real> Lowering<'_, T> {
         self.views[root as usize] = Some(view);
     }
 
-    /// How a chain is added up: a product at its end is summed as it is made.
-    fn total(&self, planned: &[Planned], steps: &mut Vec<Step<T>>, sources: &[Source]) -> Total<T> {
-        let product = planned.last().filter(|last| last.rule == Rule::Plain).and_then(|last| {
-            let (a, b) = (steps.last()?.operands[0], steps.last()?.operands[1]);
-            match self.graph.node(last.node).op {
-                Op::Binary(Binary::Mul) => Some([a, b]),
-                Op::Unary(Unary::Square) => Some([a, a]),
-                _ => None,
+    /// How the sum at the end of a chain is made: products are summed as they are made, and so is a function with a kernel
+    /// for that, whose step is then none of the chain's.
+    fn ending(&self, planned: &mut Vec<Planned>, of: NodeId, outside: &[(NodeId, View)]) -> Ending<T> {
+        let is_number = |id: NodeId| outside.iter().any(|(other, view)| *other == id && view.is_scalar());
+        let guarded = |id: NodeId| {
+            let conditions = self.guards[id as usize].iter().map(|guard| guard.condition);
+            conditions.into_iter().any(|condition| outside.iter().any(|(other, _)| *other == condition))
+        };
+        let Some(at) = planned.iter().position(|step| step.node == of).filter(|_| !guarded(of)) else {
+            return Ending::Sum(sum_of::<T>, of);
+        };
+        let Planned { rule, operands, .. } = &planned[at];
+        let ending = match (&self.graph.node(of).op, *rule, &operands[..]) {
+            (Op::Binary(Binary::Mul), Rule::Plain, &[a, b]) if !is_number(a) && !is_number(b) => Ending::Dot([a, b]),
+            (Op::Unary(Unary::Square), Rule::Plain, &[a]) if !is_number(a) => Ending::Dot([a, a]),
+            (Op::Unary(Unary::Softplus), Rule::Plain, &[x]) if !is_number(x) => {
+                let is_slope = |step: &&Planned| {
+                    self.graph.node(step.node).op == Op::Unary(Unary::Sigmoid) && step.operands[..] == [x]
+                };
+                match planned.iter().find(is_slope).filter(|step| !guarded(step.node)) {
+                    Some(slope) => Ending::Step(softplus_sum_with_slopes::<T>, slope.node),
+                    None => Ending::Sum(softplus_sum::<T>, x),
+                }
             }
-        });
-        if let Some(last) = planned.last()
-            && let Some(count) = last.rule.count()
-            && let Some(&Step { operands: [a, b, c, ..], ref guards, .. }) = steps.last()
-            && guards.is_empty()
-            && [b, c].iter().all(|&entry| matches!(sources.get(entry), Some(Source::Number(_))))
-        {
-            steps.pop();
-            return Total::Count(count, [a, b, c]);
-        }
-        let is_array = |&entry: &usize| !matches!(sources.get(entry), Some(Source::Number(_)));
-        match product {
-            Some(operands) if operands.iter().all(is_array) && steps.last().is_some_and(|s| s.guards.is_empty()) => {
-                steps.pop();
-                Total::Dot(dot::<T>, operands)
+            (_, rule, &[a, b, c]) if let Some(count) = rule.count().filter(|_| is_number(b) && is_number(c)) => {
+                Ending::Count(count, [a, b, c])
             }
-            _ => Total::Sum(sum_of::<T>),
-        }
+            _ => return Ending::Sum(sum_of::<T>, of),
+        };
+        planned.remove(at);
+        ending
     }
 
     /// A chain that multiplies a product by the slope of tanh is done with the product.
@@ -203,15 +249,18 @@ impl<T: Real> Lowering<'_, T> {
         Some(Runs { name: node.op.name(), kernel, nest, operands: [place(a), place(b)], result: place(result) })
     }
 
-    /// The steps of a chain with its sources and the number of registers that they need.
+    /// The steps of a chain with what they need.
     fn steps(
         &self,
         root: NodeId,
         planned: &[Planned],
+        ending: Option<&Ending<T>>,
         outside: &[(NodeId, View)],
         order: &[usize],
         walk: &View,
-    ) -> (Vec<Step<T>>, Vec<Source>, usize) {
+    ) -> Steps<T> {
+        let kept = ending.map_or(&[][..], Ending::reads);
+        let is_stored = !kept.contains(&root);
         let one = walk.shape.size() == 1;
         // A number may stay a number only where every use has a kernel that takes one.
         let needs_register = |id: NodeId| {
@@ -240,8 +289,9 @@ impl<T: Real> Lowering<'_, T> {
                 }
             })
             .collect();
-        let last_use: HashMap<NodeId, usize> =
+        let mut last_use: HashMap<NodeId, usize> =
             planned.iter().enumerate().flat_map(|(at, step)| step.operands.iter().map(move |&o| (o, at))).collect();
+        last_use.extend(kept.iter().map(|&node| (node, usize::MAX)));
         let mut entry: HashMap<NodeId, usize> = outside.iter().enumerate().map(|(i, (id, _))| (*id, i)).collect();
         let (mut free, mut registers): (Vec<usize>, usize) = (Vec::new(), 0);
         let mut steps = Vec::with_capacity(planned.len());
@@ -252,7 +302,7 @@ impl<T: Real> Lowering<'_, T> {
             for (slot, o) in operands.iter_mut().zip(&step.operands) {
                 *slot = entry[o];
             }
-            let result = if step.node == root {
+            let result = if step.node == root && is_stored {
                 RESULT
             } else {
                 free.pop().unwrap_or_else(|| {
@@ -262,7 +312,9 @@ impl<T: Real> Lowering<'_, T> {
             };
             let number = |i: usize| matches!(sources.get(operands[i]), Some(Source::Number(_)));
             let binary_form = if number(1) { 2 } else { usize::from(number(0)) };
-            let kernel = if let Some(forms) = step.rule.ternary::<T>() {
+            let kernel = if let Some(Ending::Step(kernel, _)) = ending.filter(|ending| ending.is_step(step.node)) {
+                StepKernel::Summing(*kernel)
+            } else if let Some(forms) = step.rule.ternary::<T>() {
                 StepKernel::Ternary(forms[usize::from(number(1)) + 2 * usize::from(number(2))])
             } else if let Rule::Line(line) = step.rule
                 && let Some(kernel) = line.kernel::<T>()
@@ -293,9 +345,12 @@ impl<T: Real> Lowering<'_, T> {
                 user.rule == Rule::Plain && choice == Some(*guard) || self.guards[user.node as usize].contains(guard)
             };
             let mut users = planned[at + 1..].iter().filter(reads);
-            let is_read = step.node == root || users.any(|user| own.iter().any(|guard| !discards(user, guard)));
+            let is_read = step.node == root
+                || kept.contains(&step.node)
+                || users.any(|user| own.iter().any(|guard| !discards(user, guard)));
             steps.push(Step {
                 name: match step.rule {
+                    _ if matches!(kernel, StepKernel::Summing(_)) => "softplus_sum_and_sigmoid",
                     Rule::Plain => node.op.name(),
                     rule => rule.name(),
                 },
@@ -316,6 +371,12 @@ impl<T: Real> Lowering<'_, T> {
         }
         let end = sources.len() + registers;
         steps.iter_mut().filter(|s| s.result == RESULT).for_each(|s| s.result = end);
-        (steps, sources, registers)
+        let total = ending.map(|ending| match *ending {
+            Ending::Sum(kernel, a) => Total::Sum(kernel, entry[&a]),
+            Ending::Dot(operands) => Total::Dot(dot::<T>, operands.map(|o| entry[&o])),
+            Ending::Count(kernel, operands) => Total::Count(kernel, operands.map(|o| entry[&o])),
+            Ending::Step(..) => Total::Step,
+        });
+        Steps { steps, sources, registers, total }
     }
 }

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use smallvec::SmallVec;
 
-use super::fuse::{Chains, chains};
+use super::fuse::{Chains, Stage, chains};
 use super::graph::Graph;
 use super::guard::{Counts, Guards, counts, guards};
 use super::instruction::{Instruction, Place, Reduce};
@@ -57,13 +57,19 @@ struct Lowering<'g, T> {
 pub(crate) fn lower<T: Real>(graph: &Graph, outputs: &[(u32, usize)], policy: Policy) -> Lowered<T> {
     let region = Region::find(graph, policy);
     let inside = |id: NodeId| region.as_ref().is_some_and(|r| r.inside[id as usize]);
+    let stage = |id: NodeId| match &region {
+        Some(region) if region.inside[id as usize] => Stage::Elsewhere,
+        Some(region) if region.after[id as usize] => Stage::After,
+        _ => Stage::Before,
+    };
     let out = Lowered { instructions: Vec::new(), constants: Vec::new(), buffers: Vec::new() };
     let views = vec![None; graph.nodes.len()];
     let counts = counts(graph);
+    let guards = guards(graph, &counts);
     let mut lowering = Lowering {
         graph,
-        chains: chains(graph, &inside),
-        guards: guards(graph, &counts),
+        chains: chains(graph, &guards, &stage),
+        guards,
         counts,
         views,
         out,
@@ -227,8 +233,8 @@ impl<T: Real> Lowering<'_, T> {
             Op::Unary(_) | Op::Binary(_) | Op::Select => {
                 if shape.size() == 1 {
                     self.scalar(id);
-                } else if self.chains.root[id as usize] == Some(id) {
-                    self.chain(id);
+                } else if let Some(root) = self.chains.turn[id as usize] {
+                    self.chain(root);
                 }
                 return;
             }

@@ -5,6 +5,7 @@ use crate::ops::{Axes, Binary, Op, Reduction, Unary};
 use crate::program::graph::Graph;
 use crate::shape::Shape;
 use crate::tape::{Node, NodeId};
+use crate::tensor::Tensor;
 
 pub(super) fn pass(graph: &Graph) -> Graph {
     graph.rebuild(|new, node| match rule(new, &node) {
@@ -176,6 +177,21 @@ fn binary(g: &mut Graph, node: &Node, op: Binary, a: NodeId, b: NodeId) -> Optio
             let negative = g.op(Op::Unary(Unary::Neg), &[b], g.shape(b).clone(), node);
             Some(g.op(Op::Binary(Binary::Sub), &[negative, a], node.shape.clone(), node))
         }
+        // (-a) c = a (-c), where c is data and so negated once.
+        Binary::Mul => {
+            let data = |g: &Graph, id: NodeId| match g.node(id).op {
+                Op::Constant(entry) => Some(g.constants[entry as usize].clone()),
+                _ => None,
+            };
+            let (a, c) = match (negated(g, a), negated(g, b)) {
+                (Some(a), _) => (a, data(g, b)?),
+                (_, Some(b)) => (b, data(g, a)?),
+                _ => return None,
+            };
+            let negative = c.data().iter().map(|c| -c).collect::<Vec<f64>>();
+            let negative = g.constant(Tensor::new(c.shape().clone(), negative)?, node);
+            Some(g.op(Op::Binary(Binary::Mul), &[a, negative], node.shape.clone(), node))
+        }
         _ => None,
     }
 }
@@ -235,6 +251,7 @@ mod tests {
     fn sums_with_negatives_become_differences() {
         assert_eq!(simplified(|x| x.exp() + -x), ["exp", "sub"]);
         assert_eq!(simplified(|x| -(x * 2.0)), ["mul"]);
+        assert_eq!(simplified(|x| -x.exp() * Var::from(&ndarray::arr1(&[1.0, 2.0, 4.0]))), ["exp", "mul"]);
         assert_eq!(simplified(|x| -x.exp() - x.slice(0, 0..1).squeeze(0)), ["exp", "slice", "reshape", "neg", "sub"]);
     }
 

@@ -108,18 +108,13 @@ pub(crate) struct Step<T> {
     pub kernel: StepKernel<T>,
     pub operands: [usize; 5],
     pub result: usize,
-    /// Numbers, by their position, and what they must be (not 0, or 0), or the step is left out.
+    /// Numbers, by their position, and what they must be (not 0, or 0), or the step is left out; besides those of the chain.
     pub guards: SmallVec<[(usize, bool); 2]>,
     /// Zeros take the place of what was left out, where others than the choice would read it.
     pub is_read: bool,
 }
 
 impl<T> Step<T> {
-    /// Whether it may be left out.
-    pub fn is_guarded(&self) -> bool {
-        !self.guards.is_empty()
-    }
-
     /// The operands that its kernel reads, and the numbers that say whether it runs.
     fn reads(&self) -> SmallVec<[usize; 8]> {
         let operands = match &self.kernel {
@@ -157,6 +152,8 @@ pub(crate) struct Fused<T> {
     pub stored: Option<Place>,
     /// The sum, and where it goes.
     pub total: Option<(Total<T>, Place)>,
+    /// Numbers among its sources and what they must be (not 0, or 0), or zeros are stored and all steps left out.
+    pub guards: SmallVec<[(Place, bool); 2]>,
 }
 
 impl<T> Fused<T> {
@@ -182,6 +179,11 @@ impl<T> Fused<T> {
             _ => None,
         });
         operands.collect()
+    }
+
+    /// Whether some of its steps, or all, may be left out.
+    pub fn is_guarded(&self) -> bool {
+        !self.guards.is_empty() || self.steps.iter().any(|step| !step.guards.is_empty())
     }
 
     /// Where it writes.
@@ -531,6 +533,17 @@ impl<T: Real> Runs<T> {
 
 impl<T: Real> Fused<T> {
     unsafe fn run(&self, memory: &mut Memory<'_, '_, T>) {
+        for &(number, wanted) in &self.guards {
+            // SAFETY: guards are numbers, and a result has these elements.
+            unsafe {
+                if (*memory.at(number) != T::ZERO) != wanted {
+                    if let Some(place) = self.stored {
+                        std::slice::from_raw_parts_mut(memory.at(place), self.elements).fill(T::ZERO);
+                    }
+                    return;
+                }
+            }
+        }
         const TABLE: usize = 64;
         let mut table: [*mut T; TABLE] = [std::ptr::null_mut(); TABLE];
         let first_register = self.sources.len();

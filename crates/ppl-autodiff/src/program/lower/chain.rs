@@ -14,7 +14,9 @@ use crate::ops::{Binary, Op, Unary};
 use crate::program::contract::{Planned, Rule, contract};
 use crate::program::fuse::Sum;
 use crate::program::guard::{Guard, of_choice};
-use crate::program::instruction::{Fused, Instruction, LEAST_RUN, LineStep, Runs, Source, Step, StepKernel, Total};
+use crate::program::instruction::{
+    Fused, Instruction, LEAST_RUN, LineStep, Place, Runs, Source, Step, StepKernel, Total,
+};
 use crate::program::layout::{Store, View, loops};
 use crate::program::line::lines;
 use crate::program::short::MAX_SHORT;
@@ -73,6 +75,17 @@ struct Steps<T> {
     sources: Vec<Source>,
     registers: usize,
     total: Option<Total<T>>,
+    /// What all steps have as a guard.
+    guards: SmallVec<[(Place, bool); 2]>,
+}
+
+/// Takes from steps the guards that all have.
+fn common_guards<T>(steps: &mut [Step<T>]) -> SmallVec<[(usize, bool); 2]> {
+    let Some((first, others)) = steps.split_first() else { return SmallVec::new() };
+    let mut common = first.guards.clone();
+    common.retain(|guard| others.iter().all(|step| step.guards.contains(guard)));
+    steps.iter_mut().for_each(|step| step.guards.retain(|guard| !common.contains(guard)));
+    common
 }
 
 impl<T: Real> Lowering<'_, T> {
@@ -147,10 +160,10 @@ impl<T: Real> Lowering<'_, T> {
             let kept = ending.as_ref().map_or(&[][..], Ending::reads);
             let planned = lines(self.graph, planned, kept, number);
             let chain = self.steps(root, &planned, ending.as_ref(), &outside, &order, &walk);
-            let Steps { steps, sources, registers, total: adds } = chain;
+            let Steps { steps, sources, registers, total: adds, guards } = chain;
             let total = adds.zip(total.as_ref().map(|(_, view)| place(view)));
             let stored = result.as_ref().map(place);
-            self.push(Instruction::Fused(Fused { elements, sources, registers, steps, stored, total }));
+            self.push(Instruction::Fused(Fused { elements, sources, registers, steps, stored, total, guards }));
         } else if let Some((_, view)) = &total {
             self.fill(view, T::ZERO);
         }
@@ -377,6 +390,8 @@ impl<T: Real> Lowering<'_, T> {
             Ending::Count(kernel, operands) => Total::Count(kernel, operands.map(|o| entry[&o])),
             Ending::Step(..) => Total::Step,
         });
-        Steps { steps, sources, registers, total }
+        let guards = if total.is_none() { common_guards(&mut steps) } else { SmallVec::new() };
+        let guards = guards.into_iter().map(|(at, wanted)| (sources[at].place(), wanted)).collect();
+        Steps { steps, sources, registers, total, guards }
     }
 }

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 pub(crate) use self::region::{Policy, Region};
 use super::Program;
-use super::instruction::{Instruction, Memory, Place, Step};
+use super::instruction::{Instruction, Memory, Place};
 use crate::random::Key;
 use crate::real::Real;
 
@@ -219,7 +219,7 @@ impl<T: Real> Body<T> {
     /// may leave out: then short strips are better.
     pub fn keeps_rows(&self, rows: usize) -> bool {
         let program = self.usual.as_ref().map_or(&self.program, |usual| &usual.program);
-        let guarded = |i: &Instruction<T>| matches!(i, Instruction::Fused(f) if f.steps.iter().any(Step::is_guarded));
+        let guarded = |i: &Instruction<T>| matches!(i, Instruction::Fused(chain) if chain.is_guarded());
         program.arena >= rows || program.instructions.iter().any(guarded)
     }
 }

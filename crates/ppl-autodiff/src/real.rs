@@ -79,6 +79,10 @@ pub trait Real:
     fn round(self) -> Self;
     /// The magnitude of `self` with the sign of `sign`.
     fn copysign(self, sign: Self) -> Self;
+    /// The next larger number; infinity and NaN stay.
+    fn next_up(self) -> Self;
+    /// The next smaller number; negative infinity and NaN stay.
+    fn next_down(self) -> Self;
     /// Neither infinite nor NaN.
     fn is_finite(self) -> bool;
     /// Is it NaN?
@@ -197,6 +201,14 @@ macro_rules! impl_real {
             #[inline(always)]
             fn copysign(self, sign: Self) -> Self {
                 $t::copysign(self, sign)
+            }
+            #[inline(always)]
+            fn next_up(self) -> Self {
+                $t::next_up(self)
+            }
+            #[inline(always)]
+            fn next_down(self) -> Self {
+                $t::next_down(self)
             }
             #[inline(always)]
             fn is_finite(self) -> bool {

@@ -27,6 +27,7 @@ use crate::error::{SiteError, site_mistake};
 use crate::observed::IntoObserved;
 use crate::plate::batch_in_plates;
 use crate::run::{Kind, Site, Values, with_current};
+use crate::support::Support;
 
 /// A random variable: its value is inferred, given or drawn, as the run wants it.
 ///
@@ -152,7 +153,10 @@ fn random_site<D: Distribution>(
             }
             None => value_of(name, &distribution, &batch, &shape),
         };
-        let log_prob = distribution.log_prob(value);
+        // The transform onto the unit interval is the logistic function: its argument has digits that the value lacks.
+        let logit = unconstrained.filter(|_| matches!(distribution.support(), Support::UnitInterval));
+        let of_logit = logit.and_then(|(logit, _)| distribution.log_prob_of_logit(logit));
+        let log_prob = of_logit.unwrap_or_else(|| distribution.log_prob(value));
         if kind == Kind::Observed {
             check_terms(&distribution, value, &batch, log_prob);
         }

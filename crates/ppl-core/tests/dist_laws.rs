@@ -163,6 +163,29 @@ fn outside_the_support_there_is_no_density_and_no_slope() {
     });
 }
 
+/// By the log-odds a law has the density that it has by the value, where the value has digits for it: within 1e-12 of the
+/// size of its terms, which for concentrations of hundreds are hundreds.
+#[test]
+fn densities_by_log_odds_are_those_by_the_value() {
+    let mut laws = BTreeSet::new();
+    each(|what, form, parameters| {
+        for u in [-3.0, -0.4, 0.0, 1.0, 2.5] {
+            let out = evaluate(&[u], || {
+                let (u, d) = (Var::input(0, ()), build(form, parameters));
+                let by_logit = d.log_prob_of_logit(u);
+                by_logit.map_or(vec![], |by_logit| vec![by_logit, d.log_prob(u.sigmoid())])
+            });
+            if let [by_logit, by_value] = &out[..] {
+                let (got, want) = (by_logit[0], by_value[0]);
+                let size = parameters.iter().fold(want.abs().max(1.0), |m, p| m.max(p.abs()));
+                assert!((got - want).abs() <= 1e-12 * size, "{what} at {u}: {got}, by the value {want}");
+                laws.insert(what.split(':').next().unwrap_or_default().to_owned());
+            }
+        }
+    });
+    assert_eq!(laws.into_iter().collect::<Vec<_>>(), ["Beta", "Kumaraswamy", "LogitNormal", "RelaxedBernoulli"]);
+}
+
 /// Parameters in arrays give, element by element, what they give one by one.
 #[test]
 fn batches_are_the_same_as_scalars() {

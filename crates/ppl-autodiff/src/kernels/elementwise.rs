@@ -257,7 +257,7 @@ const FAR: f64 = 1e30;
 /// remainder corrects. Brisebarre, Muller and Raina (2004), IEEE Trans. Computers 53(8); the correction is Markstein's. Of a
 /// number below some 2^-900 the last digit may be off by one, and the sign of a zero.
 #[inline(always)]
-fn quotient<T: Real>(a: T, b: T, [r, r_low]: [T; 2]) -> T {
+pub(super) fn quotient<T: Real>(a: T, b: T, [r, r_low]: [T; 2]) -> T {
     let q = a.mul_add(r, a * r_low);
     let remainder = q.mul_add(-b, a);
     T::select(q.abs() < T::INFINITY, remainder.mul_add(r, q), a * r)
@@ -265,13 +265,13 @@ fn quotient<T: Real>(a: T, b: T, [r, r_low]: [T; 2]) -> T {
 
 /// `1 / b` as a sum of two.
 #[inline(always)]
-fn reciprocal<T: Real>(b: T) -> [T; 2] {
+pub(super) fn reciprocal<T: Real>(b: T) -> [T; 2] {
     let r = T::ONE / b;
     [r, r.mul_add(-b, T::ONE) * r]
 }
 
 /// Whether to divide many numbers by `b` is faster by [`quotient`]: where a multiply and add is one instruction.
-fn by_reciprocal<T: Real>(b: T) -> bool {
+pub(super) fn by_reciprocal<T: Real>(b: T) -> bool {
     let size = b.to_f64().abs();
     Isa::current() > Isa::Portable && size < FAR && size > 1.0 / FAR
 }

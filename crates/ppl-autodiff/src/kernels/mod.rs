@@ -3,6 +3,7 @@
 pub mod dispatch;
 pub mod elementary;
 pub(crate) mod elementwise;
+pub(crate) mod line;
 pub(crate) mod log_products;
 pub(crate) mod lu;
 pub(crate) mod product;

@@ -12,6 +12,7 @@ use crate::kernels::elementwise::{
 };
 use crate::ops::{Binary, Op, Unary};
 use crate::program::graph::Graph;
+use crate::program::line::Line;
 use crate::real::Real;
 use crate::tape::NodeId;
 
@@ -44,13 +45,15 @@ pub(crate) enum Rule {
     Within(Within),
     /// `a (1 - b^2)`, the adjoint of the hyperbolic tangent.
     TimesOneMinusSquare,
+    /// Several steps in one loop.
+    Line(Line),
 }
 
 /// Whether the ends of an interval belong to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Within {
-    low: bool,
-    high: bool,
+    pub low: bool,
+    pub high: bool,
 }
 
 /// A step to come: the value of `node` by a rule from operands.
@@ -77,6 +80,7 @@ impl Rule {
             Rule::ChooseWithin(_) => "choose_within",
             Rule::Within(_) => "within",
             Rule::TimesOneMinusSquare => "times_one_minus_square",
+            Rule::Line(line) => line.name(),
         }
     }
 
@@ -98,7 +102,8 @@ impl Rule {
             | Rule::Choose(_)
             | Rule::ChooseWithin(_)
             | Rule::IsWhole
-            | Rule::TimesOneMinusSquare => None,
+            | Rule::TimesOneMinusSquare
+            | Rule::Line(_) => None,
         }
     }
 

@@ -6,10 +6,12 @@ use crate::kernels::elementwise::{
     BinaryKernel, ChoiceKernel, CountKernel, DotKernel, InnerKernel, SelectKernel, SumKernel, SummingKernel,
     TernaryKernel, UnaryKernel,
 };
+use crate::kernels::line::LineKernel;
 use crate::kernels::product::{ProductKernel, ProductSpec};
 use crate::kernels::{sample, triangular};
 use crate::ops::{Law, Reduction};
 use crate::program::layout::{Loop, Store};
+use crate::program::line::Line;
 use crate::program::scan::Scan;
 use crate::program::short::Short;
 use crate::program::strips::Strips;
@@ -79,7 +81,6 @@ impl Source {
     }
 }
 
-#[derive(Clone, Copy)]
 pub(crate) enum StepKernel<T> {
     Unary(UnaryKernel<T>),
     Binary(BinaryKernel<T>),
@@ -89,6 +90,14 @@ pub(crate) enum StepKernel<T> {
     Inner(InnerKernel<T>),
     /// A function whose kernel also returns what belongs to the sum of the chain.
     Summing(SummingKernel<T>),
+    Line(Box<LineStep<T>>),
+}
+
+/// A line with its numbers' positions, by the order of its operands; that of the array is not used.
+pub(crate) struct LineStep<T> {
+    pub line: Line,
+    pub kernel: LineKernel<T>,
+    pub operands: SmallVec<[usize; 8]>,
 }
 
 /// One elementwise operation: operands and result by their position in the pointer table (sources, then registers,
@@ -106,15 +115,21 @@ pub(crate) struct Step<T> {
 
 impl<T> Step<T> {
     /// The operands that its kernel reads, and the numbers that say whether it runs.
-    fn reads(&self) -> SmallVec<[usize; 7]> {
-        let operands = match self.kernel {
-            StepKernel::Unary(_) | StepKernel::Summing(_) => 1,
-            StepKernel::Binary(_) => 2,
-            StepKernel::Ternary(_) | StepKernel::Select(_) => 3,
-            StepKernel::Choice(_) => 4,
-            StepKernel::Inner(_) => 5,
+    fn reads(&self) -> SmallVec<[usize; 8]> {
+        let operands = match &self.kernel {
+            StepKernel::Line(line) => &line.operands[..],
+            StepKernel::Unary(_) | StepKernel::Summing(_) => &self.operands[..1],
+            StepKernel::Binary(_) => &self.operands[..2],
+            StepKernel::Ternary(_) | StepKernel::Select(_) => &self.operands[..3],
+            StepKernel::Choice(_) => &self.operands[..4],
+            StepKernel::Inner(_) => &self.operands[..5],
         };
-        self.operands[..operands].iter().copied().chain(self.guards.iter().map(|guard| guard.0)).collect()
+        operands.iter().copied().chain(self.guards.iter().map(|guard| guard.0)).collect()
+    }
+
+    /// Whether it may be left out.
+    pub fn is_guarded(&self) -> bool {
+        !self.guards.is_empty()
     }
 }
 
@@ -571,7 +586,7 @@ impl<T: Real> Fused<T> {
                         }
                         continue;
                     }
-                    match step.kernel {
+                    match &step.kernel {
                         StepKernel::Unary(f) => f(read(a), result),
                         StepKernel::Binary(f) => f(read(a), read(b), result),
                         StepKernel::Ternary(f) => f(read(a), read(b), read(c), result),
@@ -579,6 +594,9 @@ impl<T: Real> Fused<T> {
                         StepKernel::Inner(f) => f(read(a), [read(b), read(c)], read(d), read(e), result),
                         StepKernel::Choice(f) => f(read(a), read(b), read(c), read(d), result),
                         StepKernel::Summing(f) => total += f(read(a), result),
+                        StepKernel::Line(f) => {
+                            (f.kernel)(read(a), &f.line.numbers(|i| *table[f.operands[i]]), result);
+                        }
                     }
                 }
             }
@@ -602,10 +620,15 @@ impl<T: Real> Fused<T> {
         }
     }
 
-    /// Elements at a time: as many as leave its registers in the first-level cache, a multiple of [`BLOCK`].
+    /// Elements at a time: as many as leave its registers in the first-level cache, a multiple of [`BLOCK`]; all of them
+    /// where it has none.
     pub fn block(&self) -> usize {
-        const FEW: usize = 8;
-        BLOCK * (FEW / (self.scratch_registers() + 1)).max(1)
+        const FEW: usize = 4;
+        let registers = self.scratch_registers();
+        if registers == 0 {
+            return self.elements;
+        }
+        BLOCK * (FEW / registers).max(1)
     }
 
     /// Registers in the scratch: its own, and one for each source that is gathered.

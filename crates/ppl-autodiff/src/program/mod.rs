@@ -7,6 +7,7 @@ mod graph;
 mod guard;
 mod instruction;
 mod layout;
+mod line;
 mod lower;
 pub(crate) mod machine;
 mod passes;

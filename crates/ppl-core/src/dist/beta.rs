@@ -5,8 +5,8 @@ use ppl_autodiff::{Shape, Var};
 
 use super::search::inverse_cdf;
 use super::{Distribution, Entry, Form, KlDivergence, batch_of, check};
+use crate::special::{Share, beta_kernel, ln_beta};
 use crate::special::{Tails, beta_tails};
-use crate::special::{beta_kernel, ln_beta};
 use crate::support::Support;
 
 /// Beta distribution on (0, 1), with a and b the concentrations at 1 and at 0:
@@ -63,6 +63,10 @@ impl Beta {
     fn tails(&self, value: Var) -> Tails {
         beta_tails(self.concentration1, self.concentration0, value, 1.0 - value)
     }
+
+    fn log_density(&self, share: Share) -> Var {
+        beta_kernel(self.concentration1, self.concentration0, share) - share.ln - share.ln_rest
+    }
 }
 
 impl Distribution for Beta {
@@ -78,8 +82,10 @@ impl Distribution for Beta {
     fn log_prob(&self, value: Var) -> Var {
         let inside = value.gt(0.0) * value.lt(1.0);
         let x = inside.select(value, 0.5);
-        let kernel = beta_kernel(self.concentration1, self.concentration0, x, 1.0 - x);
-        inside.select(kernel - x.ln() - (-x).ln_1p(), f64::NEG_INFINITY)
+        inside.select(self.log_density(Share::of(x, 1.0 - x)), f64::NEG_INFINITY)
+    }
+    fn log_prob_of_logit(&self, logit: Var) -> Option<Var> {
+        Some(self.log_density(Share::of_logit(logit)))
     }
     /// `G1 / (G1 + G0)` of two gamma draws, from their logarithms: tiny concentrations do not give 0/0.
     fn draw(&self, batch: &Shape) -> Var {

@@ -4,8 +4,7 @@ use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
 use super::{Distribution, Entry, Form, batch_of, check};
-use crate::special::EULER;
-use crate::special::ln_beta;
+use crate::special::{EULER, Share, ln_beta};
 use crate::support::Support;
 
 /// Kumaraswamy distribution on (0, 1), with a and b the concentrations: `p(x) = a b x^(a - 1) (1 - x^a)^(b - 1)`.
@@ -47,6 +46,12 @@ impl Kumaraswamy {
         Self { concentration1, concentration0 }
     }
 
+    /// At the logarithm of the value.
+    fn log_density(&self, ln: Var) -> Var {
+        let (a, b) = (self.concentration1, self.concentration0);
+        (a * b).ln() + (a - 1.0) * ln + (b - 1.0) * (-a * ln).log1mexp()
+    }
+
     /// The mean of `x^n`: `b B(1 + n/a, b)`.
     fn moment(&self, n: f64) -> Var {
         let (a, b) = (self.concentration1, self.concentration0);
@@ -66,10 +71,10 @@ impl Distribution for Kumaraswamy {
     }
     fn log_prob(&self, value: Var) -> Var {
         let inside = value.gt(0.0) * value.lt(1.0);
-        let (a, b) = (self.concentration1, self.concentration0);
-        let ln = inside.select(value, 0.5).ln();
-        let log_prob = (a * b).ln() + (a - 1.0) * ln + (b - 1.0) * (-a * ln).log1mexp();
-        inside.select(log_prob, f64::NEG_INFINITY)
+        inside.select(self.log_density(inside.select(value, 0.5).ln()), f64::NEG_INFINITY)
+    }
+    fn log_prob_of_logit(&self, logit: Var) -> Option<Var> {
+        Some(self.log_density(Share::of_logit(logit).ln))
     }
     fn draw(&self, batch: &Shape) -> Var {
         let hazard = Var::random(Law::Exponential, batch, &[]) / self.concentration0;

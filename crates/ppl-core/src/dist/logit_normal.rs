@@ -6,7 +6,7 @@ use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
 use super::{Distribution, Entry, Form, batch_of, check};
-use crate::special::LN_SQRT_2PI;
+use crate::special::{LN_SQRT_2PI, Share};
 use crate::support::Support;
 
 /// Logit-normal distribution on (0, 1), with `z = (ln(x / (1 - x)) - loc) / scale`:
@@ -48,6 +48,12 @@ impl LogitNormal {
         let scale = check::positive("LogitNormal", "scale", scale);
         Self { loc, scale }
     }
+
+    /// At the log-odds of the value, whose slope by the value has this logarithm with the other sign.
+    fn log_density(&self, logit: Var, ln_slope: Var) -> Var {
+        let z = (logit - self.loc) / self.scale;
+        -0.5 * z.square() - (self.scale.ln() + LN_SQRT_2PI) - ln_slope
+    }
 }
 
 impl Distribution for LogitNormal {
@@ -64,9 +70,11 @@ impl Distribution for LogitNormal {
         let inside = value.gt(0.0) * value.lt(1.0);
         let x = inside.select(value, 0.5);
         let (ln, ln_rest) = (x.ln(), (-x).ln_1p());
-        let z = (ln - ln_rest - self.loc) / self.scale;
-        let log_prob = -0.5 * z.square() - (self.scale.ln() + LN_SQRT_2PI) - ln - ln_rest;
-        inside.select(log_prob, f64::NEG_INFINITY)
+        inside.select(self.log_density(ln - ln_rest, ln + ln_rest), f64::NEG_INFINITY)
+    }
+    fn log_prob_of_logit(&self, logit: Var) -> Option<Var> {
+        let share = Share::of_logit(logit);
+        Some(self.log_density(logit, share.ln + share.ln_rest))
     }
     fn draw(&self, batch: &Shape) -> Var {
         (self.loc + self.scale * Var::random(Law::Normal, batch, &[])).sigmoid()

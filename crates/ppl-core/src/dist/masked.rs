@@ -51,6 +51,9 @@ impl<D: Distribution> Distribution for Masked<D> {
     fn log_prob(&self, value: Var) -> Var {
         self.mask.select(self.base.log_prob(value), 0.0)
     }
+    fn log_prob_of_logit(&self, logit: Var) -> Option<Var> {
+        Some(self.mask.select(self.base.log_prob_of_logit(logit)?, 0.0))
+    }
     fn draw(&self, batch: &Shape) -> Var {
         self.base.draw(batch)
     }

@@ -221,6 +221,13 @@ pub trait Distribution {
     /// The log-density (or log-mass) of `value`, whose leading axes broadcast against the batch shape.
     fn log_prob(&self, value: Var) -> Var;
 
+    /// The log-density of the value with these log-odds, for laws on the unit interval whose formula has use for what the
+    /// value loses where it rounds to 0 or 1. A latent site is at its log-odds; without this (`None`) it takes
+    /// [`log_prob`](Distribution::log_prob).
+    fn log_prob_of_logit(&self, _logit: Var) -> Option<Var> {
+        None
+    }
+
     /// Independent draws, one for each element of `batch`, to which the batch shape broadcasts: `[batch.., event..]`.
     fn draw(&self, batch: &Shape) -> Var;
 
@@ -332,6 +339,9 @@ impl<D: Distribution + ?Sized> Distribution for Box<D> {
     }
     fn log_prob(&self, value: Var) -> Var {
         (**self).log_prob(value)
+    }
+    fn log_prob_of_logit(&self, logit: Var) -> Option<Var> {
+        (**self).log_prob_of_logit(logit)
     }
     fn draw(&self, batch: &Shape) -> Var {
         (**self).draw(batch)

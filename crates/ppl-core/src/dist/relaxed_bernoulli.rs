@@ -4,6 +4,7 @@ use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
 use super::{Distribution, Entry, Form, batch_of, check};
+use crate::special::Share;
 use crate::support::Support;
 
 /// Relaxed Bernoulli (binary concrete) distribution on (0, 1): the law of `s((a + L) / t)`, a the log-odds, L a standard
@@ -53,6 +54,12 @@ impl RelaxedBernoulli {
         let temperature = check::positive(NAME, "temperature", temperature);
         Self { temperature, logits: check::real(NAME, "logits", logits) }
     }
+
+    /// At the log-odds of the value, whose slope by the value has this logarithm with the other sign.
+    fn log_density(&self, logit: Var, ln_slope: Var) -> Var {
+        let z = self.temperature * logit - self.logits;
+        self.temperature.ln() - z.softplus() - (-z).softplus() - ln_slope
+    }
 }
 
 impl Distribution for RelaxedBernoulli {
@@ -70,9 +77,11 @@ impl Distribution for RelaxedBernoulli {
         let inside = value.gt(0.0) * value.lt(1.0);
         let x = inside.select(value, 0.5);
         let (ln, ln_rest) = (x.ln(), (-x).ln_1p());
-        let z = self.temperature * (ln - ln_rest) - self.logits;
-        let log_prob = self.temperature.ln() - z.softplus() - (-z).softplus() - ln - ln_rest;
-        inside.select(log_prob, f64::NEG_INFINITY)
+        inside.select(self.log_density(ln - ln_rest, ln + ln_rest), f64::NEG_INFINITY)
+    }
+    fn log_prob_of_logit(&self, logit: Var) -> Option<Var> {
+        let share = Share::of_logit(logit);
+        Some(self.log_density(logit, share.ln + share.ln_rest))
     }
     fn draw(&self, batch: &Shape) -> Var {
         let u = Var::random(Law::Uniform, batch, &[]);

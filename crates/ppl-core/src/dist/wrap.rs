@@ -22,6 +22,11 @@ impl<D: Distribution> Expanded<D> {
         }
         Self { base, batch }
     }
+
+    fn expanded(&self, log_prob: Var) -> Var {
+        let shape = log_prob.shape().broadcast(&self.batch);
+        shape.map_or(log_prob, |shape| log_prob.broadcast_to(shape))
+    }
 }
 
 impl<D: Distribution> Distribution for Expanded<D> {
@@ -38,9 +43,10 @@ impl<D: Distribution> Distribution for Expanded<D> {
         self.base.event_shape()
     }
     fn log_prob(&self, value: Var) -> Var {
-        let log_prob = self.base.log_prob(value);
-        let shape = log_prob.shape().broadcast(&self.batch);
-        shape.map_or(log_prob, |shape| log_prob.broadcast_to(shape))
+        self.expanded(self.base.log_prob(value))
+    }
+    fn log_prob_of_logit(&self, logit: Var) -> Option<Var> {
+        Some(self.expanded(self.base.log_prob_of_logit(logit)?))
     }
     fn draw(&self, batch: &Shape) -> Var {
         self.base.draw(batch)
@@ -93,6 +99,11 @@ impl<D: Distribution> Independent<D> {
         let at = batch.rank() - self.axes;
         (Shape::from(&batch[..at]), Shape::from(&batch[at..]))
     }
+
+    /// Summed over the axes that belong to the event.
+    fn summed(&self, each: Var) -> Var {
+        (0..self.axes).fold(each, |sum, _| sum.sum_axis(-1))
+    }
 }
 
 impl<D: Distribution> Distribution for Independent<D> {
@@ -109,8 +120,10 @@ impl<D: Distribution> Distribution for Independent<D> {
         self.split().1.join(&self.base.event_shape())
     }
     fn log_prob(&self, value: Var) -> Var {
-        let log_prob = self.base.log_prob(value);
-        (0..self.axes).fold(log_prob, |sum, _| sum.sum_axis(-1))
+        self.summed(self.base.log_prob(value))
+    }
+    fn log_prob_of_logit(&self, logit: Var) -> Option<Var> {
+        Some(self.summed(self.base.log_prob_of_logit(logit)?))
     }
     fn draw(&self, batch: &Shape) -> Var {
         self.base.draw(&batch.join(&self.split().1))
@@ -122,6 +135,6 @@ impl<D: Distribution> Distribution for Independent<D> {
         self.base.variance()
     }
     fn entropy(&self) -> Option<Var> {
-        Some((0..self.axes).fold(self.base.entropy()?.broadcast_to(self.base.batch_shape()), |sum, _| sum.sum_axis(-1)))
+        Some(self.summed(self.base.entropy()?.broadcast_to(self.base.batch_shape())))
     }
 }

@@ -6,7 +6,7 @@
 use ppl_autodiff::Var;
 use ppl_autodiff::incomplete::{beta_lower_ratio, gamma_lower_ratio, gamma_upper_ratio};
 
-use super::{LARGE, LN_SQRT_2PI, deviance, ln_beta, ln_gamma_fall, stirling_correction};
+use super::{LARGE, LN_SQRT_2PI, Share, deviance, ln_beta, ln_gamma_fall, stirling_correction};
 
 /// `P(a, x)`, the regularised lower incomplete gamma function, for positive a; 0 for `x <= 0`.
 pub fn gamma_inc(a: impl Into<Var>, x: impl Into<Var>) -> Var {
@@ -111,22 +111,18 @@ pub(crate) fn gamma_kernel(a: Var, ln_x: Var, x: Var) -> Var {
 
 /// `a ln x + b ln(1 - x) - ln B(a, b)`: the log-density of the log-odds of x from `Beta(a, b)`. Where both concentrations
 /// are large, by the saddle point of a binomial law with a of a + b successes.
-pub(crate) fn beta_kernel(a: Var, b: Var, x: Var, rest: Var) -> Var {
+pub(crate) fn beta_kernel(a: Var, b: Var, share: Share) -> Var {
     let large = a.ge(LARGE) * b.ge(LARGE);
     let saddle = {
         let (a, b) = (large.select(a, LARGE), large.select(b, LARGE));
         let n = a + b;
         let corrections = stirling_correction(n) - stirling_correction(a) - stirling_correction(b);
         let middle = 0.5 * (a / n * b).ln() - LN_SQRT_2PI;
-        corrections + middle - deviance(a, n * x) - deviance(b, n * rest)
+        corrections + middle - deviance(a, n * share.x) - deviance(b, n * share.rest)
     };
     let plain = {
         let (a, b) = (large.select(1.0, a), large.select(1.0, b));
-        // Each logarithm from the smaller of the two: the other has been rounded.
-        let left = x.lt(0.5);
-        let small = left.select(x, rest);
-        let (ln, ln_rest) = (small.ln(), (-small).ln_1p());
-        a * left.select(ln, ln_rest) + b * left.select(ln_rest, ln) - ln_beta(a, b)
+        a * share.ln + b * share.ln_rest - ln_beta(a, b)
     };
     large.select(saddle, plain)
 }
@@ -168,6 +164,6 @@ pub(crate) fn beta_tails(a: Var, b: Var, x: Var, rest: Var) -> Tails {
     let (x, rest) = (outside.select(0.5, x), outside.select(0.5, rest));
     let lower = x.le((a + 1.0) / (a + b + 2.0));
     let (first, second, at) = (lower.select(a, b), lower.select(b, a), lower.select(x, rest));
-    let ln = beta_kernel(a, b, x, rest) + beta_lower_ratio(first, second, at).ln();
+    let ln = beta_kernel(a, b, Share::of(x, rest)) + beta_lower_ratio(first, second, at).ln();
     Tails { lower, ln, complement: None, below, above }
 }

@@ -4,6 +4,7 @@
 //! (`lgamma`, `digamma`, `erf`, `log_ndtr`, `i0e`, ..) is a method of [`Var`].
 
 mod incomplete;
+mod share;
 mod stable;
 
 use ppl_autodiff::Var;
@@ -12,6 +13,7 @@ pub(crate) use incomplete::{Tails, beta_kernel, beta_tails, gamma_kernel, gamma_
 pub use incomplete::{
     beta_inc, beta_inc_c, gamma_inc, gamma_inc_c, ln_beta_inc, ln_beta_inc_c, ln_gamma_inc, ln_gamma_inc_c,
 };
+pub(crate) use share::Share;
 pub(crate) use stable::*;
 
 /// `ln B(a, b)`, the logarithm of the beta function, for positive a and b.

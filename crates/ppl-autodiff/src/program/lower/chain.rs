@@ -14,8 +14,9 @@ use crate::ops::{Binary, Op, Unary};
 use crate::program::contract::{Planned, Rule, contract};
 use crate::program::fuse::Sum;
 use crate::program::guard::{Guard, of_choice};
-use crate::program::instruction::{Fused, Instruction, LEAST_RUN, Runs, Source, Step, StepKernel, Total};
+use crate::program::instruction::{Fused, Instruction, LEAST_RUN, LineStep, Runs, Source, Step, StepKernel, Total};
 use crate::program::layout::{Store, View, loops};
+use crate::program::line::lines;
 use crate::program::short::MAX_SHORT;
 use crate::real::Real;
 use crate::shape::Shape;
@@ -127,6 +128,7 @@ impl<T: Real> Lowering<'_, T> {
             self.short(root, &planned, &outside, &order, &walk);
             return;
         }
+        planned = lines(self.graph, planned, number);
         let total = sum.map(|sum| (sum, self.new_dense(&self.graph.shape(sum.to).clone())));
         let result = sum.is_none_or(|sum| sum.of != root).then(|| match self.wanted.get(&root) {
             Some(to) if to.lies_as(&View::ordered(to.store, shape.clone(), &order)) => to.clone(),
@@ -313,6 +315,11 @@ impl<T: Real> Lowering<'_, T> {
                 StepKernel::Summing(*kernel)
             } else if let Some(forms) = step.rule.ternary::<T>() {
                 StepKernel::Ternary(forms[usize::from(number(1)) + 2 * usize::from(number(2))])
+            } else if let Rule::Line(line) = step.rule
+                && let Some(kernel) = line.kernel::<T>()
+            {
+                let operands = step.operands.iter().map(|o| entry[o]).collect();
+                StepKernel::Line(Box::new(LineStep { line, kernel, operands }))
             } else if step.rule == Rule::IsWhole {
                 StepKernel::Unary(is_whole)
             } else if let Some(forms) = step.rule.inner::<T>() {

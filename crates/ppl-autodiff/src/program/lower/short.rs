@@ -377,7 +377,15 @@ fn code<T: Real>(kernels: &mut Kernels<T>, rule: Rule, op: &Op) -> Code {
         (Rule::Plain, Op::Unary(op)) => Code::Unary(number_of(&mut kernels.unary, op.kernel(), |f| f as usize)),
         (Rule::Plain, Op::Binary(op)) => Code::Binary(number_of(&mut kernels.binary, op.kernels()[0], |f| f as usize)),
         (Rule::Plain, _) => Code::Select,
-        (Rule::SquareMulAdd | Rule::SquareMulSub | Rule::SubAbs | Rule::Choose(_) | Rule::ChooseWithin(_), _) => {
+        (
+            Rule::SquareMulAdd
+            | Rule::SquareMulSub
+            | Rule::SubAbs
+            | Rule::Choose(_)
+            | Rule::ChooseWithin(_)
+            | Rule::Line(_),
+            _,
+        ) => {
             unreachable!("rules for operands that stay numbers are not asked for here")
         }
     }

@@ -24,11 +24,13 @@ impl<T: Real> Lowering<'_, T> {
     /// One instruction for a region.
     pub(super) fn strips(&mut self, region: &Region, policy: Policy) {
         let rows = region.rows;
-        let mut strip = policy.strip_rows(rows, region.width);
+        let mut strip = policy.strip_rows(rows, region.width, policy.strip.1);
         let mut body = Box::new(self.strip_body(region, strip));
         // Chains leave much of what was counted in registers, and buffers share their places: there may be room for more.
         let read = region.leaves.iter().chain(&region.each).map(|&id| self.graph.shape(id).size() / rows);
-        let fitting = policy.strip_rows(rows, body.program.arena.div_ceil(strip) + read.sum::<usize>());
+        let width = body.program.arena.div_ceil(strip) + read.sum::<usize>();
+        let most = if body.keeps_rows(strip) { policy.strip.1 } else { policy.long };
+        let fitting = policy.strip_rows(rows, width, most);
         if fitting > strip {
             strip = fitting;
             body = Box::new(self.strip_body(region, strip));

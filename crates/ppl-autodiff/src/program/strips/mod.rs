@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 pub(crate) use self::region::{Policy, Region};
 use super::Program;
-use super::instruction::{Instruction, Memory, Place};
+use super::instruction::{Instruction, Memory, Place, Step};
 use crate::random::Key;
 use crate::real::Real;
 
@@ -214,6 +214,14 @@ impl<T: Real> Body<T> {
         let usual = self.usual.iter().flat_map(|usual| [&usual.check, &usual.program]);
         usual.chain([&self.program]).map(|p| p.arena + p.scratch).max().unwrap_or(0)
     }
+
+    /// Whether its usual program for so many rows leaves some of them from one instruction to the next, or looks which it
+    /// may leave out: then short strips are better.
+    pub fn keeps_rows(&self, rows: usize) -> bool {
+        let program = self.usual.as_ref().map_or(&self.program, |usual| &usual.program);
+        let guarded = |i: &Instruction<T>| matches!(i, Instruction::Fused(f) if f.steps.iter().any(Step::is_guarded));
+        program.arena >= rows || program.instructions.iter().any(guarded)
+    }
 }
 
 impl<T: Real> Usual<T> {
@@ -311,7 +319,7 @@ mod tests {
     use crate::random::{Philox, Purpose};
     use crate::{Program, Tensor, Var, gradient, trace};
 
-    const STRIPS: Policy = Policy { rows: 300, elements: 0, threads: 0, ..Policy::PAYS };
+    const STRIPS: Policy = Policy { rows: 300, elements: 0, long: 2048, threads: 0, ..Policy::PAYS };
 
     fn numbers(stream: u32, n: usize) -> Vec<f64> {
         let mut x = vec![0.0; n];

@@ -15,24 +15,29 @@ pub(crate) struct Policy {
     pub elements: usize,
     /// The fewest and the most rows of a strip.
     pub strip: (usize, usize),
+    /// The most rows where one instruction leaves no rows to the next.
+    pub long: usize,
     /// From so many elements on, more than one thread is used where that is allowed.
     pub threads: usize,
 }
 
 impl Policy {
     /// From what the second-level cache does not hold together. Strips of fewer rows cost more to set out than to compute,
-    /// and a thread costs some 20 us to start, the time of 2^16 elements.
-    pub const PAYS: Policy = Policy { rows: 1024, elements: 1 << 17, strip: (64, 2048), threads: 1 << 19 };
+    /// and a thread costs some 20 us to start, the time of 2^16 elements. A strip costs some 100 ns to begin, the time in
+    /// which memory is walked by some hundred rows.
+    pub const PAYS: Policy =
+        Policy { rows: 1024, elements: 1 << 17, strip: (64, 2048), long: 1 << 14, threads: 1 << 19 };
     /// Whatever has two rows, for tests.
-    pub const ALWAYS: Policy = Policy { rows: 2, elements: 0, strip: (2, 3), threads: usize::MAX };
-    pub const NEVER: Policy = Policy { rows: usize::MAX, elements: usize::MAX, strip: (1, 1), threads: usize::MAX };
+    pub const ALWAYS: Policy = Policy { rows: 2, elements: 0, strip: (2, 3), long: 3, threads: usize::MAX };
+    pub const NEVER: Policy =
+        Policy { rows: usize::MAX, elements: usize::MAX, strip: (1, 1), long: 1, threads: usize::MAX };
 
-    /// The rows of a strip of arrays that have `width` elements a row together.
-    pub fn strip_rows(&self, rows: usize, width: usize) -> usize {
+    /// The rows of a strip of arrays that have `width` elements a row together, at most so many.
+    pub fn strip_rows(&self, rows: usize, width: usize, most: usize) -> usize {
         let fitting = |elements: usize| elements / width.max(1);
         // Fewer than a block cost more to set out: for these the second-level cache may be full.
         let fitting = fitting(STRIP_ELEMENTS).max(fitting(4 * STRIP_ELEMENTS).min(BLOCK));
-        let fitting = fitting.clamp(self.strip.0, self.strip.1);
+        let fitting = fitting.clamp(self.strip.0, most);
         // Whole vectors.
         let vectors = if fitting > 32 { fitting - fitting % 32 } else { fitting };
         vectors.min(rows)

@@ -14,6 +14,8 @@ pub trait ErfTable: ExpTable {
     const CENTRE: Self;
     /// The polynomial in `q` of `(1 + 2x) e^(x^2) erfc x`, near-minimax.
     const SCALED: &'static [Self];
+    /// What rounding took from its first coefficient.
+    const SCALED_LOW: Self;
     /// From here on `erfc x` is 0.
     const ERFC_ZERO: Self;
     /// From here on `sqrt(pi) x e^(x^2) erfc x` is 1.
@@ -64,6 +66,7 @@ impl ErfTable for f64 {
         -2.655_726_616_312_575e-10,
         -1.431_131_847_092_816_2e-10,
     ];
+    const SCALED_LOW: Self = -4.491_171e-17;
     const ERFC_ZERO: Self = 28.0;
     const SCALED_LIMIT: Self = 1e8;
 }
@@ -74,32 +77,44 @@ impl ErfTable for f32 {
     const CENTRE: Self = 2.0;
     const SCALED: &'static [Self] = &[
         1.276_978_4,
-        -0.092_763_04,
-        -0.166_030_6,
-        0.164_035_28,
-        -0.054_215_9,
-        -0.007_940_707,
-        0.008_700_217,
-        0.001_040_480_8,
-        -0.001_408_357_8,
-        -0.000_182_478_02,
-        0.000_165_867_58,
+        -0.092_763_76,
+        -0.166_030_39,
+        0.164_049_4,
+        -0.054_220_185,
+        -0.008_018_636,
+        0.008_724_295,
+        0.001_216_665_5,
+        -0.001_463_511_7,
+        -0.000_357_177_9,
+        0.000_221_105_45,
+        6.310_018e-5,
+        -2.010_893_1e-5,
     ];
+    const SCALED_LOW: Self = 8.025_002e-9;
     const ERFC_ZERO: Self = 11.0;
     const SCALED_LIMIT: Self = 1e4;
 }
 
 /// `e^(x^2) erfc x` for `0 <= x <= SCALED_LIMIT`; both quotients share a division and are corrected by their remainders.
 #[inline(always)]
-pub(super) fn scaled<T: ErfTable>(x: T) -> T {
+fn scaled<T: ErfTable>(x: T) -> T {
+    let [high, low] = scaled_in_two(x);
+    high + low
+}
+
+/// As a sum of two, of which the second is what rounding took from the first.
+#[inline(always)]
+pub(super) fn scaled_in_two<T: ErfTable>(x: T) -> [T; 2] {
     let (below, above, d) = (x - T::CENTRE, x + T::CENTRE, T::TWO.mul_add(x, T::ONE));
     let inverse = T::ONE / (above * d);
     let (over_above, over_d) = (inverse * d, inverse * above);
     let q = below * over_above;
     let q = over_above.mul_add(q.mul_add(-T::CENTRE, q.mul_add(-x, below)), q);
-    let p = horner(q, T::SCALED);
+    let (first, rest) = (T::SCALED[0], horner(q, &T::SCALED[1..]));
+    let p = q.mul_add(rest, first);
+    let p_low = q.mul_add(rest, first - p) + T::SCALED_LOW;
     let y = p * over_d;
-    over_d.mul_add(y.mul_add(-(T::TWO * x), p - y), y)
+    [y, over_d * (y.mul_add(-(T::TWO * x), p - y) + p_low)]
 }
 
 /// `erfc x` for `x >= 1/2`: `e^(-x^2)` with the rounding error of the square, times the scaled function.
@@ -108,7 +123,7 @@ fn upper_tail<T: ErfTable>(x: T) -> T {
     let x = at_most(x, T::ERFC_ZERO);
     let square = x * x;
     let low = x.mul_add(x, -square);
-    exp_sum(at_least(-square, T::UNDERFLOW), -low, scaled(x))
+    exp_sum(at_least(-square, T::UNDERFLOW), -low, scaled_in_two(x))
 }
 
 /// Error function.
@@ -139,6 +154,6 @@ pub fn erfcx<T: ErfTable>(x: T) -> T {
     let b = at_most(a, T::ERFC_ZERO);
     let square = b * b;
     let low = b.mul_add(b, -square);
-    let lower = exp_sum(at_most(square, T::OVERFLOW), low, T::TWO) - upper;
+    let lower = exp_sum(at_most(square, T::OVERFLOW), low, [T::TWO, T::ZERO]) - upper;
     T::select(x < T::ZERO, lower, upper)
 }

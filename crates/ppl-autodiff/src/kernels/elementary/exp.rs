@@ -81,17 +81,20 @@ pub fn exp<T: ExpTable>(x: T) -> T {
     a.mul_add(p, a) * b
 }
 
-/// `scale * e^(x + extra)` for `UNDERFLOW <= x <= OVERFLOW`, an `extra` of the size of a rounding error of `x`, and a
-/// `scale` near 1; rounded once for exponential and product together.
+/// `(scale + low) e^(x + extra)` for `UNDERFLOW <= x <= OVERFLOW`, an `extra` of the size of a rounding error of `x`, and a
+/// `scale` near 1 with a `low` of the size of its rounding error; rounded once for exponential, sum and product together.
 #[inline(always)]
-pub fn exp_sum<T: ExpTable>(x: T, extra: T, scale: T) -> T {
+pub fn exp_sum<T: ExpTable>(x: T, extra: T, [scale, scale_low]: [T; 2]) -> T {
     let Reduced { t, r, low } = reduce(x);
-    let r = r + (low + extra);
+    let low = low + extra;
     let square = r * r;
-    let p = square.mul_add(horner_in_two(r, square, T::Q), r);
+    // e^r - 1 as a sum of two, the second of which takes in what the argument's rounding took.
+    let curved = square * horner_in_two(r, square, T::Q);
+    let p = r + curved;
+    let p_low = ((r - p) + curved) + low.mul_add(p, low);
     let (a, b) = T::pow2_split(t);
-    let a = a * scale;
-    a.mul_add(p, a) * b
+    let y = scale.mul_add(p, scale.mul_add(p_low, scale_low.mul_add(p, scale_low))) + scale;
+    a * y * b
 }
 
 /// `e^x - 1 = (2^n - 1) + 2^n r + 2^n (e^r - 1 - r)`, summed from the large to the small term, each fused.

@@ -174,7 +174,7 @@ elementary! {
     cos, Cos, Real::k_cos_near, rare: Real::k_is_far => Real::k_cos; "cos x", on LINE, ulp 1.0, f32 1.0;
     atan, Atan, Real::k_atan; "arctan x", on LINE, ulp 1.5, f32 0.6;
     erf, Erf, Real::k_erf; "erf x", on LINE, ulp 1.5, f32 1.5;
-    erfc, Erfc, Real::k_erfc; "1 - erf x", on LINE, ulp 4.0, f32 4.0;
+    erfc, Erfc, Real::k_erfc; "1 - erf x", on LINE, ulp 2.0, f32 2.0;
     lgamma, Lgamma, gamma::lgamma_positive, rare: gamma::is_negative => gamma::lgamma_negative;
         "ln |Gamma(x)|", on POSITIVE, ulp 1.5, f32 0.6;
     digamma, Digamma, gamma::digamma_positive, rare: gamma::is_negative => gamma::digamma_negative;

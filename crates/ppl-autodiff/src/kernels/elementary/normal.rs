@@ -4,7 +4,7 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, LN_2};
 
-use super::erf::{erfcx, scaled};
+use super::erf::{erfcx, scaled_in_two};
 use super::exp::{ExpTable, exp_sum};
 use super::lane::{at_least, at_most, horner};
 use super::log::{ln, ln_1p};
@@ -51,7 +51,7 @@ fn upper(a: f64) -> f64 {
     let square = a * a;
     let low = a.mul_add(a, -square);
     let half = at_least(-0.5 * square, f64::UNDERFLOW);
-    0.5 * exp_sum(half, -0.5 * low, scaled(a * FRAC_1_SQRT_2))
+    0.5 * exp_sum(half, -0.5 * low, scaled_in_two(a * FRAC_1_SQRT_2))
 }
 
 /// `ln Phi(x)`.

@@ -69,7 +69,7 @@ impl PowTable for f64 {
         let clamped = (product <= f64::UNDERFLOW) | (product >= f64::OVERFLOW);
         let product_low = f64::select(clamped, 0.0, product_low);
 
-        exp_sum(product, product_low, 1.0)
+        exp_sum(product, product_low, [1.0, 0.0])
     }
 }
 

@@ -30,7 +30,7 @@ impl<T: Real> Lowering<'_, T> {
         let read = region.leaves.iter().chain(&region.each).map(|&id| self.graph.shape(id).size() / rows);
         let width = body.program.arena.div_ceil(strip) + read.sum::<usize>();
         let most = if body.keeps_rows(strip) { policy.strip.1 } else { policy.long };
-        let fitting = policy.strip_rows(rows, width, most);
+        let fitting = if body.walks_once() { policy.long.min(rows) } else { policy.strip_rows(rows, width, most) };
         if fitting > strip {
             strip = fitting;
             body = Box::new(self.strip_body(region, strip));

@@ -215,6 +215,11 @@ impl<T: Real> Body<T> {
         usual.chain([&self.program]).map(|p| p.arena + p.scratch).max().unwrap_or(0)
     }
 
+    /// Whether it goes over its rows just once: no cache need hold them.
+    pub fn walks_once(&self) -> bool {
+        self.usual.is_none() && self.program.instructions.len() < 2
+    }
+
     /// Whether its usual program for so many rows leaves some of them from one instruction to the next, or looks which it
     /// may leave out: then short strips are better.
     pub fn keeps_rows(&self, rows: usize) -> bool {

@@ -26,7 +26,7 @@ impl Policy {
     /// and a thread costs some 20 us to start, the time of 2^16 elements. A strip costs some 100 ns to begin, the time in
     /// which memory is walked by some hundred rows.
     pub const PAYS: Policy =
-        Policy { rows: 1024, elements: 1 << 17, strip: (64, 2048), long: 1 << 14, threads: 1 << 19 };
+        Policy { rows: 1024, elements: 1 << 17, strip: (64, 2048), long: 1 << 15, threads: 1 << 19 };
     /// Whatever has two rows, for tests.
     pub const ALWAYS: Policy = Policy { rows: 2, elements: 0, strip: (2, 3), long: 3, threads: usize::MAX };
     pub const NEVER: Policy =

@@ -45,6 +45,30 @@ fn point() -> Vec<f64> {
     (0..11).map(|i| (f64::from(i) * 0.7).sin()).collect()
 }
 
+/// Long rows, which are copied in squares with what is left at both sides, and short ones: every number is where it belongs,
+/// and an epoch has every row once.
+#[test]
+fn rows_are_bound_column_by_column() {
+    for width in [3, 8, 19] {
+        let x = Array2::from_shape_fn((42, width), |(i, j)| (100 * i + j) as f64);
+        let batches = Minibatch::new((x, Array1::<f64>::zeros(42)), 21).unwrap().model(|(x, y)| network(x, y));
+        let compiled = CompiledBatchModel::new(&batches).unwrap();
+        let mut density = compiled.density(3, 0).unwrap();
+        let mut seen = Vec::new();
+        for iteration in 0..2 {
+            density.bind(iteration).unwrap();
+            let bound = &density.bound()[0];
+            let rows: Vec<f64> = bound[..21].to_vec();
+            for (at, x) in bound.iter().enumerate() {
+                assert_eq!(*x, rows[at % 21] + (at / 21) as f64, "{width}: {at}");
+            }
+            seen.extend(rows);
+        }
+        seen.sort_by(f64::total_cmp);
+        assert_eq!(seen, (0..42).map(|i| f64::from(100 * i)).collect::<Vec<_>>());
+    }
+}
+
 /// Over an epoch without replacement, the mean of the estimates is the density of all rows.
 #[test]
 fn estimates_average_to_the_whole() {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::density::{DensityError, LogDensity};
 
 use super::metric::Metric;
-use super::vector::{axpy, dot, kick, kick_drift, kick_turn, turn, turn_white};
+use super::vector::{axpy, dot, kick, kick_drift, kick_turn, stretched_drift, stretched_kick, turn, turn_white};
 
 /// How positions move between kicks, in the coordinates y of q = center + L y, where M^-1 = L L'.
 ///
@@ -166,10 +166,15 @@ pub fn leapfrog<'f>(
                     let start = [&from.position[..], &from.momentum, &from.gradient];
                     kick_drift(step, diagonal.scale(), start, &mut to.position, &mut to.momentum);
                 }
+                // The place of the force is free until the gradient is known: it holds the velocity.
+                Metric::LowRank(metric) => {
+                    let start = [&from.position[..], &from.momentum, &from.force];
+                    let Point { position, momentum, force, .. } = &mut *to;
+                    stretched_drift(half, metric.stretched(), start, position, momentum, force);
+                }
                 _ => {
                     to.momentum.copy_from_slice(&from.momentum);
                     axpy(half, &from.force, &mut to.momentum);
-                    // The place of the force is free until the gradient is known: it holds the velocity.
                     metric.velocity(&to.momentum, &mut to.force);
                     to.position.copy_from_slice(&from.position);
                     axpy(step, &to.force, &mut to.position);
@@ -178,6 +183,9 @@ pub fn leapfrog<'f>(
             evaluate(density, to)?;
             let square = match metric {
                 Metric::Diagonal(diagonal) => kick(half, diagonal.scale(), &to.gradient, &mut to.momentum),
+                Metric::LowRank(metric) => {
+                    stretched_kick(half, metric.stretched(), &to.gradient, &mut to.force, &mut to.momentum)
+                }
                 _ => {
                     metric.force(&to.gradient, &mut to.force);
                     axpy(half, &to.force, &mut to.momentum);

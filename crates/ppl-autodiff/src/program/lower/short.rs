@@ -183,7 +183,7 @@ impl<T: Real> Lowering<'_, T> {
     }
 
     fn array_step(&mut self, name: &'static str, code: Code, operands: [u32; 3], result: u32, elements: usize) {
-        let step = ShortStep { code, operands, result, elements: elements as u16 };
+        let step = ShortStep { code, operands, result, elements: elements as u16, chained: 0 };
         self.open.members.push(Member::Array(name, step));
     }
 
@@ -319,11 +319,12 @@ impl<T: Real> Lowering<'_, T> {
                     *slot = group.slots[operand];
                 }
                 let (code, result) = (code(&mut group.kernels, step.rule, op), group.slots[&step.node]);
-                (step_name(step.rule, op), ShortStep { code, operands, result, elements: 1 })
+                (step_name(step.rule, op), ShortStep { code, operands, result, elements: 1, chained: 0 })
             }),
         });
         let (names, mut steps): (_, Vec<ShortStep>) = steps.unzip();
         let loads = self.gather_constants(store, group.loads, &mut steps);
+        ShortStep::chain(&mut steps);
         self.out.instructions.push(Instruction::Short(Short {
             steps,
             names,

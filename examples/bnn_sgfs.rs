@@ -125,7 +125,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let sgfs = Sgfs::new().warmup(options.warmup).draws(options.draws).chains(options.chains).seed(options.seed);
     let fits = [
-        ("SGFS", "sgfs", sgfs.clone().step_size(Schedule::constant(0.01))),
+        ("SGFS", "sgfs", sgfs.clone().step_size(Schedule::constant(0.005))),
         ("SGFS as in PyMC3", "pymc3_compatible", sgfs.pymc3_compatible()),
     ];
     let fits = fits.map(|(name, file, settings)| {

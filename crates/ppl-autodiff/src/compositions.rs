@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use ndarray::{ArrayBase, Data, Dimension};
+use ndarray::{Array1, ArrayBase, Data, Dimension};
 
 use crate::error::Mistake;
 use crate::numbers::Number;
@@ -188,6 +188,34 @@ impl Var {
             })
             .collect();
         self.reshape(shape.size()).gather(0, &flat).reshape(target)
+    }
+
+    /// The elements along the first axis at indices that are a `Var`: `[k, ..]` and `[n..]` make `[n.., ..]`. NaN where an
+    /// index is no whole number below k.
+    ///
+    /// It is for indices that change from one evaluation to the next, as those of a minibatch do: a product with a matrix
+    /// that has a 1 in each row, k multiplications for each number, in which an element that is not finite spreads. Where
+    /// indices are fixed, [`Var::gather`] is faster.
+    ///
+    /// ```
+    /// # use ppl_autodiff::{Var, trace};
+    /// # trace(|| {
+    /// let effects = Var::from([0.5, 1.5, 2.5]);
+    /// assert_eq!(effects.lookup([2.0, 0.0, 2.0]).array(), ndarray::array![2.5, 0.5, 2.5].into_dyn());
+    /// # }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn lookup(self, indices: impl Into<Var>) -> Var {
+        let (table, indices) = (self.shape(), indices.into());
+        let Some((&k, row)) = table.split_first() else {
+            return self.no_axis("lookup", 0, Location::caller());
+        };
+        let places = Var::from(&Array1::from_iter((0..k).map(|i| i as f64)));
+        let at = indices.reshape([indices.shape().size(), 1]).eq(places);
+        // 0/0 where there is none.
+        let at = at / at.sum_axes(&[1]);
+        let shape: Vec<usize> = indices.shape().iter().chain(row).copied().collect();
+        at.matmul(self.reshape([k, row.iter().product()])).reshape(&shape[..])
     }
 
     /// Products of all pairs of elements of `[.., m]` and `[.., n]`, as `[.., m, n]`.

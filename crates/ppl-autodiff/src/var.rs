@@ -223,6 +223,8 @@ impl Var {
         ln => Ln;
         /// `ln(1 + x)`, exact near 0.
         ln_1p => Ln1p;
+        /// `ln(1 + x^2)`, exact near 0 and where the square would overflow.
+        ln_1p_square => Ln1pSquare;
         /// `ln(1 - e^-x)` for x > 0, exact near 0 and far from it.
         log1mexp => Log1mExp;
         /// The square root.

@@ -263,6 +263,9 @@ fn compositions_have_the_values_of_their_definitions() {
         &[(1f64.exp() + 3f64.exp()).ln()],
         &[w, 0.0, 0.0, 1.0 - w, 0.0, 0.0],
     );
+    // The second row twice and the first: what is looked up gathers derivatives.
+    let rows: Vec<f64> = [1, 1, 0].iter().flat_map(|&row| [[1.0, 0.0, -2.0], [3.0, 0.5, 4.0]][row]).collect();
+    check(|x| x.lookup(Var::from([1.0, 1.0, 0.0]).expand_dims(1)).squeeze(1), &rows, &[1.0, 1.0, 1.0, 2.0, 2.0, 2.0]);
     // The norm of a zero vector has derivative 0 rather than none.
     check(|x| (x * 0.0).norm() + (x * 0.0).std(), &[0.0], &[0.0; 6]);
     check(

@@ -62,6 +62,8 @@ fn unary(op: Unary) -> fn(Var) -> Var {
         Unary::ExpM1 => Var::exp_m1,
         Unary::Ln => Var::ln,
         Unary::Ln1p => Var::ln_1p,
+        Unary::Ln1pSquare => Var::ln_1p_square,
+        Unary::Ln1pSquareSlope => |x| x.apply(Unary::Ln1pSquareSlope),
         Unary::Log1mExp => Var::log1mexp,
         Unary::Tanh => Var::tanh,
         Unary::Sigmoid => Var::sigmoid,

@@ -141,6 +141,7 @@ fn each_mistake_is_reported_with_operation_shapes_line_site_and_model() {
         (&|x| (x.take_along_axis(1, &array![[0], [3]]), line!()), "index", "take_along_axis", "3 of 3"),
         (&|x| (x.take_along_axis(1, &array![0, 1]), line!()), "shapes", "take_along_axis", "[2, 3] [2]"),
         (&|x| (x.take_along_axis(2, &array![[0]]), line!()), "axis", "take_along_axis", "2 of [2, 3]"),
+        (&|x| (x.sum().lookup(1.0), line!()), "axis", "lookup", "0 of []"),
         (&|_| (Var::one_hot(&[0, 3], 3), line!()), "index", "one_hot", "3 of 3"),
         (&|x| (x.diag(), line!()), "shapes", "diag", "[2, 3]"),
         (&|x| (x.sum().diag_embed(), line!()), "axis", "diag_embed", "-1 of []"),

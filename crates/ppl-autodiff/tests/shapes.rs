@@ -53,6 +53,8 @@ fn empty_arrays_go_through_every_operation() {
         ("solve_lower", &|x| x.solve_lower(Var::zeros([0, 3])), &[0, 0], &[0, 3], &[]),
         ("solve_lower, no column", &|x| Var::eye(2).solve_lower(x), &[2, 0], &[2, 0], &[]),
         ("tril", &|x| x.tril(), &[3, 0], &[3, 0], &[]),
+        ("lookup of nothing", &|x| Var::eye(3).lookup(x), &[0, 2], &[0, 2, 3], &[]),
+        ("lookup in nothing", &|x| x.lookup([1.0, 0.0]), &[0], &[2], &[NAN, NAN]),
         ("one_hot", &|_| Var::one_hot(&[] as &[usize], 3), &[0], &[0, 3], &[]),
     ];
     for (name, f, shape, result, value) in cases {

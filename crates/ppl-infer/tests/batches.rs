@@ -45,6 +45,30 @@ fn point() -> Vec<f64> {
     (0..11).map(|i| (f64::from(i) * 0.7).sin()).collect()
 }
 
+/// Long rows, which are copied in squares with what is left at both sides, and short ones: every number is where it belongs,
+/// and an epoch has every row once.
+#[test]
+fn rows_are_bound_column_by_column() {
+    for width in [3, 8, 19] {
+        let x = Array2::from_shape_fn((42, width), |(i, j)| (100 * i + j) as f64);
+        let batches = Minibatch::new((x, Array1::<f64>::zeros(42)), 21).unwrap().model(|(x, y)| network(x, y));
+        let compiled = CompiledBatchModel::new(&batches).unwrap();
+        let mut density = compiled.density(3, 0).unwrap();
+        let mut seen = Vec::new();
+        for iteration in 0..2 {
+            density.bind(iteration).unwrap();
+            let bound = &density.bound()[0];
+            let rows: Vec<f64> = bound[..21].to_vec();
+            for (at, x) in bound.iter().enumerate() {
+                assert_eq!(*x, rows[at % 21] + (at / 21) as f64, "{width}: {at}");
+            }
+            seen.extend(rows);
+        }
+        seen.sort_by(f64::total_cmp);
+        assert_eq!(seen, (0..42).map(|i| f64::from(100 * i)).collect::<Vec<_>>());
+    }
+}
+
 /// Over an epoch without replacement, the mean of the estimates is the density of all rows.
 #[test]
 fn estimates_average_to_the_whole() {
@@ -108,6 +132,47 @@ fn gradients_of_rows() {
     };
     close(&total, &of_rows(|g| g), 1e-12);
     close(&squares, &of_rows(|g| g * g), 1e-12);
+}
+
+/// Indices of groups are an array of the batch like any other where what they pick is looked up: over an epoch the mean of
+/// the estimates is the density that `gather` makes of all rows, and gradients of rows add up to that of the batch.
+#[test]
+fn indices_are_bound() {
+    model! {
+        fn gathered(group: Array1<usize>, y: Array1<f64>) {
+            let mean = sample!("mean", Normal::new(0.0, 2.0).expand([4]));
+            let slope = sample!("slope", Normal::new(0.0, 2.0).expand([4, 2]));
+            let slope = slope.gather(0, &group.to_vec()).matmul(Var::from([1.0, 0.5]));
+            observe!("y", Normal::new(mean.gather(0, &group.to_vec()) + slope, 0.5), y);
+        }
+        fn looked_up(group: Array1<usize>, y: Array1<f64>) {
+            let mean = sample!("mean", Normal::new(0.0, 2.0).expand([4]));
+            let slope = sample!("slope", Normal::new(0.0, 2.0).expand([4, 2]));
+            let group = Var::from(&group);
+            let slope = slope.lookup(group).matmul(Var::from([1.0, 0.5]));
+            observe!("y", Normal::new(mean.lookup(group) + slope, 0.5), y);
+        }
+    }
+    let group = Array1::from_shape_fn(20, |i| (i * i + i / 3) % 4);
+    let y = Array1::from_shape_fn(20, |i| (i as f64 * 0.9).sin());
+    let at: Vec<f64> = (0..12).map(|i| (f64::from(i) * 0.7).sin()).collect();
+    let (whole, slope) = evaluate(&gathered(group.clone(), y.clone()), &at);
+    let batches = Minibatch::new((group, y), 5).unwrap().model(|(group, y)| looked_up(group, y));
+    let compiled = CompiledBatchModel::new(&batches).unwrap();
+    let mut density = compiled.density(3, 0).unwrap();
+    let (mut mean, mut mean_slope) = (0.0, vec![0.0; 12]);
+    let (mut gradient, mut prior, mut rows) = (vec![0.0; 12], vec![0.0; 12], vec![0.0; 60]);
+    for i in 0..4 {
+        density.bind(i).unwrap();
+        mean += density.evaluate(&at, &mut gradient).unwrap() / 4.0;
+        density.row_gradients(&at, &mut prior, &mut rows).unwrap();
+        let sum: Vec<f64> =
+            prior.iter().zip(rows.chunks(5)).map(|(p, rows)| p + 4.0 * rows.iter().sum::<f64>()).collect();
+        close(&gradient, &sum, 1e-12);
+        mean_slope.iter_mut().zip(&gradient).for_each(|(mean, g)| *mean += g / 4.0);
+    }
+    close(&[mean], &[whole], 1e-12);
+    close(&mean_slope, &slope, 1e-12);
 }
 
 #[test]

@@ -422,6 +422,8 @@ unary_table! {
     ExpM1 => exponential;
     Ln => exponential;
     Ln1p => exponential;
+    Ln1pSquare => exponential;
+    Ln1pSquareSlope => exponential;
     Log1mExp => exponential;
     Tanh => hyperbolic;
     Sigmoid => hyperbolic;

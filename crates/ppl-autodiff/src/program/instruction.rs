@@ -416,6 +416,13 @@ impl<T: Real> Instruction<T> {
                 Instruction::Gather { outer, length, inner, index, from, result } => {
                     let (x, mut y) = (memory.at(*from), memory.at(*result));
                     for block in 0..*outer {
+                        if *inner == 1 {
+                            // A call that copies takes longer than many elements.
+                            let x = x.add(block * length);
+                            index.iter().enumerate().for_each(|(e, &i)| *y.add(e) = *x.add(i));
+                            y = y.add(index.len());
+                            continue;
+                        }
                         for &i in index.iter() {
                             x.add((block * length + i) * inner).copy_to_nonoverlapping(y, *inner);
                             y = y.add(*inner);
@@ -426,6 +433,12 @@ impl<T: Real> Instruction<T> {
                     let (mut x, y) = (memory.at(*from), memory.at(*result));
                     std::slice::from_raw_parts_mut(y, outer * length * inner).fill(T::ZERO);
                     for block in 0..*outer {
+                        if *inner == 1 {
+                            let y = y.add(block * length);
+                            index.iter().enumerate().for_each(|(e, &i)| *y.add(i) += *x.add(e));
+                            x = x.add(index.len());
+                            continue;
+                        }
                         for &i in index.iter() {
                             let row = y.add((block * length + i) * inner);
                             for e in 0..*inner {

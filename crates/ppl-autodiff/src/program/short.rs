@@ -66,11 +66,30 @@ pub(crate) struct ShortStep {
     pub code: Code,
     /// How many elements the arrays have; 1 for single numbers.
     pub elements: u16,
+    /// Bit `i`: operand `i` is the number that the step before made, which is at hand still.
+    pub chained: u8,
     pub operands: [u32; 3],
     pub result: u32,
 }
 
 impl ShortStep {
+    /// Whether the result is a number.
+    fn makes_number(&self) -> bool {
+        self.elements == 1 || matches!(self.code, Code::Sum | Code::Dot)
+    }
+
+    /// Marks the operands that are the results of the steps before: a number that went to memory and back would be waited
+    /// for twice as long as for most operations.
+    pub fn chain(steps: &mut [Self]) {
+        for i in 1..steps.len() {
+            let (before, step) = (steps[i - 1], &mut steps[i]);
+            if before.makes_number() && step.elements == 1 {
+                let is_last = |(i, &operand): (usize, &u32)| u8::from(operand == before.result) << i;
+                step.chained = step.operands.iter().enumerate().map(is_last).sum();
+            }
+        }
+    }
+
     /// How many slots the arrays fill.
     #[inline(always)]
     fn slots(&self) -> usize {
@@ -219,16 +238,21 @@ macro_rules! total {
             }
             from += LANES;
         }
-        *$slots.add($step.result as usize) = pairwise(sums);
+        let total = pairwise(sums);
+        *$slots.add($step.result as usize) = total;
+        return total;
     }};
 }
 
-/// A step on single numbers.
+/// A step on single numbers; `last` is what the step before made.
 #[inline(always)]
-unsafe fn number<T: Real>(step: &ShortStep, kernels: &Kernels<T>, slots: *mut T) {
+unsafe fn number<T: Real>(step: &ShortStep, kernels: &Kernels<T>, slots: *mut T, last: T) -> T {
     // SAFETY: the compiler numbered the slots within their buffer, and the kernels.
     unsafe {
-        let [a, b, c] = step.operands.map(|slot| *slots.add(slot as usize));
+        let operand = |i: usize| {
+            if step.chained & 1 << i == 0 { *slots.add(step.operands[i] as usize) } else { last }
+        };
+        let [a, b, c] = [operand(0), operand(1), operand(2)];
         let truth = |holds: bool| T::select(holds, T::ONE, T::ZERO);
         let y = match step.code {
             Code::Add => a + b,
@@ -268,12 +292,13 @@ unsafe fn number<T: Real>(step: &ShortStep, kernels: &Kernels<T>, slots: *mut T)
             }
         };
         *slots.add(step.result as usize) = y;
+        y
     }
 }
 
-/// A step on arrays.
+/// A step on arrays; the number that it makes, if it makes one.
 #[inline(always)]
-unsafe fn array<T: Real>(step: &ShortStep, kernels: &Kernels<T>, slots: *mut T) {
+unsafe fn array<T: Real>(step: &ShortStep, kernels: &Kernels<T>, slots: *mut T) -> T {
     // SAFETY: as for numbers; arrays have whole vectors of slots.
     unsafe {
         match step.code {
@@ -316,6 +341,7 @@ unsafe fn array<T: Real>(step: &ShortStep, kernels: &Kernels<T>, slots: *mut T) 
             }
         }
     }
+    T::ZERO
 }
 
 multiversion! {
@@ -335,12 +361,13 @@ multiversion! {
                     }
                 }
             }
+            let mut last = T::ZERO;
             for step in &short.steps {
-                if step.elements == 1 {
-                    number(step, &short.kernels, slots);
+                last = if step.elements == 1 {
+                    number(step, &short.kernels, slots, last)
                 } else {
-                    array(step, &short.kernels, slots);
-                }
+                    array(step, &short.kernels, slots)
+                };
             }
             for wanted in &short.stores {
                 store(slots.add(wanted.slot as usize).cast_const(), memory.at(wanted.to), wanted.elements);

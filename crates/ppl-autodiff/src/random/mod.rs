@@ -16,8 +16,8 @@
 mod noise;
 mod philox;
 
-pub use noise::Noise;
 pub(crate) use noise::PAIRS;
+pub use noise::{Noise, Widths};
 pub(crate) use philox::{Blocks, LANES};
 pub use philox::{Philox, philox4x32, splitmix64};
 

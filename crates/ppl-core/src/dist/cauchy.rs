@@ -6,7 +6,6 @@ use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
 use super::{Distribution, Entry, Form, batch_of, check};
-use crate::special::ln_1p_square;
 use crate::support::Support;
 
 /// Cauchy distribution on the real numbers: `p(x) = 1 / (pi scale (1 + ((x - loc) / scale)^2))`.
@@ -56,7 +55,7 @@ impl Distribution for Cauchy {
         batch_of("Cauchy", &[self.loc, self.scale])
     }
     fn log_prob(&self, value: Var) -> Var {
-        -ln_1p_square((value - self.loc) / self.scale) - (self.scale.ln() + PI.ln())
+        -((value - self.loc) / self.scale).ln_1p_square() - (self.scale.ln() + PI.ln())
     }
     /// The quantile function `tan(pi (u - 1/2))` of a uniform number.
     fn draw(&self, batch: &Shape) -> Var {

@@ -6,7 +6,6 @@ use ppl_autodiff::ops::Law;
 use ppl_autodiff::{Shape, Var};
 
 use super::{Distribution, Entry, Form, check};
-use crate::special::ln_1p_square;
 use crate::support::Support;
 
 /// Half-Cauchy distribution on `[0, inf)`: `p(x) = 2 / (pi scale (1 + (x / scale)^2))`.
@@ -58,7 +57,7 @@ impl Distribution for HalfCauchy {
     fn log_prob(&self, value: Var) -> Var {
         let inside = self.support().contains(value);
         let z = inside.select(value, 0.0) / self.scale;
-        let log_prob = -ln_1p_square(z) - (self.scale.ln() - FRAC_2_PI.ln());
+        let log_prob = -z.ln_1p_square() - (self.scale.ln() - FRAC_2_PI.ln());
         inside.select(log_prob, f64::NEG_INFINITY)
     }
     /// The quantile function `tan(pi u / 2)` of a uniform number.

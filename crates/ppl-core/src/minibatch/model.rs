@@ -168,8 +168,8 @@ impl<R: Rows> BatchModel for Batched<R> {
     }
 }
 
-/// Rows that are copied at a time: what they have of a column is a line of the cache.
-const TOGETHER: usize = 8;
+/// Long rows are copied in squares of so many rows and columns: a line of the cache each way.
+const SIDE: usize = 8;
 
 struct FromMemory<'b> {
     columns: &'b [Columns],
@@ -192,16 +192,23 @@ impl Batches for FromMemory<'_> {
             let width = column.row_shape.size();
             let values = |row: usize| &column.values[row * width..][..width];
             let count = rows.len();
-            // Several rows at a time where they are long: each is read from its begin to its end.
-            let (several, others) = if width < TOGETHER { (&[][..], rows) } else { rows.as_chunks::<TOGETHER>() };
+            let (tiles, columns) = (width / SIDE, width % SIDE);
+            let (several, others) = if tiles == 0 { (&[][..], rows) } else { rows.as_chunks::<SIDE>() };
             for (block, rows) in several.iter().enumerate() {
                 let from = rows.map(values);
-                for (j, to) in array.chunks_exact_mut(count).enumerate() {
-                    let to = &mut to[block * TOGETHER..][..TOGETHER];
-                    to.iter_mut().zip(&from).for_each(|(to, row)| *to = row[j]);
+                let whole = from.map(|row| row.as_chunks::<SIDE>().0);
+                let mut to = array.chunks_exact_mut(count).map(|to| &mut to[block * SIDE..][..SIDE]);
+                for tile in 0..tiles {
+                    let square = whole.map(|row| row[tile]);
+                    for (j, to) in (0..SIDE).zip(&mut to) {
+                        to.copy_from_slice(&square.map(|row| row[j]));
+                    }
+                }
+                for (j, to) in (width - columns..width).zip(to) {
+                    to.copy_from_slice(&from.map(|row| row[j]));
                 }
             }
-            let first = TOGETHER * several.len();
+            let first = SIDE * several.len();
             for (j, to) in array.chunks_exact_mut(count).enumerate() {
                 to[first..].iter_mut().zip(others).for_each(|(to, &row)| *to = column.values[row * width + j]);
             }

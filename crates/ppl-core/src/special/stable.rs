@@ -88,19 +88,12 @@ pub(crate) fn deviance(x: Var, m: Var) -> Var {
     x.deviance(m)
 }
 
-/// `ln(1 + w^2)`, also where the square would overflow.
-pub(crate) fn ln_1p_square(w: Var) -> Var {
-    let far = w.abs().gt(1e8);
-    let (large, small) = (far.select(w.abs(), 1.0), far.select(0.0, w));
-    far.select(2.0 * large.ln(), small.square().ln_1p())
-}
-
 /// `(1 + v) / 2 * ln(1 + z^2 / v)` for v > 0, whose derivative by v keeps its digits when v is large.
 pub(crate) fn student_tail(v: Var, z: Var) -> Var {
     let near = (z.square() / v).lt(0.1);
     let (zn, vn) = (near.select(z, 0.0), near.select(v, 1.0));
     let series = student_series(vn, 1.0, zn.square());
-    near.select(series, 0.5 * (v + 1.0) * ln_1p_square(z / v.sqrt()))
+    near.select(series, 0.5 * (v + 1.0) * (z / v.sqrt()).ln_1p_square())
 }
 
 /// As [`student_tail`] for vectors: `(d + v) / 2 * ln(1 + s / v)` with s a sum of d squares.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::density::{DensityError, LogDensity};
 
 use super::metric::Metric;
-use super::vector::{axpy, dot, kick, kick_drift, kick_turn, turn, turn_white};
+use super::vector::{axpy, dot, kick, kick_drift, kick_turn, stretched_drift, stretched_kick, turn, turn_white};
 
 /// How positions move between kicks, in the coordinates y of q = center + L y, where M^-1 = L L'.
 ///
@@ -93,7 +93,7 @@ pub struct Point {
     pub energy: f64,
     /// Signed number of steps from the start of the trajectory.
     pub index: i64,
-    /// L' times the gradient, kept where the metric is not diagonal: that one multiplies faster than it reads.
+    /// L' times the gradient, kept where the metric is more than scales: those multiply faster than they are read.
     force: Vec<f64>,
     /// y = L^-1 (q - center), kept under a rotation.
     white: Vec<f64>,
@@ -119,7 +119,7 @@ impl Point {
     pub fn start<'f>(&mut self, flow: impl Into<Flow<'f>>) {
         let Flow { metric, drift } = flow.into();
         self.index = 0;
-        if !matches!(metric, Metric::Diagonal(_)) {
+        if metric.only_scale().is_none() {
             metric.force(&self.gradient, &mut self.force);
         }
         if let Drift::Rotation { center, .. } = drift {
@@ -162,14 +162,19 @@ pub fn leapfrog<'f>(
     match drift {
         Drift::Straight => {
             match metric {
-                Metric::Diagonal(diagonal) => {
+                _ if let Some(scale) = metric.only_scale() => {
                     let start = [&from.position[..], &from.momentum, &from.gradient];
-                    kick_drift(step, diagonal.scale(), start, &mut to.position, &mut to.momentum);
+                    kick_drift(step, scale, start, &mut to.position, &mut to.momentum);
+                }
+                // The place of the force is free until the gradient is known: it holds the velocity.
+                Metric::LowRank(metric) => {
+                    let start = [&from.position[..], &from.momentum, &from.force];
+                    let Point { position, momentum, force, .. } = &mut *to;
+                    stretched_drift(half, metric.stretched(), start, position, momentum, force);
                 }
                 _ => {
                     to.momentum.copy_from_slice(&from.momentum);
                     axpy(half, &from.force, &mut to.momentum);
-                    // The place of the force is free until the gradient is known: it holds the velocity.
                     metric.velocity(&to.momentum, &mut to.force);
                     to.position.copy_from_slice(&from.position);
                     axpy(step, &to.force, &mut to.position);
@@ -177,7 +182,10 @@ pub fn leapfrog<'f>(
             }
             evaluate(density, to)?;
             let square = match metric {
-                Metric::Diagonal(diagonal) => kick(half, diagonal.scale(), &to.gradient, &mut to.momentum),
+                _ if let Some(scale) = metric.only_scale() => kick(half, scale, &to.gradient, &mut to.momentum),
+                Metric::LowRank(metric) => {
+                    stretched_kick(half, metric.stretched(), &to.gradient, &mut to.force, &mut to.momentum)
+                }
                 _ => {
                     metric.force(&to.gradient, &mut to.force);
                     axpy(half, &to.force, &mut to.momentum);
@@ -189,9 +197,9 @@ pub fn leapfrog<'f>(
         Drift::Rotation { center, frequency } => {
             let numbers = Turn::new(*frequency, step);
             match metric {
-                Metric::Diagonal(diagonal) => {
+                _ if let Some(scale) = metric.only_scale() => {
                     let start = [&from.white[..], &from.momentum, &from.gradient];
-                    let frame = [center, diagonal.scale()];
+                    let frame = [center, scale];
                     turn(numbers, frame, start, &mut to.position, &mut to.white, &mut to.momentum);
                 }
                 _ => {
@@ -203,8 +211,8 @@ pub fn leapfrog<'f>(
             }
             evaluate(density, to)?;
             let square = match metric {
-                Metric::Diagonal(diagonal) => {
-                    kick_turn(numbers, diagonal.scale(), &to.white, &to.gradient, &mut to.momentum)
+                _ if let Some(scale) = metric.only_scale() => {
+                    kick_turn(numbers, scale, &to.white, &to.gradient, &mut to.momentum)
                 }
                 _ => {
                     metric.force(&to.gradient, &mut to.force);

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::vector::stretch_along;
+use super::vector::{Stretched, stretch_along};
 
 /// Scales S of the coordinates and, in the scaled space, k orthonormal directions with variances v; all other
 /// directions have variance 1. The factor is L = S (I + U' (diag(sqrt v) - 1) U).
@@ -66,6 +66,11 @@ impl LowRank {
     /// `x <- (I + U' diag(by) U) x`. Rows are orthonormal: each product may be taken after the others were applied.
     fn apply(&self, by: &[f64], x: &mut [f64]) {
         stretch_along(&self.directions, by, x);
+    }
+
+    /// What a leapfrog step takes.
+    pub(super) fn stretched(&self) -> Stretched<'_> {
+        Stretched { scale: &self.scale, directions: &self.directions, by: &self.stretch }
     }
 
     pub(super) fn velocity(&self, z: &[f64], out: &mut [f64]) {

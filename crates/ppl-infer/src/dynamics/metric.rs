@@ -175,6 +175,15 @@ impl Metric {
         }
     }
 
+    /// The scales where they are all of the metric.
+    pub(super) fn only_scale(&self) -> Option<&[f64]> {
+        match self {
+            Self::Diagonal(metric) => Some(metric.scale()),
+            Self::LowRank(metric) if metric.rank() == 0 => Some(metric.scale()),
+            _ => None,
+        }
+    }
+
     /// `out = L z`: the velocity M^-1 p of the whitened momentum z = L' p.
     pub(crate) fn velocity(&self, z: &[f64], out: &mut [f64]) {
         match self {

@@ -176,9 +176,59 @@ multiversion! {
 multiversion! {
     /// `x += by (u . x) u` for one direction u, a row of `directions`, after the other.
     fn stretch_along(directions: &[f64], by: &[f64], x: &mut [f64]) {
-        for (u, by) in directions.chunks_exact(x.len().max(1)).zip(by) {
+        Stretched { scale: &[], directions, by }.stretch(x);
+    }
+}
+
+/// A metric of scales and directions with what each stretches by, as loops take it: see
+/// [`LowRank`](super::low_rank::LowRank).
+#[derive(Clone, Copy)]
+pub(crate) struct Stretched<'a> {
+    pub scale: &'a [f64],
+    pub directions: &'a [f64],
+    pub by: &'a [f64],
+}
+
+impl Stretched<'_> {
+    #[inline(always)]
+    fn stretch(&self, x: &mut [f64]) {
+        for (u, by) in self.directions.chunks_exact(x.len().max(1)).zip(self.by) {
             add_multiple(by * dot_of(u, x), u, x);
         }
+    }
+}
+
+multiversion! {
+    /// As `kick_drift` under a metric with directions, from `[q0, z0, f0]` where the force f0 is known already: the
+    /// velocity into `v`.
+    fn stretched_drift(half: f64, metric: Stretched<'_>, from: [&[f64]; 3], q: &mut [f64], z: &mut [f64], v: &mut [f64]) {
+        let n = metric.scale.len();
+        let [q0, z0, f0] = from.map(|x| &x[..n]);
+        let (q, z, v, scale) = (&mut q[..n], &mut z[..n], &mut v[..n], &metric.scale[..n]);
+        for i in 0..n {
+            z[i] = z0[i] + half * f0[i];
+            v[i] = z[i];
+        }
+        metric.stretch(v);
+        let step = 2.0 * half;
+        for i in 0..n {
+            v[i] *= scale[i];
+            q[i] = q0[i] + step * v[i];
+        }
+    }
+}
+
+multiversion! {
+    /// As `kick` under a metric with directions: the force into `f`; returns |z|^2.
+    fn stretched_kick(half: f64, metric: Stretched<'_>, g: &[f64], f: &mut [f64], z: &mut [f64]) -> f64 {
+        let n = metric.scale.len();
+        let (g, f, z, scale) = (&g[..n], &mut f[..n], &mut z[..n], &metric.scale[..n]);
+        for i in 0..n {
+            f[i] = g[i] * scale[i];
+        }
+        metric.stretch(f);
+        add_multiple(half, f, z);
+        dot_of(z, z)
     }
 }
 
@@ -309,6 +359,26 @@ mod tests {
             for i in 0..n {
                 assert!((stretched[i] - (once[i] + along * b[i])).abs() <= 1e-11 * (1.0 + along.abs()));
             }
+
+            // A whole step in one loop has the bits of its parts.
+            let directions = [a.clone(), b.clone()].concat();
+            let metric = Stretched { scale: &d, directions: &directions, by: &[0.5, -2.0] };
+            let [mut q, mut z, mut v, mut f] = [(); 4].map(|()| vec![0.0; n]);
+            stretched_drift(0.25, metric, [&a, &b, &c], &mut q, &mut z, &mut v);
+            let mut momentum = b.clone();
+            axpy(0.25, &c, &mut momentum);
+            assert_eq!(z, momentum);
+            stretch_along(&directions, metric.by, &mut momentum);
+            let mut position = a.clone();
+            let velocity: Vec<f64> = momentum.iter().zip(&d).map(|(v, s)| v * s).collect();
+            axpy(0.5, &velocity, &mut position);
+            assert_eq!((&q, &v), (&position, &velocity));
+            let mut kicked = z.clone();
+            let square = stretched_kick(0.25, metric, &c, &mut f, &mut kicked);
+            let mut force: Vec<f64> = c.iter().zip(&d).map(|(g, s)| g * s).collect();
+            stretch_along(&directions, metric.by, &mut force);
+            axpy(0.25, &force, &mut z);
+            assert_eq!((&f, &kicked, square), (&force, &z, dot(&z, &z)));
 
             let mut y = b.clone();
             axpy(-2.0, &a, &mut y);

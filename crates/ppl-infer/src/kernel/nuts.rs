@@ -6,7 +6,7 @@ use crate::density::{DensityError, LogDensity};
 use crate::dynamics::{Drift, Flow, Metric, leapfrog};
 use crate::random::ChainRng;
 
-use super::tree::{Pool, Tree};
+use super::tree::{Pool, Tree, Weight};
 use super::{GradientState, Kernel};
 
 /// What the user chooses and nothing tunes.
@@ -148,12 +148,14 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, log_weight: f64) {
+    /// Counts a step and returns its weight.
+    fn add(&mut self, log_weight: f64) -> Weight {
         // 2 min(1, w) / (1 + w) is the same for w and 1 / w: take the one below 1.
         let w = (-log_weight.abs()).exp();
         self.acceptance += if log_weight > 0.0 { 1.0 } else { w };
         self.symmetric += 2.0 * w / (1.0 + w);
         self.n_steps += 1;
+        Weight::of_log(log_weight, w)
     }
 }
 
@@ -186,8 +188,7 @@ impl NutsKernel {
             let (from, to) = self.pool.pair(end, tree.last);
             leapfrog(motion.density, motion.flow, motion.step, from, to)?;
             let energy_error = to.energy - motion.initial_energy;
-            tree.log_weight = -energy_error;
-            tally.add(-energy_error);
+            tree.weight = tally.add(-energy_error);
             if energy_error > self.config.max_energy_error {
                 return Ok(Growth::Diverging(Divergence { start: from.position.clone(), energy_error }));
             }

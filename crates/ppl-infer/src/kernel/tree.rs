@@ -17,8 +17,8 @@ pub(super) struct Tree {
     pub last: PointId,
     /// A point drawn from the multinomial over the tree's points.
     pub proposal: PointId,
-    /// The logarithm of the sum of weights exp(H0 - H).
-    pub log_weight: f64,
+    /// The sum of weights exp(H0 - H).
+    pub weight: Weight,
     /// The sum of momenta; none for a single point, whose sum is its momentum.
     pub sum: Option<SumId>,
     /// The two halves that were joined; none for a single point.
@@ -74,7 +74,7 @@ impl Pool {
             self.points.len() - 1
         });
         self.uses[id] = 3;
-        Tree { first: id, last: id, proposal: id, log_weight: 0.0, sum: None, halves: None }
+        Tree { first: id, last: id, proposal: id, weight: Weight::ONE, sum: None, halves: None }
     }
 
     pub fn point(&self, id: PointId) -> &Point {
@@ -138,7 +138,7 @@ impl Pool {
                 self.release(half.inner);
             }
         }
-        let weights = Weights::of(a.log_weight, b.log_weight);
+        let weights = Weights::of(a.weight, b.weight);
         let proposal = if choose_b(&weights) {
             self.release(a.proposal);
             b.proposal
@@ -147,8 +147,8 @@ impl Pool {
             a.proposal
         };
         let halves = Some([Half { inner: a.last, sum: a.sum }, Half { inner: b.first, sum: b.sum }]);
-        let log_weight = weights.log_sum;
-        (Tree { first: a.first, last: b.last, proposal, log_weight, sum: Some(sum), halves }, goes_on)
+        let weight = weights.sum;
+        (Tree { first: a.first, last: b.last, proposal, weight, sum: Some(sum), halves }, goes_on)
     }
 
     /// Whether the trajectory of `a` and `b` may be extended: for u, v at its ends and rho the sum of its momenta the
@@ -185,27 +185,61 @@ impl Pool {
     }
 }
 
-/// Two weights a and b, known by their logarithms, next to each other.
+/// A weight, or a sum of weights, as `factor exp(log_scale)`: of moderate size, as almost all are, it has a scale of 0, and
+/// neither a logarithm nor an exponential is taken to add it to another.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Weight {
+    factor: f64,
+    log_scale: f64,
+}
+
+impl Weight {
+    /// The weight of the start.
+    pub const ONE: Self = Self { factor: 1.0, log_scale: 0.0 };
+    /// Logarithms up to this size are no scale of their own: sums of factors are far from overflow.
+    const MODERATE: f64 = 300.0;
+
+    /// exp(log) where exp(-|log|) is known.
+    pub fn of_log(log: f64, exp_minus_size: f64) -> Self {
+        if log.abs() <= Self::MODERATE {
+            Self { factor: if log > 0.0 { exp_minus_size.recip() } else { exp_minus_size }, log_scale: 0.0 }
+        } else if log == f64::NEG_INFINITY {
+            Self { factor: 0.0, log_scale: 0.0 }
+        } else {
+            Self { factor: 1.0, log_scale: log }
+        }
+    }
+
+    /// The factor under a scale that is not below its own by far.
+    fn under(self, log_scale: f64) -> f64 {
+        if self.log_scale == log_scale { self.factor } else { self.factor * (self.log_scale - log_scale).exp() }
+    }
+}
+
+/// Two weights a and b next to each other.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Weights {
-    /// ln(a + b)
-    pub log_sum: f64,
+    /// a + b
+    pub sum: Weight,
     /// b / (a + b), 0 where both are 0.
     pub share: f64,
-    /// The smaller of b / a and 1.
+    /// The smaller of b / a and 1; 0 where both are 0.
     pub odds: f64,
 }
 
 impl Weights {
-    fn of(log_a: f64, log_b: f64) -> Self {
-        let b_is_high = log_b > log_a;
-        let (low, high) = if b_is_high { (log_a, log_b) } else { (log_b, log_a) };
-        let ratio = if low == f64::NEG_INFINITY { 0.0 } else { (low - high).exp() };
-        Self {
-            log_sum: high + ratio.ln_1p(),
-            share: if b_is_high { 1.0 } else { ratio } / (1.0 + ratio),
-            odds: if b_is_high { 1.0 } else { ratio },
+    fn of(a: Weight, b: Weight) -> Self {
+        let log_scale = match (a.factor == 0.0, b.factor == 0.0) {
+            (true, _) => b.log_scale,
+            (_, true) => a.log_scale,
+            _ => a.log_scale.max(b.log_scale),
+        };
+        let (a, b) = (a.under(log_scale), b.under(log_scale));
+        let sum = Weight { factor: a + b, log_scale };
+        if b == 0.0 {
+            return Self { sum, share: 0.0, odds: 0.0 };
         }
+        Self { sum, share: b / sum.factor, odds: if b > a { 1.0 } else { b / a } }
     }
 }
 
@@ -239,7 +273,7 @@ mod tests {
         assert!(goes_on);
         assert_eq!((whole.first, whole.last, whole.proposal), (0, 3, 1));
         assert_eq!(pool.sums[whole.sum.unwrap()], [1.0 + 1.0 + (0.9 + 0.7), 0.1 + (0.3 + 0.5)]);
-        assert_eq!(whole.log_weight, 4f64.ln());
+        assert_eq!(whole.weight, Weight { factor: 4.0, log_scale: 0.0 });
         // The first half's proposal is its last point, the second's its last: the middle is kept for its momenta.
         assert!(pool.free_points.is_empty());
     }
@@ -285,16 +319,27 @@ mod tests {
 
     #[test]
     fn weights_have_no_overflow() {
-        let known = Weights { log_sum: 1000.0 + 2f64.ln(), share: 0.5, odds: 1.0 };
-        assert_eq!(Weights::of(1000.0, 1000.0), known);
+        let weights = |a: f64, b: f64| {
+            let [a, b] = [a, b].map(|log| Weight::of_log(log, (-log.abs()).exp()));
+            let Weights { sum, share, odds } = Weights::of(a, b);
+            (sum.factor.ln() + sum.log_scale, share, odds)
+        };
+        assert_eq!(weights(1000.0, 1000.0), (1000.0 + 2f64.ln(), 0.5, 1.0));
         let none = f64::NEG_INFINITY;
-        assert_eq!(Weights::of(none, -3.0), Weights { log_sum: -3.0, share: 1.0, odds: 1.0 });
-        assert_eq!(Weights::of(-3.0, none), Weights { log_sum: -3.0, share: 0.0, odds: 0.0 });
-        assert_eq!(Weights::of(none, none), Weights { log_sum: none, share: 0.0, odds: 0.0 });
-        // Weights of 3 and 1.
-        let got = Weights::of(3f64.ln(), 0.0);
-        for (got, wanted) in [(got.log_sum, 4f64.ln()), (got.share, 0.25), (got.odds, 1.0 / 3.0)] {
-            assert!((got - wanted).abs() < 1e-15, "{got} {wanted}");
+        assert_eq!(weights(none, -3.0), (-3.0, 1.0, 1.0));
+        assert_eq!(weights(-3.0, none), (-3.0, 0.0, 0.0));
+        assert_eq!(weights(-800.0, none), (-800.0, 0.0, 0.0));
+        assert_eq!(weights(none, -800.0), (-800.0, 1.0, 1.0));
+        assert_eq!(weights(none, none), (none, 0.0, 0.0));
+        // A weight of moderate size next to one that is not.
+        assert_eq!(weights(900.0, 0.0), (900.0, 0.0, 0.0));
+        assert_eq!(weights(0.0, 900.0), (900.0, 1.0, 1.0));
+        // Weights of 3 and 1, also far from 1, where a logarithm of 300 has an error of 3e-14.
+        for (shift, tolerance) in [(0.0, 1e-15), (-298.5, 1e-13), (299.5, 1e-13), (700.0, 3e-13)] {
+            let (log_sum, share, odds) = weights(3f64.ln() + shift, shift);
+            for (got, wanted) in [(log_sum - shift, 4f64.ln()), (share, 0.25), (odds, 1.0 / 3.0)] {
+                assert!((got - wanted).abs() < tolerance, "{got} {wanted}");
+            }
         }
     }
 }

@@ -183,7 +183,7 @@ impl<T: Real> Lowering<'_, T> {
     }
 
     fn array_step(&mut self, name: &'static str, code: Code, operands: [u32; 3], result: u32, elements: usize) {
-        let step = ShortStep { code, operands, result, elements: elements as u16 };
+        let step = ShortStep { code, operands, result, elements: elements as u16, chained: 0 };
         self.open.members.push(Member::Array(name, step));
     }
 
@@ -319,18 +319,65 @@ impl<T: Real> Lowering<'_, T> {
                     *slot = group.slots[operand];
                 }
                 let (code, result) = (code(&mut group.kernels, step.rule, op), group.slots[&step.node]);
-                (step_name(step.rule, op), ShortStep { code, operands, result, elements: 1 })
+                (step_name(step.rule, op), ShortStep { code, operands, result, elements: 1, chained: 0 })
             }),
         });
-        let (names, steps) = steps.unzip();
+        let (names, mut steps): (_, Vec<ShortStep>) = steps.unzip();
+        let loads = self.gather_constants(store, group.loads, &mut steps);
+        ShortStep::chain(&mut steps);
         self.out.instructions.push(Instruction::Short(Short {
             steps,
             names,
             kernels: group.kernels,
-            loads: group.loads,
+            loads,
             stores: group.stores,
             slots: Place { store, offset: 0 },
         }));
+    }
+
+    /// Lays the constants of a group out once more, as their slots lie, so that one copy brings them all.
+    fn gather_constants(
+        &mut self,
+        store: Store,
+        loads: Vec<(Place, u32, Load)>,
+        steps: &mut [ShortStep],
+    ) -> Vec<(Place, u32, Load)> {
+        let Store::Buffer(buffer) = store else { return loads };
+        let is_constant =
+            |(from, _, how): &(Place, u32, Load)| from.store == Store::Constants && !matches!(how, Load::Gather(_));
+        if loads.iter().filter(|load| is_constant(load)).count() < 2 {
+            return loads;
+        }
+        let (mut constants, mut loads): (Vec<_>, Vec<_>) = loads.into_iter().partition(is_constant);
+        // Arrays first, which begin with a vector.
+        constants.sort_by_key(|(.., how)| matches!(how, Load::Number));
+        let length = &mut self.out.buffers[buffer as usize];
+        let first = length.next_multiple_of(LANES);
+        let mut image: Vec<T> = Vec::new();
+        let mut moved = HashMap::new();
+        for (from, slot, how) in constants {
+            moved.insert(slot, (first + image.len()) as u32);
+            let values = &self.out.constants[from.offset..];
+            match how {
+                Load::Array(elements) => image.extend(&values[..elements]),
+                Load::Splat(elements) => image.extend(std::iter::repeat_n(values[0], elements)),
+                Load::Number | Load::Gather(_) => {
+                    image.push(values[0]);
+                    continue;
+                }
+            }
+            image.resize(image.len().next_multiple_of(LANES), T::ONE);
+        }
+        image.resize(image.len().next_multiple_of(LANES), T::ONE);
+        *length = first + image.len();
+        for slot in steps.iter_mut().flat_map(|step| &mut step.operands) {
+            *slot = moved.get(slot).copied().unwrap_or(*slot);
+        }
+        let offset = self.out.constants.len().next_multiple_of(64 / size_of::<T>());
+        self.out.constants.resize(offset, T::ZERO);
+        loads.push((Place { store: Store::Constants, offset }, first as u32, Load::Array(image.len())));
+        self.out.constants.extend(image);
+        loads
     }
 }
 

@@ -221,13 +221,6 @@ impl SgfsKernel {
         let parts = move_.chunks_mut(PART).zip(gains.chunks_mut(PART)).zip(position.chunks(PART));
         for (part, ((moved, gains), x)) in parts.enumerate() {
             let range = part * PART..part * PART + moved.len();
-            let z = match &mut stream {
-                Some(stream) => {
-                    stream.fill_standard_normal(&mut noise[..range.len()]);
-                    &noise[..range.len()]
-                }
-                None => &noise[range.clone()],
-            };
             let information = &information[range.clone()];
             // B, or its part.
             let by_coordinate = match &self.preconditioner {
@@ -238,12 +231,23 @@ impl SgfsKernel {
             let Some((c, values)) = by_coordinate else {
                 let constant = injected * self.preconditioner.scale();
                 if stale {
-                    vector::diagonal_gains(scale, information, constant, with_prior, prior.part(range), gains);
+                    vector::diagonal_gains(scale, information, constant, with_prior, prior.part(range.clone()), gains);
                 }
-                let [square, zero] = vector::diagonal_move(constant.sqrt(), z, gains, x, moved);
+                let root = constant.sqrt();
+                let [square, zero] = match &mut stream {
+                    Some(stream) => vector::noisy_move(root, stream, gains, x, moved),
+                    None => vector::diagonal_move(root, &noise[range.clone()], gains, x, moved),
+                };
                 squares += square;
                 (zero == 0.0).then_some(()).ok_or(DensityError::NotFinite)?;
                 continue;
+            };
+            let z = match &mut stream {
+                Some(stream) => {
+                    stream.fill_standard_normal(&mut noise[..range.len()]);
+                    &noise[..range.len()]
+                }
+                None => &noise[range.clone()],
             };
             squares += lane_sum(moved, |g| g * g);
             if stale {

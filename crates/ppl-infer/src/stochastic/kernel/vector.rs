@@ -1,5 +1,10 @@
 //! Loops over the coordinates of large models, each one pass; see [`crate::dynamics`] for how they are compiled.
 
+use std::iter::Zip;
+use std::slice::{Iter, IterMut};
+
+use ppl_autodiff::random::{Noise, Widths};
+
 use crate::dynamics::vector::{multiversion, total};
 
 const LANES: usize = 8;
@@ -13,6 +18,52 @@ multiversion! {
             gains[i] = 2.0 / (scale * information[i] + added + p * prior[i].max(0.0));
         }
     }
+}
+
+type Width = [f64; Noise::WIDTH];
+
+/// What [`noisy_move`] does with the numbers of a width.
+struct Move<'a> {
+    root: f64,
+    moved: Zip<Zip<IterMut<'a, Width>, Iter<'a, Width>>, Iter<'a, Width>>,
+    squares: [f64; LANES],
+    zeros: [f64; LANES],
+}
+
+impl Widths for Move<'_> {
+    #[inline(always)]
+    fn take(&mut self, z: &Width) {
+        let Some(((moved, gains), x)) = self.moved.next() else { return };
+        let mut next = [0.0; Noise::WIDTH];
+        for i in 0..Noise::WIDTH {
+            next[i] = gains[i].mul_add(self.root.mul_add(z[i], moved[i]), x[i]);
+        }
+        for first in (0..Noise::WIDTH).step_by(LANES) {
+            for i in 0..LANES {
+                self.squares[i] = moved[first + i].mul_add(moved[first + i], self.squares[i]);
+                self.zeros[i] = next[first + i].mul_add(0.0, self.zeros[i]);
+            }
+        }
+        *moved = next;
+    }
+}
+
+/// As [`diagonal_move`], with the next numbers of some noise: memory is waited for while numbers are made, and products
+/// are fused as theirs are.
+pub(crate) fn noisy_move(root: f64, noise: &mut Noise, gains: &[f64], x: &[f64], moved: &mut [f64]) -> [f64; 2] {
+    let (gains, gains_rest) = gains.as_chunks();
+    let (x, x_rest) = x.as_chunks();
+    let (moved, moved_rest) = moved.as_chunks_mut();
+    let widths = moved.len();
+    let moved = moved.iter_mut().zip(gains).zip(x);
+    let mut whole = Move { root, moved, squares: [0.0; LANES], zeros: [0.0; LANES] };
+    noise.hand(widths, &mut whole);
+    let [squares, zeros] = [total(whole.squares), total(whole.zeros)];
+    let mut z = [0.0; Noise::WIDTH];
+    let z = &mut z[..moved_rest.len()];
+    noise.fill_standard_normal(z);
+    let [more, zero] = diagonal_move(root, z, gains_rest, x_rest, moved_rest);
+    [squares + more, zeros + zero]
 }
 
 multiversion! {

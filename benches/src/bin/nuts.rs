@@ -104,10 +104,11 @@ fn ours(name: &str, seed: u64, chains: usize, draws: usize) -> Result<Figures, B
     let entry = entry(name)?;
     let model = entry.model()?;
     let begin = ProcessTime::now();
-    let compiled = CompiledModel::new(&*model)?;
-    let compile_seconds = begin.elapsed().as_secs_f64();
     let nuts = Nuts::new().chains(chains).draws(draws).threads(1).seed(seed);
-    let nuts = nuts.target_acceptance(acceptance(entry));
+    let nuts = nuts.target_acceptance(std::env::var("ACC").ok().map_or(acceptance(entry), |a| a.parse().unwrap()));
+    let nuts = if std::env::var("WRITTEN").is_ok() { nuts.centring(ppl::infer::Centring::AsWritten) } else { nuts };
+    let compiled = nuts.compile(&*model, &AtomicBool::new(false))?;
+    let compile_seconds = begin.elapsed().as_secs_f64();
     let begin = ProcessTime::now();
     let chains = nuts.sample_chains(&compiled, &Silent, &AtomicBool::new(false))?;
     let busy = begin.elapsed().as_secs_f64();

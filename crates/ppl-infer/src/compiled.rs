@@ -8,8 +8,9 @@ use ppl_autodiff::{Program, Real, Shape, Var, Workspace, attribute_to, gradient}
 use ppl_core::model::{Terms, same_sites};
 use ppl_core::{Kind, Model, ModelError, ModelTrace, Outline, Site};
 
+use crate::centring::{self, SiteCentring};
 use crate::density::{DensityError, LogDensity, Target, TargetSite, one_by_one};
-use crate::error::{SiteRow, SiteTable};
+use crate::error::{InferError, SiteRow, SiteTable};
 use crate::posterior::{Mapping, Recorded};
 use crate::together::{Shared, Together};
 
@@ -43,6 +44,8 @@ pub struct CompiledModel<'m> {
     outline: Vec<Outline>,
     columns: Vec<Column>,
     coordinates: Vec<(String, usize)>,
+    /// Sites in other coordinates than those that they are written in.
+    centring: Vec<SiteCentring>,
     fixed: Option<Arc<Path>>,
     /// For several points at once.
     together: Shared,
@@ -80,11 +83,33 @@ impl<'m> CompiledModel<'m> {
             outline,
             columns,
             coordinates,
+            centring: Vec::new(),
             fixed,
             together: Shared::default(),
             paths: Mutex::new(HashMap::from([(mark, path)])),
             reader,
         })
+    }
+
+    /// As [`CompiledModel::new`], with other coordinates for some sites; the function must read no values.
+    ///
+    /// # Errors
+    /// As [`CompiledModel::new`]; sites that have no other coordinates.
+    pub fn centred(model: &'m dyn Model, centring: Vec<SiteCentring>) -> Result<Self, InferError> {
+        let as_written = Self::new(model)?;
+        if centring.is_empty() {
+            return Ok(as_written);
+        }
+        let path = Arc::new(compile(ModelTrace::centred(model, centring::coordinates(&centring))?)?);
+        Ok(Self { centring, fixed: Some(path), ..as_written })
+    }
+
+    /// A run of the model over its coordinates; values are read at a point.
+    fn trace(&self, point: &[f64]) -> Result<ModelTrace, ModelError> {
+        match self.centring.is_empty() {
+            true => ModelTrace::unconstrained(self.model, point),
+            false => ModelTrace::centred(self.model, centring::coordinates(&self.centring)),
+        }
     }
 
     /// The sites whose values are recorded, in order: latent and deterministic ones.
@@ -122,7 +147,7 @@ impl<'m> CompiledModel<'m> {
     /// # Errors
     /// The first mistake in the model.
     pub fn table(&self, point: &[f64]) -> Result<SiteTable, ModelError> {
-        let trace = ModelTrace::unconstrained(self.model, point)?;
+        let trace = self.trace(point)?;
         let (terms, trace) = trace.extend(|sites| {
             sites.iter().filter_map(|s| attribute_to(s.location, || term(s))).collect::<Vec<(Var, Var)>>()
         })?;
@@ -168,7 +193,7 @@ impl<'m> CompiledModel<'m> {
     fn points_program(&self, points: usize) -> Result<Option<Arc<Program<f64>>>, ModelError> {
         let Some(path) = &self.fixed else { return Ok(None) };
         self.together.program(points, &path.density, || {
-            let (terms, trace) = ModelTrace::unconstrained(self.model, &[])?.terms()?;
+            let (terms, trace) = self.trace(&[])?.terms()?;
             let ((density, slopes), trace) = trace.extend(|sites| density_and_gradient(&terms, sites))?;
             Ok(Program::over_points(trace.traced().tape(), points, &[&[density], &slopes]))
         })
@@ -221,6 +246,16 @@ pub fn density_program<T: Real>(model: &dyn Model, with_gradient: bool) -> Resul
     } else {
         Program::compile(tape, &[&[density]])
     })
+}
+
+/// The log-density of a run and its gradient.
+///
+/// # Errors
+/// The first mistake in a term.
+pub(crate) fn compile_density(trace: ModelTrace) -> Result<Program<f64>, ModelError> {
+    let (terms, trace) = trace.terms()?;
+    let ((density, slopes), trace) = trace.extend(|sites| density_and_gradient(&terms, sites))?;
+    Ok(Program::compile(trace.traced().tape(), &[&[density], &slopes]))
 }
 
 fn density_and_gradient(terms: &Terms, sites: &[Site]) -> (Var, Vec<Var>) {

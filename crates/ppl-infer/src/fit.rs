@@ -55,7 +55,7 @@ impl Nuts {
         interrupt: &AtomicBool,
     ) -> Result<Posterior, InferError> {
         self.check()?;
-        let compiled = CompiledModel::new(model)?;
+        let compiled = self.compile(model, interrupt)?;
         let chains = self.sample_chains(&compiled, observer, interrupt)?;
         if let Some((attempts, position)) = no_start(&chains) {
             return Err(InferError::NoStart {

@@ -8,6 +8,10 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::adapt::{Adapted, MetricAdaptation, SiteGroupsError, WarmStartError, WarmupConfig};
+use crate::centring::{Centring, Pilot};
+use crate::compiled::CompiledModel;
+use crate::error::InferError;
+use ppl_core::Model;
 use crate::chain::{ChainDraws, ChainRun};
 use crate::density::Target;
 use crate::kernel::nuts::NutsConfig;
@@ -120,6 +124,7 @@ pub struct Nuts {
     threads: Option<usize>,
     starts: Option<Array2<f64>>,
     warm: Option<Arc<Adapted>>,
+    centring: Centring,
 }
 
 impl Default for Nuts {
@@ -138,6 +143,7 @@ impl Default for Nuts {
             threads: None,
             starts: None,
             warm: None,
+            centring: Centring::default(),
         }
     }
 }
@@ -272,6 +278,29 @@ impl Nuts {
     /// When the run begins, [`WarmStartError`] where sites, shapes or numbers do not fit.
     pub fn warm_start(self, earlier: &Adapted) -> Self {
         Self { warm: Some(Arc::new(earlier.clone())), ..self }
+    }
+
+    /// How the coordinates of hierarchical sites are chosen.
+    pub fn centring(self, centring: Centring) -> Self {
+        Self { centring, ..self }
+    }
+
+    /// Compiles a model in the coordinates that its chains are to run in.
+    pub fn compile<'m>(&self, model: &'m dyn Model, interrupt: &AtomicBool) -> Result<CompiledModel<'m>, InferError> {
+        let centring = match &self.centring {
+            Centring::Automatic => match Pilot::new(model)? {
+                Some(pilot) => {
+                    let (c, g) = pilot.run(self.seed, 1, interrupt);
+                    if std::env::var("CENTRE_DEBUG").is_ok() {
+                        eprintln!("pilot gradients {g} {c:?}");
+                    }
+                    c
+                }
+                None => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
+        CompiledModel::centred(model, centring)
     }
 
     /// The seed in use.

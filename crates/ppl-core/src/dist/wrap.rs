@@ -69,6 +69,9 @@ impl<D: Distribution> Distribution for Expanded<D> {
     fn entropy(&self) -> Option<Var> {
         Some(self.base.entropy()?.broadcast_to(&self.batch))
     }
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        self.base.location_scale()
+    }
 }
 
 /// A distribution whose last batch axes belong to the event; see [`Distribution::to_event`].
@@ -123,5 +126,8 @@ impl<D: Distribution> Distribution for Independent<D> {
     }
     fn entropy(&self) -> Option<Var> {
         Some((0..self.axes).fold(self.base.entropy()?.broadcast_to(self.base.batch_shape()), |sum, _| sum.sum_axis(-1)))
+    }
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        self.base.location_scale()
     }
 }

@@ -7,8 +7,8 @@
 use clap::Parser;
 use ndarray::{Array1, Array2};
 use ppl::core::Model;
-use ppl::infer::{Centring, Nuts};
 use ppl::core::{observe, sample};
+use ppl::infer::{Centring, Nuts};
 use ppl::prelude::*;
 
 /// Coordinates of hierarchical sites, compared.
@@ -154,7 +154,9 @@ fn models() -> Vec<(&'static str, Box<dyn Model>)> {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments = Arguments::parse();
-    println!("| model | coordinates | ESS / 1000 gradients | gradients | of the pilot | divergences | R-hat | least BFMI | seconds |");
+    println!(
+        "| model | coordinates | ESS / 1000 gradients | gradients | of the pilot | divergences | R-hat | least BFMI | seconds |"
+    );
     println!("| --- | --- | --: | --: | --: | --: | --: | --: | --: |");
     for (name, model) in models().iter().filter(|(name, _)| name.contains(&arguments.only)) {
         let mut means: Vec<(&str, ppl::diagnostics::Summary)> = Vec::new();
@@ -189,9 +191,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if means.len() < 2 {
             continue;
         }
-        let worst = means[0].1.rows().iter().zip(means[1].1.rows()).map(|(a, b)| {
-            ((a.mean - b.mean) / (a.mcse_mean.powi(2) + b.mcse_mean.powi(2)).sqrt(), a.label.clone())
-        });
+        let worst =
+            means[0].1.rows().iter().zip(means[1].1.rows()).map(|(a, b)| {
+                ((a.mean - b.mean) / (a.mcse_mean.powi(2) + b.mcse_mean.powi(2)).sqrt(), a.label.clone())
+            });
         let worst = worst.max_by(|a, b| a.0.abs().total_cmp(&b.0.abs()));
         eprintln!("   largest difference of means, errors: {worst:?}");
     }

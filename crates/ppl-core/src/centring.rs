@@ -19,6 +19,7 @@
 //! Gorinova, Moore and Hoffman (2020), "Automatic reparameterisation of probabilistic programs", ICML.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use ppl_autodiff::{Shape, Tensor, Var};
 
@@ -40,14 +41,16 @@ pub struct Evidence {
 #[derive(Clone, Debug)]
 pub enum Coordinates {
     /// Standard ones for these sites, given this evidence; others as they are written.
-    Standard(HashMap<String, Evidence>),
+    Standard(Arc<HashMap<String, Evidence>>),
+    /// As written; sites that have a choice say their locations and scales.
+    AsWritten,
     /// Standard ones for all sites that have a choice; evidence comes with each evaluation, in [`EVIDENCE_SLOTS`].
     Inputs,
 }
 
 /// A site in standard coordinates.
 #[derive(Clone, Copy, Debug)]
-pub struct Centred {
+pub struct Standardised {
     /// The coordinates u, as the model is written.
     pub as_written: Var,
     /// Their location m.
@@ -61,10 +64,10 @@ pub struct Centred {
 impl Coordinates {
     /// The coordinates u of a site from those that are sampled, `z`; none where the site has no choice, or is none of those
     /// that are given.
-    pub(crate) fn apply(&self, name: &str, distribution: &dyn Distribution, z: Var) -> Option<Centred> {
+    pub(crate) fn apply(&self, name: &str, distribution: &dyn Distribution, z: Var) -> Option<Standardised> {
         let given = match self {
             Self::Standard(sites) => Some(sites.get(name)?),
-            Self::Inputs => None,
+            Self::AsWritten | Self::Inputs => None,
         };
         let (location, scale) = distribution.location_scale()?;
         let shape = z.shape();
@@ -72,6 +75,9 @@ impl Coordinates {
         let is_latent = location.as_constant().is_none() || scale.as_constant().is_none();
         if !fits || !is_latent || shape.size() == 0 {
             return None;
+        }
+        if matches!(self, Self::AsWritten) {
+            return Some(Standardised { as_written: z, location, scale, log_det: Var::zeros(shape) });
         }
         let evidence = match given {
             None => Some(EVIDENCE_SLOTS.map(|slot| Var::input(slot, shape.clone()))),
@@ -86,7 +92,7 @@ impl Coordinates {
                 (mean + scale / weight.sqrt() * z, scale.ln() - 0.5 * weight.ln())
             }
         };
-        Some(Centred { as_written, location, scale, log_det: log_det.broadcast_to(shape) })
+        Some(Standardised { as_written, location, scale, log_det: log_det.broadcast_to(shape) })
     }
 }
 

@@ -157,8 +157,8 @@ impl ModelTrace {
     ///
     /// # Errors
     /// The first mistake in the model.
-    pub fn centred(model: &dyn Model, coordinates: Coordinates) -> Result<Self, ModelError> {
-        Self::unconstrained_as(model, Values::Centred(coordinates))
+    pub fn in_coordinates(model: &dyn Model, coordinates: Coordinates) -> Result<Self, ModelError> {
+        Self::unconstrained_as(model, Values::Chosen(coordinates))
     }
 
     /// Runs a model forwards: sites are given or drawn. Values are read at `point` with the draws of `key`.

@@ -28,7 +28,7 @@ use std::panic::Location;
 
 use ppl_autodiff::{Shape, Var};
 
-use crate::centring::{Centred, Coordinates};
+use crate::centring::{Coordinates, Standardised};
 use crate::dense::LocalLayer;
 use crate::support::Support;
 
@@ -38,8 +38,8 @@ pub enum Values {
     /// From one flat vector of unconstrained numbers (input slot 0), through the transforms of the supports.
     #[default]
     Unconstrained,
-    /// As `Unconstrained`, with other coordinates for hierarchical sites.
-    Centred(Coordinates),
+    /// As `Unconstrained`, in coordinates that are chosen for hierarchical sites.
+    Chosen(Coordinates),
     /// As `Unconstrained`, with the products of [dense layers](crate::dense()) drawn: their numbers stand in slot 0 as well.
     Local {
         /// Sites whose products are not drawn.
@@ -96,8 +96,8 @@ pub struct Site {
     pub log_prob: Option<Var>,
     /// For a latent site of an unconstrained run: its coordinates, and the log-Jacobian, whose elements are to be summed.
     pub unconstrained: Option<(Var, Var)>,
-    /// For a site whose coordinates were chosen: those that it is written in, with their location and scale.
-    pub centred: Option<Centred>,
+    /// For a site in standard coordinates: those that it is written in, with their location and scale.
+    pub standardised: Option<Standardised>,
     /// The support, for sites with a distribution.
     pub support: Option<Support>,
     /// The distribution's name.

@@ -22,7 +22,7 @@ use std::panic::Location;
 
 use ppl_autodiff::{Mistake, Scope, Shape, Var, attribute_to, mistake, placeholder};
 
-use crate::centring::Centred;
+use crate::centring::Standardised;
 use crate::dist::Distribution;
 use crate::error::{SiteError, site_mistake};
 use crate::observed::IntoObserved;
@@ -91,7 +91,7 @@ fn named_value(operation: &'static str, name: &str, value: Var, kind: Kind) -> V
         shape: value.shape(),
         log_prob,
         unconstrained: None,
-        centred: None,
+        standardised: None,
         support: None,
         distribution: None,
     });
@@ -147,7 +147,7 @@ fn random_site<D: Distribution>(
         if !fresh {
             return Var::zeros(shape);
         }
-        let Found { kind, value, unconstrained, centred } = match data {
+        let Found { kind, value, unconstrained, standardised } = match data {
             Some(data) => {
                 check_observed(&distribution, data, &batch);
                 Found::new(Kind::Observed, data)
@@ -167,7 +167,7 @@ fn random_site<D: Distribution>(
             shape: value.shape(),
             log_prob: Some(log_prob),
             unconstrained,
-            centred,
+            standardised,
             support: Some(distribution.support()),
             distribution: Some(distribution.name()),
         });
@@ -180,13 +180,13 @@ struct Found {
     kind: Kind,
     value: Var,
     unconstrained: Option<(Var, Var)>,
-    centred: Option<Centred>,
+    standardised: Option<Standardised>,
 }
 
 impl Found {
     /// A value that was not made of coordinates.
     fn new(kind: Kind, value: Var) -> Self {
-        Self { kind, value, unconstrained: None, centred: None }
+        Self { kind, value, unconstrained: None, standardised: None }
     }
 }
 
@@ -194,7 +194,7 @@ impl Found {
 fn value_of(name: &str, distribution: &dyn Distribution, batch: &Shape, shape: &Shape) -> Found {
     let given = with_current(|run| match &run.values {
         Values::Unconstrained | Values::Local { .. } => Some((None, None)),
-        Values::Centred(coordinates) => Some((None, Some(coordinates.clone()))),
+        Values::Chosen(coordinates) => Some((None, Some(coordinates.clone()))),
         Values::Prior => None,
         Values::Given(sites) => sites.get(name).map(|shape| (Some(shape.clone()), None)),
     });
@@ -207,15 +207,15 @@ fn value_of(name: &str, distribution: &dyn Distribution, batch: &Shape, shape: &
                 return Found::new(Kind::Latent, Var::zeros(shape));
             };
             let z = Var::input(0, transform.unconstrained_shape(shape));
-            let centred = coordinates.and_then(|coordinates| coordinates.apply(name, distribution, z));
-            let x = centred.map_or(z, |centred| centred.as_written);
+            let standardised = coordinates.and_then(|coordinates| coordinates.apply(name, distribution, z));
+            let x = standardised.map_or(z, |standardised| standardised.as_written);
             let y = transform.forward(x);
             let mut log_det = transform.log_det(x, y);
-            if let Some(centred) = centred {
-                log_det = log_det.sum() + centred.log_det.sum();
+            if let Some(standardised) = standardised {
+                log_det = log_det.sum() + standardised.log_det.sum();
             }
             let unconstrained = Some((z, log_det));
-            Found { kind: Kind::Latent, value: y, unconstrained, centred }
+            Found { kind: Kind::Latent, value: y, unconstrained, standardised }
         }
         Some((Some(got), _)) => {
             if got != *shape {

@@ -1,17 +1,20 @@
 //! A model compiled for inference: its log-density with gradient, and the way from coordinates to sites.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ndarray::Array2;
 use ppl_autodiff::dynamic::{Reader, signature};
 use ppl_autodiff::{Program, Real, Shape, Var, Workspace, attribute_to, gradient};
 use ppl_core::model::{Terms, same_sites};
 use ppl_core::{Kind, Model, ModelError, ModelTrace, Outline, Site};
 
-use crate::centring::{self, SiteCentring};
+use crate::centring::{self, Choices, Found, Pilot, SiteCentring};
 use crate::density::{DensityError, LogDensity, Target, TargetSite, one_by_one};
 use crate::error::{InferError, SiteRow, SiteTable};
 use crate::posterior::{Mapping, Recorded};
+use crate::runner::SettingsError;
 use crate::together::{Shared, Together};
 
 /// Programs kept for a function that reads values before the cache starts anew.
@@ -46,6 +49,7 @@ pub struct CompiledModel<'m> {
     coordinates: Vec<(String, usize)>,
     /// Sites in other coordinates than those that they are written in.
     centring: Vec<SiteCentring>,
+    pilot_gradients: usize,
     fixed: Option<Arc<Path>>,
     /// For several points at once.
     together: Shared,
@@ -84,6 +88,7 @@ impl<'m> CompiledModel<'m> {
             columns,
             coordinates,
             centring: Vec::new(),
+            pilot_gradients: 0,
             fixed,
             together: Shared::default(),
             paths: Mutex::new(HashMap::from([(mark, path)])),
@@ -91,24 +96,58 @@ impl<'m> CompiledModel<'m> {
         })
     }
 
-    /// As [`CompiledModel::new`], with other coordinates for some sites; the function must read no values.
+    /// As [`CompiledModel::new`], in standard coordinates for some sites.
     ///
     /// # Errors
-    /// As [`CompiledModel::new`]; sites that have no other coordinates.
+    /// As [`CompiledModel::new`]; [`CentringError`](crate::centring::CentringError) where sites have no such coordinates.
     pub fn centred(model: &'m dyn Model, centring: Vec<SiteCentring>) -> Result<Self, InferError> {
         let as_written = Self::new(model)?;
         if centring.is_empty() {
             return Ok(as_written);
         }
-        let path = Arc::new(compile(ModelTrace::centred(model, centring::coordinates(&centring))?)?);
-        Ok(Self { centring, fixed: Some(path), ..as_written })
+        Choices::of(model)?.check(&centring).map_err(SettingsError::from)?;
+        let path = compile(ModelTrace::in_coordinates(model, centring::coordinates(&centring))?)?;
+        Ok(Self { centring, fixed: Some(Arc::new(path)), ..as_written })
+    }
+
+    /// As [`CompiledModel::new`], in the coordinates that a pilot chooses until `interrupt` is set.
+    pub(crate) fn piloted(
+        model: &'m dyn Model,
+        seed: u64,
+        threads: usize,
+        interrupt: &AtomicBool,
+    ) -> Result<Self, InferError> {
+        let Some(pilot) = Pilot::new(Choices::of(model)?)? else { return Ok(Self::new(model)?) };
+        let Found { centring, gradients } = pilot.run(seed, threads, interrupt);
+        Ok(Self { pilot_gradients: gradients, ..Self::centred(model, centring)? })
+    }
+
+    /// The sites in other coordinates than those that they are written in.
+    pub fn centring(&self) -> &[SiteCentring] {
+        &self.centring
+    }
+
+    /// Gradients that the choice of coordinates took.
+    pub fn pilot_gradients(&self) -> usize {
+        self.pilot_gradients
+    }
+
+    /// Points `[.., coordinate]` in the coordinates that the model is written in, in those of this model.
+    ///
+    /// # Errors
+    /// The first mistake in the model.
+    pub(crate) fn from_as_written(&self, points: &Array2<f64>) -> Result<Array2<f64>, ModelError> {
+        if self.centring.is_empty() || points.ncols() != self.dim {
+            return Ok(points.clone());
+        }
+        centring::standardise(self.model, &self.centring, points)
     }
 
     /// A run of the model over its coordinates; values are read at a point.
     fn trace(&self, point: &[f64]) -> Result<ModelTrace, ModelError> {
         match self.centring.is_empty() {
             true => ModelTrace::unconstrained(self.model, point),
-            false => ModelTrace::centred(self.model, centring::coordinates(&self.centring)),
+            false => ModelTrace::in_coordinates(self.model, centring::coordinates(&self.centring)),
         }
     }
 
@@ -378,5 +417,9 @@ impl Target for CompiledModel<'_> {
             coordinates: *coordinates,
         };
         self.coordinates.iter().map(site).collect()
+    }
+
+    fn centring(&self) -> &[SiteCentring] {
+        &self.centring
     }
 }

@@ -1,230 +1,239 @@
-//! The pilot: a short chain in coordinates that come with each evaluation, so that one program serves for all of them.
+//! The pilot: a short chain in stages, each in the coordinates that the draws of the one before ask for.
+//!
+//! It begins non-centred. What is chosen comes with each evaluation, so that programs are compiled once.
 
-use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
 use ndarray::{Array2, aview1};
-use ppl_autodiff::{Program, Var, Workspace, gradient};
 use ppl_autodiff::random::{Philox, Purpose};
-use ppl_core::centring::{Coordinates, Evidence};
-use ppl_core::{Model, ModelError, ModelTrace};
+use ppl_autodiff::{Program, Var, Workspace, gradient};
+use ppl_core::centring::{Evidence, Standardised};
+use ppl_core::{ModelError, Site};
 
-use super::SiteCentring;
-use super::criterion::{Draw, evidence};
+use super::evidence::{Draw, difference, is_all, learn};
+use super::{Choices, SiteCentring};
 use crate::adapt::{MetricAdaptation, WarmupConfig};
-use crate::chain::ChainRun;
-use crate::compiled::{compile_density, coordinates};
+use crate::chain::{ChainDraws, ChainRun, Outcome};
+use crate::compiled::compile_density;
 use crate::density::{DensityError, LogDensity, Target};
 use crate::kernel::nuts::NutsConfig;
 use crate::observe::Silent;
 
-/// The pilot's chain: no run has so many, so that its random numbers are its own.
+/// The chain of the first stage, from which the others count down: no run has so many, so that its random numbers are its
+/// own.
 const CHAIN: usize = u32::MAX as usize;
-/// Its iterations and draws.
-const STAGES: [(usize, usize); 2] = [(60, 60), (60, 120)];
-/// Doublings of its trajectories.
+/// At most so many stages.
+const STAGES: usize = 8;
+/// Iterations of warm-up of a stage, and as many draws. The first need not be good.
+const FIRST: usize = 30;
+const LENGTH: usize = 50;
+/// Stages end once draws ask for coordinates that differ from theirs by less than this, of standard deviations about 1.
+const SETTLED: f64 = 0.3;
+/// Doublings of trajectories.
 const MAX_DEPTH: usize = 6;
-/// The step of differences of gradients, in standard coordinates.
-const STEP: f64 = 1e-4;
-/// Times that coordinates are chosen, each with the gradients in those chosen before: the gradient by a coordinate depends
-/// on those of other sites.
+/// Times that the draws of a stage are looked at, each in the coordinates found before: what the data say of a site depends on
+/// the coordinates of those below it.
 const ROUNDS: usize = 2;
+/// The step of differences of scores, in standard coordinates.
+const STEP: f64 = 1e-4;
 
-/// A model whose sites have a choice of coordinates, compiled for any of them.
+/// A model compiled for any evidence. Programs take coordinates, precisions and potentials.
 pub(crate) struct Pilot {
-    /// The sites with a choice, each with the places of its coordinates.
-    sites: Vec<(String, Range<usize>)>,
+    sites: Vec<(String, usize, usize)>,
     dim: usize,
-    /// Coordinates and shares in; the log-density and its gradient out.
+    /// To the log-density and its gradient.
     density: Program<f64>,
-    /// Coordinates and shares in; coordinates as they are written, locations and scales out.
+    /// To coordinates as they are written, locations, scales, and the gradients of the sites' own laws by those coordinates.
     parts: Program<f64>,
-    /// Coordinates and shares in; the gradient of the laws of the sites by their own coordinates as written out.
-    prior: Program<f64>,
+}
+
+/// What a pilot has found.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub centring: Vec<SiteCentring>,
+    pub gradients: usize,
 }
 
 impl Pilot {
-    /// Compiles a model, if it has a site with a choice and its function reads no values.
+    /// Compiles a model, if it has sites with a choice.
     ///
     /// # Errors
     /// The first mistake in the model.
-    pub fn new(model: &dyn Model) -> Result<Option<Self>, ModelError> {
-        let trace = ModelTrace::centred(model, Coordinates::Inputs)?;
-        if trace.is_dynamic() || trace.sites().iter().all(|s| s.centred.is_none()) {
+    pub fn new(choices: Choices) -> Result<Option<Self>, ModelError> {
+        let Choices { trace, sites, dim } = choices;
+        if sites.is_empty() {
             return Ok(None);
         }
-        let (sizes, trace) = trace.extend(coordinates)?;
-        let mut sites = Vec::new();
-        let mut start = 0;
-        for (name, size) in sizes {
-            if trace.sites().iter().any(|s| s.name == name && s.centred.is_some()) {
-                sites.push((name, start..start + size));
-            }
-            start += size;
-        }
         let (parts, trace) = trace.extend(|sites| {
-            let centred: Vec<_> = sites.iter().filter_map(|s| Some((s.centred?, s.unconstrained?.0.shape()))).collect();
-            let all = |of: &dyn Fn(&ppl_core::centring::Centred) -> Var| -> Vec<Var> {
-                centred.iter().map(|(c, shape)| of(c).broadcast_to(shape.clone())).collect()
+            let chosen = || sites.iter().filter_map(|s| s.standardised.map(|of| (s, of)));
+            let all = |part: fn(&Standardised) -> Var| -> Vec<Var> {
+                chosen().map(|(_, of)| part(&of).broadcast_to(of.as_written.shape())).collect()
             };
-            [all(&|c| c.as_written), all(&|c| c.location), all(&|c| c.scale)]
-        })?;
-        let program = Program::compile(trace.traced().tape(), &[&parts[0], &parts[1], &parts[2]]);
-        let (prior, trace) = trace.extend(|sites| {
-            let of = |s: &ppl_core::Site| {
-                let u = s.centred?.as_written;
-                Some(gradient(s.log_prob?.sum() + s.unconstrained?.1.sum(), &[u])[0])
+            let own_law = |(s, of): (&Site, Standardised)| {
+                let law = s.log_prob?.sum() + s.unconstrained?.1.sum();
+                gradient(law, &[of.as_written]).first().copied()
             };
-            sites.iter().filter_map(of).collect::<Vec<Var>>()
+            let slopes: Vec<Var> = chosen().filter_map(own_law).collect();
+            [all(|of| of.as_written), all(|of| of.location), all(|of| of.scale), slopes]
         })?;
-        let prior = Program::compile(trace.traced().tape(), &[&prior]);
-        Ok(Some(Self { sites, dim: start, density: compile_density(trace)?, parts: program, prior }))
+        let [as_written, location, scale, slopes] = &parts;
+        let parts = Program::compile(trace.traced().tape(), &[as_written, location, scale, slopes]);
+        Ok(Some(Self { sites, dim, density: compile_density(trace)?, parts }))
     }
 
-    /// The sites that have a choice, with their numbers of coordinates.
-    pub fn choices(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.sites.iter().map(|(name, range)| (&name[..], range.len()))
-    }
-
-    /// Runs the pilot chain and chooses; with the number of gradients that it took. No choice where the chain failed.
-    pub fn run(&self, seed: u64, threads: usize, interrupt: &AtomicBool) -> (Vec<SiteCentring>, usize) {
-        let count = self.sites.iter().map(|(_, range)| range.len()).sum();
+    /// Runs the pilot. Without a choice where its chain fails: what is wrong is for the chains of the run to say.
+    pub fn run(&self, seed: u64, threads: usize, interrupt: &AtomicBool) -> Found {
+        let count = self.sites.iter().map(|(.., size)| size).sum();
         let mut now = Evidence { precision: vec![0.0; count], potential: vec![0.0; count] };
-        let metric = MetricAdaptation::default();
-        let mut gradients = 0;
+        let mut found = Found::default();
         let mut start: Option<Vec<f64>> = None;
-        for (stage, (warmup, draws)) in STAGES.into_iter().enumerate() {
-            let target = PilotTarget { pilot: self, evidence: &now };
-            let Ok(layout) = metric.layout(self.dim, &target.sites()) else { return (Vec::new(), 0) };
-            let run = ChainRun {
-                chain: CHAIN - stage,
-                seed,
-                draws,
-                threads,
-                start: start.as_ref().map(|start| aview1(start)),
-                kernel: NutsConfig { max_depth: MAX_DEPTH, ..NutsConfig::default() },
-                warmup: WarmupConfig {
-                    iterations: warmup,
-                    target_acceptance: 0.8,
-                    jitter: 0.0,
-                    metric: metric.clone(),
-                    layout,
-                    may_end_early: true,
-                    rotation: None,
-                },
-                earlier: None,
-                observer: &Silent,
-                interrupt,
-            };
-            let chain = run.run(&target);
-            gradients += chain.gradients;
-            if chain.draws.nrows() < draws {
-                return (Vec::new(), gradients);
+        for stage in 0..STAGES {
+            let Some(chain) = self.stage(stage, &now, start.as_deref(), seed, threads, interrupt) else { return found };
+            found.gradients += chain.gradients;
+            if !matches!(chain.outcome, Outcome::Complete) {
+                return found;
             }
-            let mut next = now.clone();
+            let (mut next, mut change) = (now.clone(), 0.0);
             for _ in 0..ROUNDS {
                 let draws = self.draws(&chain.draws, &now, &next, seed);
-                gradients += 2 * draws.len();
-                next = evidence(&draws, count);
+                found.gradients += 2 * draws.len();
+                next = learn(&draws, count);
+                change = difference(&draws, &now, &next);
+                found.centring = self.named(&draws, &next);
             }
             start = chain.draws.outer_iter().last().map(|last| self.moved(&last.to_vec(), &now, &next));
             now = next;
+            if stage > 0 && change < SETTLED {
+                break;
+            }
         }
-        (self.named(&now), gradients)
+        found
+    }
+
+    /// The chain of one stage.
+    fn stage(
+        &self,
+        stage: usize,
+        evidence: &Evidence,
+        start: Option<&[f64]>,
+        seed: u64,
+        threads: usize,
+        interrupt: &AtomicBool,
+    ) -> Option<ChainDraws> {
+        let length = if stage == 0 { FIRST } else { LENGTH };
+        let target = PilotTarget { pilot: self, evidence };
+        let metric = MetricAdaptation::default();
+        let warmup = WarmupConfig {
+            iterations: length,
+            target_acceptance: 0.8,
+            jitter: 0.0,
+            layout: metric.layout(self.dim, &target.sites()).ok()?,
+            metric,
+            may_end_early: true,
+            rotation: None,
+        };
+        let run = ChainRun {
+            chain: CHAIN - stage,
+            seed,
+            draws: length,
+            threads,
+            start: start.map(aview1),
+            kernel: NutsConfig { max_depth: MAX_DEPTH, ..NutsConfig::default() },
+            warmup,
+            earlier: None,
+            observer: &Silent,
+            interrupt,
+        };
+        Some(run.run(&target))
+    }
+
+    /// The draws of a stage with scores and curvatures in the coordinates of `now`. Curvatures are differences of scores along
+    /// random signs, whose mean has no part of other coordinates (Hutchinson's estimate of a diagonal).
+    fn draws(&self, points: &Array2<f64>, made_with: &Evidence, now: &Evidence, seed: u64) -> Vec<Draw> {
+        let mut look = Look::new(self, now);
+        let count = now.precision.len();
+        let one = |(i, point): (usize, ndarray::ArrayView1<'_, f64>)| {
+            let mut point = self.moved(&point.to_vec(), made_with, now);
+            let mut draw = look.at(&point);
+            let mut random = Philox::new(seed, Purpose::Curvature, CHAIN as u32, i as u32);
+            let steps: Vec<f64> = (0..count).map(|_| if random.uniform() < 0.5 { -STEP } else { STEP }).collect();
+            self.places().zip(&steps).for_each(|(place, step)| point[place] += step);
+            let there = look.at(&point);
+            for (i, step) in steps.iter().enumerate() {
+                draw.curvature[i] = (draw.score[i] - there.score[i]) / (step * draw.normal(i, now).sd());
+            }
+            draw
+        };
+        points.outer_iter().enumerate().map(one).collect()
     }
 
     /// A point in coordinates of other evidence.
     fn moved(&self, point: &[f64], from: &Evidence, to: &Evidence) -> Vec<f64> {
-        let mut parts = self.parts.workspace();
-        let mut draw = Draw::new(to.precision.len());
+        let draw = Look::new(self, from).parts(point).0;
         let mut point = point.to_vec();
-        let Draw { as_written, location, scale, .. } = &mut draw;
-        self.parts.evaluate(&mut parts, &[&point, &from.precision, &from.potential], &mut [as_written, location, scale]);
-        for (i, at) in self.places().enumerate() {
-            point[at] = draw.standard(i, to);
-        }
+        self.places().enumerate().for_each(|(i, place)| point[place] = draw.normal(i, to).standard(draw.as_written[i]));
         point
-    }
-
-    /// The draws of the pilot with what the criterion needs: gradients are those in the coordinates of `now`.
-    fn draws(&self, points: &Array2<f64>, made_with: &Evidence, now: &Evidence, seed: u64) -> Vec<Draw> {
-        let mut look = Look::new(self, now);
-        let count = now.precision.len();
-        let mut draws = Vec::with_capacity(points.nrows());
-        for point in points.outer_iter() {
-            let mut point = self.moved(&point.to_vec(), made_with, now);
-            let mut draw = look.at(&point);
-            let mut random = Philox::new(seed, Purpose::Curvature, CHAIN as u32, draws.len() as u32);
-            let steps: Vec<f64> = (0..count).map(|_| if random.uniform_open() < 0.5 { -STEP } else { STEP }).collect();
-            for (place, step) in self.places().zip(&steps) {
-                point[place] += step;
-            }
-            let there = look.at(&point);
-            for i in 0..count {
-                let s = draw.scale[i];
-                let by_step = s / (1.0 + s * s * now.precision[i]).sqrt();
-                draw.precision[i] = -(there.score[i] - draw.score[i]) / (steps[i] * by_step);
-            }
-            draws.push(draw);
-        }
-        draws
     }
 
     /// The places of the coordinates that have a choice.
     fn places(&self) -> impl Iterator<Item = usize> + '_ {
-        self.sites.iter().flat_map(|(_, range)| range.clone())
+        self.sites.iter().flat_map(|&(_, first, size)| first..first + size)
     }
 
-    /// What was chosen, site by site.
-    fn named(&self, evidence: &Evidence) -> Vec<SiteCentring> {
+    /// What is chosen, site by site, without those that stay as they are written.
+    fn named(&self, draws: &[Draw], evidence: &Evidence) -> Vec<SiteCentring> {
         let mut start = 0;
         let mut named = Vec::new();
-        for (site, range) in &self.sites {
-            let part = start..start + range.len();
+        for (site, _, size) in &self.sites {
+            let part = start..start + size;
             start = part.end;
-            let (precision, potential) = (evidence.precision[part.clone()].to_vec(), evidence.potential[part].to_vec());
-            named.push(SiteCentring { site: site.clone(), precision, potential });
+            if !is_all(draws, evidence, part.clone()) {
+                let Evidence { precision, potential } = evidence;
+                let (precision, potential) = (precision[part.clone()].to_vec(), potential[part].to_vec());
+                named.push(SiteCentring { site: site.clone(), precision, potential });
+            }
         }
         named
     }
 }
 
-/// Programs of the pilot with their workspaces, in coordinates of some evidence.
+/// Programs of the pilot with their workspaces, in the coordinates of some evidence.
 struct Look<'p> {
     pilot: &'p Pilot,
     evidence: &'p Evidence,
     parts: Workspace<f64>,
-    prior: Workspace<f64>,
     density: Workspace<f64>,
 }
 
 impl<'p> Look<'p> {
     fn new(pilot: &'p Pilot, evidence: &'p Evidence) -> Self {
-        let Pilot { parts, prior, density, .. } = pilot;
-        Self { pilot, evidence, parts: parts.workspace(), prior: prior.workspace(), density: density.workspace() }
+        Self { pilot, evidence, parts: pilot.parts.workspace(), density: pilot.density.workspace() }
     }
 
-    /// All but the curvature at a point.
-    fn at(&mut self, point: &[f64]) -> Draw {
-        let Self { pilot, evidence, .. } = *self;
-        let count = evidence.precision.len();
-        let inputs = [point, &evidence.precision, &evidence.potential];
-        let mut draw = Draw::new(count);
+    /// A draw without score and curvature, and the derivatives of the sites' own laws.
+    fn parts(&mut self, point: &[f64]) -> (Draw, Vec<f64>) {
+        let count = self.evidence.precision.len();
+        let (mut draw, mut slopes) = (Draw::new(count), vec![0.0; count]);
         let Draw { as_written, location, scale, .. } = &mut draw;
-        pilot.parts.evaluate(&mut self.parts, &inputs, &mut [as_written, location, scale]);
-        let (mut prior, mut gradient) = (vec![0.0; count], vec![0.0; pilot.dim]);
-        pilot.prior.evaluate(&mut self.prior, &inputs, &mut [&mut prior]);
-        pilot.density.evaluate(&mut self.density, &inputs, &mut [&mut [0.0], &mut gradient]);
-        for (i, at) in pilot.places().enumerate() {
-            let s = draw.scale[i];
-            let by_step = s / (1.0 + s * s * evidence.precision[i]).sqrt();
-            draw.score[i] = gradient[at] / by_step - prior[i];
+        let inputs = [point, &self.evidence.precision, &self.evidence.potential];
+        self.pilot.parts.evaluate(&mut self.parts, &inputs, &mut [as_written, location, scale, &mut slopes]);
+        (draw, slopes)
+    }
+
+    /// A draw without curvature.
+    fn at(&mut self, point: &[f64]) -> Draw {
+        let (mut draw, own_law) = self.parts(point);
+        let mut gradient = vec![0.0; self.pilot.dim];
+        let inputs = [point, &self.evidence.precision, &self.evidence.potential];
+        self.pilot.density.evaluate(&mut self.density, &inputs, &mut [&mut [0.0], &mut gradient]);
+        for (i, place) in self.pilot.places().enumerate() {
+            draw.score[i] = gradient[place] / draw.normal(i, self.evidence).sd() - own_law[i];
         }
         draw
     }
 }
 
-/// What the pilot samples: the model in coordinates of some evidence.
+/// What the chains of the pilot sample: the model in the coordinates of some evidence.
 struct PilotTarget<'p> {
     pilot: &'p Pilot,
     evidence: &'p Evidence,

@@ -102,24 +102,35 @@ impl<'m> CompiledModel<'m> {
     /// As [`CompiledModel::new`]; [`CentringError`](crate::centring::CentringError) where sites have no such coordinates.
     pub fn centred(model: &'m dyn Model, centring: Vec<SiteCentring>) -> Result<Self, InferError> {
         let as_written = Self::new(model)?;
-        if centring.is_empty() {
-            return Ok(as_written);
+        if !centring.is_empty() {
+            Choices::of(model)?.check(&centring).map_err(SettingsError::from)?;
         }
-        Choices::of(model)?.check(&centring).map_err(SettingsError::from)?;
-        let path = compile(ModelTrace::in_coordinates(model, centring::coordinates(&centring))?)?;
-        Ok(Self { centring, fixed: Some(Arc::new(path)), ..as_written })
+        Ok(as_written.in_coordinates(centring)?)
     }
 
-    /// As [`CompiledModel::new`], in the coordinates that a pilot chooses until `interrupt` is set.
+    /// As [`CompiledModel::new`], in the coordinates that a pilot chooses, unless `interrupt` is set.
     pub(crate) fn piloted(
         model: &'m dyn Model,
         seed: u64,
         threads: usize,
         interrupt: &AtomicBool,
-    ) -> Result<Self, InferError> {
-        let Some(pilot) = Pilot::new(Choices::of(model)?)? else { return Ok(Self::new(model)?) };
+    ) -> Result<Self, ModelError> {
+        let as_written = Self::new(model)?;
+        if as_written.fixed.is_none() {
+            return Ok(as_written);
+        }
+        let Some(pilot) = Pilot::new(Choices::of(model)?)? else { return Ok(as_written) };
         let Found { centring, gradients } = pilot.run(seed, threads, interrupt);
-        Ok(Self { pilot_gradients: gradients, ..Self::centred(model, centring)? })
+        Ok(Self { pilot_gradients: gradients, ..as_written.in_coordinates(centring)? })
+    }
+
+    /// The same model in coordinates that fit it.
+    fn in_coordinates(self, centring: Vec<SiteCentring>) -> Result<Self, ModelError> {
+        if centring.is_empty() {
+            return Ok(self);
+        }
+        let path = compile(ModelTrace::in_coordinates(self.model, centring::coordinates(&centring))?)?;
+        Ok(Self { centring, fixed: Some(Arc::new(path)), ..self })
     }
 
     /// The sites in other coordinates than those that they are written in.

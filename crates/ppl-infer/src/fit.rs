@@ -93,7 +93,8 @@ impl Nuts {
         };
         let centring = match (asked, self.warm_value()) {
             (None, None) => {
-                return CompiledModel::piloted(model, self.seed_value(), self.threads_value(), interrupt);
+                let piloted = CompiledModel::piloted(model, self.seed_value(), self.threads_value(), interrupt);
+                return Ok(piloted?);
             }
             (Some(asked), None) => asked,
             (asked, Some(warm)) => {

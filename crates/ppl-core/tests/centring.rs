@@ -107,10 +107,7 @@ fn with_latent_parameters(form: &'static Form, parameters: &'static [f64]) -> im
 }
 
 fn evidence(size: usize) -> Evidence {
-    Evidence {
-        precision: some_numbers(size, 20).iter().map(|x| x.abs()).collect(),
-        potential: some_numbers(size, 40),
-    }
+    Evidence { precision: some_numbers(size, 20).iter().map(|x| x.abs()).collect(), potential: some_numbers(size, 40) }
 }
 
 fn given(evidence: Evidence) -> Coordinates {

@@ -147,7 +147,7 @@ impl<'m> CompiledModel<'m> {
     ///
     /// # Errors
     /// The first mistake in the model.
-    pub(crate) fn from_as_written(&self, points: &Array2<f64>) -> Result<Array2<f64>, ModelError> {
+    pub(crate) fn standardised(&self, points: &Array2<f64>) -> Result<Array2<f64>, ModelError> {
         if self.centring.is_empty() || points.ncols() != self.dim {
             return Ok(points.clone());
         }

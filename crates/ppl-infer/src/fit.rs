@@ -56,7 +56,7 @@ impl Nuts {
         interrupt: &AtomicBool,
     ) -> Result<Posterior, InferError> {
         let compiled = self.compile(model, interrupt)?;
-        let starts = self.starts_value().map(|starts| compiled.from_as_written(starts)).transpose()?;
+        let starts = self.starts_value().map(|starts| compiled.standardised(starts)).transpose()?;
         let nuts = starts.map_or_else(|| self.clone(), |starts| self.clone().starts(starts));
         let chains = nuts.sample_chains(&compiled, observer, interrupt)?;
         if let Some((attempts, position)) = no_start(&chains) {

@@ -156,8 +156,9 @@ fn random_site<D: Distribution>(
             None => value_of(name, &distribution, &batch, &shape),
         };
         // The transform onto the unit interval is the logistic function: its argument has digits that the value lacks.
-        let logit = unconstrained.filter(|_| matches!(distribution.support(), Support::UnitInterval));
-        let of_logit = logit.and_then(|(logit, _)| distribution.log_prob_of_logit(logit));
+        let logit = standardised.map(|of| of.as_written).or(unconstrained.map(|(x, _)| x));
+        let logit = logit.filter(|_| matches!(distribution.support(), Support::UnitInterval));
+        let of_logit = logit.and_then(|logit| distribution.log_prob_of_logit(logit));
         let log_prob = of_logit.unwrap_or_else(|| distribution.log_prob(value));
         if kind == Kind::Observed {
             check_terms(&distribution, value, &batch, log_prob);

@@ -96,7 +96,7 @@ pub struct Outcome {
     pub astray: usize,
     /// Divergent draws of the chains that count.
     pub divergences: usize,
-    /// Gradients of warm-up, over all chains.
+    /// Gradients before the draws: of a pilot, if there was one, and of warm-up, over all chains.
     pub warmup_gradients: usize,
     /// Gradients altogether.
     pub gradients: usize,
@@ -126,7 +126,7 @@ pub fn run(entry: &Entry, length: Length, threads: usize, seed: u64) -> Result<O
         astray: posterior.draws().chains() - kept.len(),
         divergences: posterior.stats().diverging.select(Axis(0), &kept).iter().filter(|&&d| d).count(),
         draws,
-        warmup_gradients: chains.iter().map(|c| c.warmup_gradients).sum(),
+        warmup_gradients: posterior.pilot_gradients() + chains.iter().map(|c| c.warmup_gradients).sum::<usize>(),
         gradients: posterior.gradients(),
         seconds: chains.iter().map(|c| c.seconds).sum(),
     })

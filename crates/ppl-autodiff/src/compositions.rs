@@ -210,11 +210,14 @@ impl Var {
         let Some((&k, row)) = table.split_first() else {
             return self.no_axis("lookup", 0, Location::caller());
         };
+        let shape: Vec<usize> = indices.shape().iter().chain(row).copied().collect();
+        if k == 0 {
+            return Var::constant(Tensor::full(&shape[..], f64::NAN));
+        }
         let places = Var::from(&Array1::from_iter((0..k).map(|i| i as f64)));
         let at = indices.reshape([indices.shape().size(), 1]).eq(places);
         // 0/0 where there is none.
         let at = at / at.sum_axes(&[1]);
-        let shape: Vec<usize> = indices.shape().iter().chain(row).copied().collect();
         at.matmul(self.reshape([k, row.iter().product()])).reshape(&shape[..])
     }
 

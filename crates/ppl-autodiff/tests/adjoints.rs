@@ -224,6 +224,38 @@ fn the_hessian_vector_product_is_that_of_jax() {
     assert_close("hvp", product.as_slice().unwrap(), array(&case["hvp"]).as_slice().unwrap());
 }
 
+/// ln(1 + x^2) with 2 x / (1 + x^2) and 2 (1 - x^2) / (1 + x^2)^2, where squares overflow, vanish, and neither.
+#[test]
+fn ln_1p_square_is_exact_everywhere() {
+    let x = [0.0, 1e-200, -1e-9, 0.5, -3.0, 1e9, -1e17, 2e17, 1e200];
+    let (outputs, traced) = trace(|| {
+        let v = Var::input(0, [x.len()]);
+        let y = v.ln_1p_square();
+        let slope = gradient(y.sum(), &[v])[0];
+        (y, slope, gradient(slope.sum(), &[v])[0])
+    })
+    .unwrap();
+    let program = Program::<f64>::compile(traced.tape(), &[&[outputs.0], &[outputs.1], &[outputs.2]]);
+    let [mut y, mut slope, mut second] = [[0.0; 9]; 3];
+    program.evaluate(&mut program.workspace(), &[&x], &mut [&mut y, &mut slope, &mut second]);
+    let far = |x: f64| 2.0 * x.ln();
+    let values = [0.0, 0.0, 1e-18, 1.25f64.ln(), 10f64.ln(), far(1e9), far(1e17), far(2e17), 200.0 * 2.0 * 10f64.ln()];
+    let slopes = [0.0, 2e-200, -2e-9, 0.8, -0.6, 2e-9, -2e-17, 1e-17, 2e-200];
+    for i in 0..x.len() {
+        // Two roundings, and those of the numbers to compare with.
+        assert!((y[i] - values[i]).abs() <= 4e-16 * values[i].abs(), "{}: {} {}", x[i], y[i], values[i]);
+        assert!((slope[i] - slopes[i]).abs() <= 4e-16 * slopes[i].abs(), "{}: {} {}", x[i], slope[i], slopes[i]);
+        let square = x[i] * x[i];
+        let wanted = if square < 1e30 { 2.0 * (1.0 - square) / (1.0 + square) / (1.0 + square) } else { -2.0 / square };
+        assert!(
+            (second[i] - wanted).abs() <= 1e-15 * wanted.abs().max(slopes[i].powi(2)),
+            "{}: {} {wanted}",
+            x[i],
+            second[i]
+        );
+    }
+}
+
 /// What the reference has no case of, by hand.
 #[test]
 fn compositions_have_the_values_of_their_definitions() {

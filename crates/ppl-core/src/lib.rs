@@ -3,6 +3,7 @@
 //! A model is an ordinary function with [`sample!`] and [`observe!`] in it; [`model!`] makes calling it return a
 //! [`Model`], which inference traces and compiles. Nothing in the code of a model names an algorithm.
 
+pub mod centring;
 pub mod dense;
 pub mod dist;
 pub mod error;

@@ -29,6 +29,7 @@ use ppl_autodiff::dynamic::Reader;
 use ppl_autodiff::random::Key;
 use ppl_autodiff::{Scope, Trace, Traced, Var, attribute_to};
 
+use crate::centring::Coordinates;
 use crate::dense::LocalLayer;
 use crate::error::{Change, ModelError, SiteError, site_mistake};
 use crate::minibatch::{BatchError, BatchModel};
@@ -150,6 +151,14 @@ impl ModelTrace {
     /// The first mistake in the model.
     pub fn unconstrained_with(model: &dyn Model, point: &[f64], reader: Reader) -> Result<Self, ModelError> {
         Self::record(model, Values::Unconstrained, Trace::default().point(&[point]).reader(reader))
+    }
+
+    /// As [`ModelTrace::unconstrained`], in coordinates that are chosen for hierarchical sites.
+    ///
+    /// # Errors
+    /// The first mistake in the model.
+    pub fn in_coordinates(model: &dyn Model, coordinates: Coordinates) -> Result<Self, ModelError> {
+        Self::unconstrained_as(model, Values::Chosen(coordinates))
     }
 
     /// Runs a model forwards: sites are given or drawn. Values are read at `point` with the draws of `key`.

@@ -28,6 +28,7 @@ use std::panic::Location;
 
 use ppl_autodiff::{Shape, Var};
 
+use crate::centring::{Coordinates, Standardised};
 use crate::dense::LocalLayer;
 use crate::support::Support;
 
@@ -37,6 +38,8 @@ pub enum Values {
     /// From one flat vector of unconstrained numbers (input slot 0), through the transforms of the supports.
     #[default]
     Unconstrained,
+    /// As `Unconstrained`, in coordinates that are chosen for hierarchical sites.
+    Chosen(Coordinates),
     /// As `Unconstrained`, with the products of [dense layers](crate::dense()) drawn: their numbers stand in slot 0 as well.
     Local {
         /// Sites whose products are not drawn.
@@ -91,8 +94,10 @@ pub struct Site {
     pub shape: Shape,
     /// The log-density of its value, one number for each element of its batch; none for deterministic sites.
     pub log_prob: Option<Var>,
-    /// For a latent site of an unconstrained run: its coordinates, and the log-Jacobian for each event.
+    /// For a latent site of an unconstrained run: its coordinates, and the log-Jacobian, whose elements are to be summed.
     pub unconstrained: Option<(Var, Var)>,
+    /// For a site in standard coordinates: those that it is written in, with their location and scale.
+    pub standardised: Option<Standardised>,
     /// The support, for sites with a distribution.
     pub support: Option<Support>,
     /// The distribution's name.

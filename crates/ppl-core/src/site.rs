@@ -22,6 +22,7 @@ use std::panic::Location;
 
 use ppl_autodiff::{Mistake, Scope, Shape, Var, attribute_to, mistake, placeholder};
 
+use crate::centring::Standardised;
 use crate::dist::Distribution;
 use crate::error::{SiteError, site_mistake};
 use crate::observed::IntoObserved;
@@ -91,6 +92,7 @@ fn named_value(operation: &'static str, name: &str, value: Var, kind: Kind) -> V
         shape: value.shape(),
         log_prob,
         unconstrained: None,
+        standardised: None,
         support: None,
         distribution: None,
     });
@@ -146,16 +148,17 @@ fn random_site<D: Distribution>(
         if !fresh {
             return Var::zeros(shape);
         }
-        let (kind, value, unconstrained) = match data {
+        let Found { kind, value, unconstrained, standardised } = match data {
             Some(data) => {
                 check_observed(&distribution, data, &batch);
-                (Kind::Observed, data, None)
+                Found::new(Kind::Observed, data)
             }
             None => value_of(name, &distribution, &batch, &shape),
         };
         // The transform onto the unit interval is the logistic function: its argument has digits that the value lacks.
-        let logit = unconstrained.filter(|_| matches!(distribution.support(), Support::UnitInterval));
-        let of_logit = logit.and_then(|(logit, _)| distribution.log_prob_of_logit(logit));
+        let logit = standardised.map(|of| of.as_written).or(unconstrained.map(|(x, _)| x));
+        let logit = logit.filter(|_| matches!(distribution.support(), Support::UnitInterval));
+        let of_logit = logit.and_then(|logit| distribution.log_prob_of_logit(logit));
         let log_prob = of_logit.unwrap_or_else(|| distribution.log_prob(value));
         if kind == Kind::Observed {
             check_terms(&distribution, value, &batch, log_prob);
@@ -169,6 +172,7 @@ fn random_site<D: Distribution>(
             shape: value.shape(),
             log_prob: Some(log_prob),
             unconstrained,
+            standardised,
             support: Some(distribution.support()),
             distribution: Some(distribution.name()),
         });
@@ -176,37 +180,55 @@ fn random_site<D: Distribution>(
     })
 }
 
+/// The value of a site, and how it was made of coordinates if it was.
+struct Found {
+    kind: Kind,
+    value: Var,
+    unconstrained: Option<(Var, Var)>,
+    standardised: Option<Standardised>,
+}
+
+impl Found {
+    /// A value that was not made of coordinates.
+    fn new(kind: Kind, value: Var) -> Self {
+        Self { kind, value, unconstrained: None, standardised: None }
+    }
+}
+
 /// The value of a site without data.
-fn value_of(
-    name: &str,
-    distribution: &dyn Distribution,
-    batch: &Shape,
-    shape: &Shape,
-) -> (Kind, Var, Option<(Var, Var)>) {
+fn value_of(name: &str, distribution: &dyn Distribution, batch: &Shape, shape: &Shape) -> Found {
     let given = with_current(|run| match &run.values {
-        Values::Unconstrained | Values::Local { .. } => Some(None),
+        Values::Unconstrained | Values::Local { .. } => Some((None, None)),
+        Values::Chosen(coordinates) => Some((None, Some(coordinates.clone()))),
         Values::Prior => None,
-        Values::Given(sites) => sites.get(name).cloned().map(Some),
+        Values::Given(sites) => sites.get(name).map(|shape| (Some(shape.clone()), None)),
     });
     match given.flatten() {
-        Some(None) => {
+        Some((None, coordinates)) => {
             let support = distribution.support();
             let Some(transform) = support.transform() else {
                 let (distribution, support) = (distribution.name(), support.name());
                 site_mistake(SiteError::Discrete { distribution, support });
-                return (Kind::Latent, Var::zeros(shape), None);
+                return Found::new(Kind::Latent, Var::zeros(shape));
             };
-            let x = Var::input(0, transform.unconstrained_shape(shape));
+            let z = Var::input(0, transform.unconstrained_shape(shape));
+            let standardised = coordinates.and_then(|coordinates| coordinates.apply(name, distribution, z));
+            let x = standardised.map_or(z, |standardised| standardised.as_written);
             let y = transform.forward(x);
-            (Kind::Latent, y, Some((x, transform.log_det(x, y))))
+            let mut log_det = transform.log_det(x, y);
+            if let Some(standardised) = standardised {
+                log_det = log_det.sum() + standardised.log_det.sum();
+            }
+            let unconstrained = Some((z, log_det));
+            Found { kind: Kind::Latent, value: y, unconstrained, standardised }
         }
-        Some(Some(got)) => {
+        Some((Some(got), _)) => {
             if got != *shape {
                 site_mistake(SiteError::GivenShape { got, wanted: shape.clone() });
             }
-            (Kind::Latent, Var::input(0, shape), None)
+            Found::new(Kind::Latent, Var::input(0, shape))
         }
-        None => (Kind::Drawn, distribution.draw(batch), None),
+        None => Found::new(Kind::Drawn, distribution.draw(batch)),
     }
 }
 

@@ -1,16 +1,20 @@
 //! A model compiled for inference: its log-density with gradient, and the way from coordinates to sites.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ndarray::Array2;
 use ppl_autodiff::dynamic::{Reader, signature};
 use ppl_autodiff::{Program, Real, Shape, Var, Workspace, attribute_to, gradient};
 use ppl_core::model::{Terms, same_sites};
 use ppl_core::{Kind, Model, ModelError, ModelTrace, Outline, Site};
 
+use crate::centring::{self, Choices, Found, Pilot, SiteCentring};
 use crate::density::{DensityError, LogDensity, Target, TargetSite, one_by_one};
-use crate::error::{SiteRow, SiteTable};
+use crate::error::{InferError, SiteRow, SiteTable};
 use crate::posterior::{Mapping, Recorded};
+use crate::runner::SettingsError;
 use crate::together::{Shared, Together};
 
 /// Programs kept for a function that reads values before the cache starts anew.
@@ -43,6 +47,9 @@ pub struct CompiledModel<'m> {
     outline: Vec<Outline>,
     columns: Vec<Column>,
     coordinates: Vec<(String, usize)>,
+    /// Sites in other coordinates than those that they are written in.
+    centring: Vec<SiteCentring>,
+    pilot_gradients: usize,
     fixed: Option<Arc<Path>>,
     /// For several points at once.
     together: Shared,
@@ -80,11 +87,79 @@ impl<'m> CompiledModel<'m> {
             outline,
             columns,
             coordinates,
+            centring: Vec::new(),
+            pilot_gradients: 0,
             fixed,
             together: Shared::default(),
             paths: Mutex::new(HashMap::from([(mark, path)])),
             reader,
         })
+    }
+
+    /// As [`CompiledModel::new`], in standard coordinates for some sites.
+    ///
+    /// # Errors
+    /// As [`CompiledModel::new`]; [`CentringError`](crate::centring::CentringError) where sites have no such coordinates.
+    pub fn centred(model: &'m dyn Model, centring: Vec<SiteCentring>) -> Result<Self, InferError> {
+        let as_written = Self::new(model)?;
+        if !centring.is_empty() {
+            Choices::of(model)?.check(&centring).map_err(SettingsError::from)?;
+        }
+        Ok(as_written.in_coordinates(centring)?)
+    }
+
+    /// As [`CompiledModel::new`], in the coordinates that a pilot chooses, unless `interrupt` is set.
+    pub(crate) fn piloted(
+        model: &'m dyn Model,
+        seed: u64,
+        threads: usize,
+        interrupt: &AtomicBool,
+    ) -> Result<Self, ModelError> {
+        let as_written = Self::new(model)?;
+        if as_written.fixed.is_none() {
+            return Ok(as_written);
+        }
+        let Some(pilot) = Pilot::new(Choices::of(model)?)? else { return Ok(as_written) };
+        let Found { centring, gradients } = pilot.run(seed, threads, interrupt);
+        Ok(Self { pilot_gradients: gradients, ..as_written.in_coordinates(centring)? })
+    }
+
+    /// The same model in coordinates that fit it.
+    fn in_coordinates(self, centring: Vec<SiteCentring>) -> Result<Self, ModelError> {
+        if centring.is_empty() {
+            return Ok(self);
+        }
+        let path = compile(ModelTrace::in_coordinates(self.model, centring::coordinates(&centring))?)?;
+        Ok(Self { centring, fixed: Some(Arc::new(path)), ..self })
+    }
+
+    /// The sites in other coordinates than those that they are written in.
+    pub fn centring(&self) -> &[SiteCentring] {
+        &self.centring
+    }
+
+    /// Gradients that the choice of coordinates took.
+    pub fn pilot_gradients(&self) -> usize {
+        self.pilot_gradients
+    }
+
+    /// Points `[.., coordinate]` in the coordinates that the model is written in, in those of this model.
+    ///
+    /// # Errors
+    /// The first mistake in the model.
+    pub(crate) fn standardised(&self, points: &Array2<f64>) -> Result<Array2<f64>, ModelError> {
+        if self.centring.is_empty() || points.ncols() != self.dim {
+            return Ok(points.clone());
+        }
+        centring::standardise(self.model, &self.centring, points)
+    }
+
+    /// A run of the model over its coordinates; values are read at a point.
+    fn trace(&self, point: &[f64]) -> Result<ModelTrace, ModelError> {
+        match self.centring.is_empty() {
+            true => ModelTrace::unconstrained(self.model, point),
+            false => ModelTrace::in_coordinates(self.model, centring::coordinates(&self.centring)),
+        }
     }
 
     /// The sites whose values are recorded, in order: latent and deterministic ones.
@@ -122,7 +197,7 @@ impl<'m> CompiledModel<'m> {
     /// # Errors
     /// The first mistake in the model.
     pub fn table(&self, point: &[f64]) -> Result<SiteTable, ModelError> {
-        let trace = ModelTrace::unconstrained(self.model, point)?;
+        let trace = self.trace(point)?;
         let (terms, trace) = trace.extend(|sites| {
             sites.iter().filter_map(|s| attribute_to(s.location, || term(s))).collect::<Vec<(Var, Var)>>()
         })?;
@@ -168,7 +243,7 @@ impl<'m> CompiledModel<'m> {
     fn points_program(&self, points: usize) -> Result<Option<Arc<Program<f64>>>, ModelError> {
         let Some(path) = &self.fixed else { return Ok(None) };
         self.together.program(points, &path.density, || {
-            let (terms, trace) = ModelTrace::unconstrained(self.model, &[])?.terms()?;
+            let (terms, trace) = self.trace(&[])?.terms()?;
             let ((density, slopes), trace) = trace.extend(|sites| density_and_gradient(&terms, sites))?;
             Ok(Program::over_points(trace.traced().tape(), points, &[&[density], &slopes]))
         })
@@ -221,6 +296,16 @@ pub fn density_program<T: Real>(model: &dyn Model, with_gradient: bool) -> Resul
     } else {
         Program::compile(tape, &[&[density]])
     })
+}
+
+/// The log-density of a run and its gradient.
+///
+/// # Errors
+/// The first mistake in a term.
+pub(crate) fn compile_density(trace: ModelTrace) -> Result<Program<f64>, ModelError> {
+    let (terms, trace) = trace.terms()?;
+    let ((density, slopes), trace) = trace.extend(|sites| density_and_gradient(&terms, sites))?;
+    Ok(Program::compile(trace.traced().tape(), &[&[density], &slopes]))
 }
 
 fn density_and_gradient(terms: &Terms, sites: &[Site]) -> (Var, Vec<Var>) {
@@ -343,5 +428,9 @@ impl Target for CompiledModel<'_> {
             coordinates: *coordinates,
         };
         self.coordinates.iter().map(site).collect()
+    }
+
+    fn centring(&self) -> &[SiteCentring] {
+        &self.centring
     }
 }

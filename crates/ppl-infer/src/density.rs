@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use crate::centring::SiteCentring;
 use serde::{Deserialize, Serialize};
 
 /// Why a log-density could not be evaluated.
@@ -102,6 +103,11 @@ pub trait Target: Sync {
     /// model; one site `x` where nothing else is said.
     fn sites(&self) -> Vec<TargetSite> {
         vec![TargetSite { name: "x".to_owned(), shape: vec![self.dim()], coordinates: self.dim() }]
+    }
+
+    /// The sites in other coordinates than those that a model is written in, so that another run can have the same.
+    fn centring(&self) -> &[SiteCentring] {
+        &[]
     }
 }
 

@@ -7,6 +7,7 @@ use ppl_core::Model;
 use rayon::prelude::*;
 
 use crate::adapt::Adapted;
+use crate::centring::{Centring, Choices};
 use crate::chain::{ChainDraws, ChainError, Outcome};
 use crate::compiled::{Column, CompiledModel};
 use crate::density::{Target, TargetSite};
@@ -14,7 +15,7 @@ use crate::error::InferError;
 use crate::init::InitError;
 use crate::observe::{Ending, Event, Observer, Plan, Silent};
 use crate::posterior::{Mapping, Posterior, Recorded};
-use crate::runner::Nuts;
+use crate::runner::{Nuts, SettingsError};
 
 impl Nuts {
     /// Draws from a model's posterior.
@@ -54,9 +55,10 @@ impl Nuts {
         observer: &dyn Observer,
         interrupt: &AtomicBool,
     ) -> Result<Posterior, InferError> {
-        self.check()?;
-        let compiled = CompiledModel::new(model)?;
-        let chains = self.sample_chains(&compiled, observer, interrupt)?;
+        let compiled = self.compile(model, interrupt)?;
+        let starts = self.starts_value().map(|starts| compiled.standardised(starts)).transpose()?;
+        let nuts = starts.map_or_else(|| self.clone(), |starts| self.clone().starts(starts));
+        let chains = nuts.sample_chains(&compiled, observer, interrupt)?;
         if let Some((attempts, position)) = no_start(&chains) {
             return Err(InferError::NoStart {
                 model: model.name().to_owned(),
@@ -65,7 +67,47 @@ impl Nuts {
             });
         }
         let adapted = Adapted::from_chains(&compiled, &chains);
-        Posterior::gather(&compiled, self.seed_value(), self.max_depth_value(), chains, adapted)
+        Posterior::gather(
+            &compiled,
+            self.seed_value(),
+            self.max_depth_value(),
+            chains,
+            adapted,
+            compiled.pilot_gradients(),
+        )
+    }
+
+    /// Compiles a model in the coordinates that its chains run in: as [`Nuts::centring`] has it, or as an earlier run had
+    /// it; until `interrupt` is set.
+    ///
+    /// # Errors
+    /// A mistake in the model; a setting out of range; [`CentringError`](crate::centring::CentringError) for sites that have
+    /// no other coordinates; [`WarmStartError`](crate::adapt::WarmStartError) where an earlier run had others than those
+    /// asked for.
+    pub fn compile<'m>(&self, model: &'m dyn Model, interrupt: &AtomicBool) -> Result<CompiledModel<'m>, InferError> {
+        self.check()?;
+        let asked = match self.centring_value() {
+            Centring::Automatic => None,
+            Centring::AsWritten => Some(Vec::new()),
+            Centring::NonCentred(sites) => Some(Choices::of(model)?.non_centred(sites).map_err(SettingsError::from)?),
+        };
+        let centring = match (asked, self.warm_value()) {
+            (None, None) => {
+                let piloted = CompiledModel::piloted(model, self.seed_value(), self.threads_value(), interrupt);
+                return Ok(piloted?);
+            }
+            (Some(asked), None) => asked,
+            (asked, Some(warm)) => {
+                if !warm.centring().is_empty() {
+                    warm.check_sites(&CompiledModel::new(model)?.sites()).map_err(SettingsError::from)?;
+                }
+                if let Some(asked) = asked {
+                    warm.check_centring(&asked).map_err(SettingsError::from)?;
+                }
+                warm.centring().to_vec()
+            }
+        };
+        CompiledModel::centred(model, centring)
     }
 
     /// Draws from a log-density of one's own, given with its gradient: the posterior has one site, `x`, a vector of the
@@ -90,7 +132,7 @@ impl Nuts {
     ) -> Result<Posterior, InferError> {
         let chains = self.sample_chains(target, observer, interrupt)?;
         let adapted = Adapted::from_chains(target, &chains);
-        Posterior::gather(&Coordinates::of(target), self.seed_value(), self.max_depth_value(), chains, adapted)
+        Posterior::gather(&Coordinates::of(target), self.seed_value(), self.max_depth_value(), chains, adapted, 0)
     }
 
     /// Fits many models side by side: model `i` with seed `seed + i`, so that each fit can be had alone. Posteriors

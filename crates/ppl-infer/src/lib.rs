@@ -7,6 +7,7 @@
 pub mod adapt;
 pub mod batch;
 pub mod calibration;
+pub mod centring;
 pub mod chain;
 pub mod compiled;
 pub mod compiled_batch;
@@ -29,6 +30,7 @@ mod together;
 pub mod variational;
 
 pub use calibration::{Calibration, sbc};
+pub use centring::Centring;
 pub use error::InferError;
 pub use posterior::{Concern, Posterior};
 pub use predictive::{Predictive, prior_predictive};

@@ -8,6 +8,7 @@ use ppl_core::{Model, ModelError};
 use ppl_diagnostics::{Draws, SampleStats, Summary, Warning};
 
 use crate::adapt::Adapted;
+use crate::centring::SiteCentring;
 use crate::chain::{ChainDraws, Outcome};
 use crate::compiled::Column;
 use crate::error::InferError;
@@ -29,6 +30,8 @@ pub struct Posterior {
     is_approximate: bool,
     /// What the chains of NUTS have learned.
     adapted: Option<Adapted>,
+    /// Gradients that the choice of coordinates took.
+    pilot_gradients: usize,
 }
 
 /// The draws of one chain, unconstrained, `[draw, coordinate]`, and how it went.
@@ -69,6 +72,7 @@ impl Posterior {
         max_depth: u32,
         chains: Vec<ChainDraws>,
         adapted: Adapted,
+        pilot_gradients: usize,
     ) -> Result<Self, InferError> {
         let gathered = chains.iter().map(|c| Gathered {
             draws: c.draws.view(),
@@ -87,7 +91,7 @@ impl Posterior {
             SampleStats::from_chains(&kept.iter().map(|&c| chains[c].stats[..length].to_vec()).collect::<Vec<_>>())
         };
         let posterior = Self::assemble(sites, seed, gathered.collect(), stats, Vec::new())?;
-        Ok(Self { max_depth, adapted: Some(adapted), ..posterior })
+        Ok(Self { max_depth, adapted: Some(adapted), pilot_gradients, ..posterior })
     }
 
     /// Gathers the chains of a run. Chains that ended early make draws of unequal length: all are cut to the length
@@ -121,6 +125,7 @@ impl Posterior {
             concerns,
             is_approximate: false,
             adapted: None,
+            pilot_gradients: 0,
         })
     }
 
@@ -145,6 +150,7 @@ impl Posterior {
             concerns,
             is_approximate: true,
             adapted: None,
+            pilot_gradients: 0,
         })
     }
 
@@ -200,9 +206,19 @@ impl Posterior {
         &self.chains
     }
 
-    /// Gradients of all chains, warm-up included.
+    /// Gradients of all chains, warm-up and the choice of coordinates included.
     pub fn gradients(&self) -> usize {
-        self.chains.iter().map(|c| c.gradients).sum()
+        self.pilot_gradients + self.chains.iter().map(|c| c.gradients).sum::<usize>()
+    }
+
+    /// Gradients of the pilot that chose the coordinates of hierarchical sites, before the chains.
+    pub fn pilot_gradients(&self) -> usize {
+        self.pilot_gradients
+    }
+
+    /// The hierarchical sites that chains of NUTS had in standard coordinates: see [`Centring`](crate::Centring).
+    pub fn centring(&self) -> &[SiteCentring] {
+        self.adapted.as_ref().map_or(&[], Adapted::centring)
     }
 
     /// Means, intervals, R-hat, effective sample sizes of every component.

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::adapt::{Adapted, MetricAdaptation, SiteGroupsError, WarmStartError, WarmupConfig};
+use crate::centring::{Centring, CentringError};
 use crate::chain::{ChainDraws, ChainRun};
 use crate::density::Target;
 use crate::kernel::nuts::NutsConfig;
@@ -61,6 +62,9 @@ pub enum SettingsError {
     /// What another run has learned does not fit.
     #[error(transparent)]
     WarmStart(#[from] WarmStartError),
+    /// Coordinates that the model's sites do not have.
+    #[error(transparent)]
+    Centring(#[from] CentringError),
     /// Threads could not be started.
     #[error("could not start {threads} threads: {reason}")]
     Threads {
@@ -120,6 +124,7 @@ pub struct Nuts {
     threads: Option<usize>,
     starts: Option<Array2<f64>>,
     warm: Option<Arc<Adapted>>,
+    centring: Centring,
 }
 
 impl Default for Nuts {
@@ -138,6 +143,7 @@ impl Default for Nuts {
             threads: None,
             starts: None,
             warm: None,
+            centring: Centring::default(),
         }
     }
 }
@@ -208,7 +214,7 @@ impl Nuts {
         Self { threads: Some(threads), ..self }
     }
 
-    /// Starts each chain at a row of `starts`, unconstrained, `[chain, coordinate]`, instead of at random: where another
+    /// Starts each chain at a row of `starts`, unconstrained as the model is written, `[chain, coordinate]`, instead of at random: where another
     /// method has found the posterior, warm-up need not look for it.
     ///
     /// ```
@@ -242,7 +248,7 @@ impl Nuts {
     ///   as it was. So 200 to 500 iterations are right for new data. Stan's windows keep it until the end of the first.
     /// - With another number of chains than the earlier run had, chain c goes on from its chain c modulo that number: metrics
     ///   are not pooled. [`Nuts::starts`] gives other places to begin.
-    /// - A rotation goes on as it was; one with another frequency is an error.
+    /// - A rotation goes on as it was; one with another frequency is an error. So do the coordinates of hierarchical sites.
     ///
     /// Chains that start where others ended have not been spread out: R-hat then says less than after a start at random.
     ///
@@ -272,6 +278,31 @@ impl Nuts {
     /// When the run begins, [`WarmStartError`] where sites, shapes or numbers do not fit.
     pub fn warm_start(self, earlier: &Adapted) -> Self {
         Self { warm: Some(Arc::new(earlier.clone())), ..self }
+    }
+
+    /// How the coordinates of hierarchical sites are chosen: by a pilot chain unless told otherwise. See [`Centring`].
+    pub fn centring(self, centring: Centring) -> Self {
+        Self { centring, ..self }
+    }
+
+    /// How coordinates are chosen.
+    pub(crate) fn centring_value(&self) -> &Centring {
+        &self.centring
+    }
+
+    /// The starting points given.
+    pub(crate) fn starts_value(&self) -> Option<&Array2<f64>> {
+        self.starts.as_ref()
+    }
+
+    /// What an earlier run has learned.
+    pub(crate) fn warm_value(&self) -> Option<&Adapted> {
+        self.warm.as_deref()
+    }
+
+    /// Threads of the run.
+    pub(crate) fn threads_value(&self) -> usize {
+        self.threads.unwrap_or_else(rayon::current_num_threads)
     }
 
     /// The seed in use.
@@ -353,13 +384,14 @@ impl Nuts {
         let layout = self.metric.layout(target.dim(), &sites)?;
         if let Some(warm) = &self.warm {
             warm.check(&sites, self.rotation)?;
+            warm.check_centring(target.centring())?;
         }
         let bytes = self.draws.checked_mul(target.dim()).and_then(|n| n.checked_mul(size_of::<f64>()));
         if bytes.is_none_or(|bytes| bytes > isize::MAX as usize) {
             return Err(SettingsError::TooManyDraws { draws: self.draws, dim: target.dim() });
         }
         // What the chains leave over of the threads is for their gradients.
-        let threads = (self.threads.unwrap_or_else(rayon::current_num_threads) / self.chains).max(1);
+        let threads = (self.threads_value() / self.chains).max(1);
         let run = |chain| {
             let earlier = self.warm.as_ref().and_then(|warm| warm.of_chain(chain));
             let warmup = WarmupConfig {

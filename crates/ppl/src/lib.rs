@@ -44,7 +44,7 @@ pub mod prelude {
     pub use ppl_infer::reduce::{Mean, Quantile, Reducer, Sd};
     pub use ppl_infer::stochastic::{Csg, Fisher, Psgld, Schedule, Sgfs, Sghmc, Sgld, Sgnht, StochasticGradient};
     pub use ppl_infer::variational::{Adam, Advi, VariationalFit};
-    pub use ppl_infer::{Calibration, InferError, Nuts, Posterior, prior_predictive, sbc};
+    pub use ppl_infer::{Calibration, Centring, InferError, Nuts, Posterior, prior_predictive, sbc};
 }
 
 /// The book's chapters, so that their code is compiled and run as tests.

@@ -23,7 +23,7 @@ model! {
 }
 
 pub(super) const IRT_2PL: Entry = Entry {
-    needs: Needs { acceptance: Some(0.95), length: 4, ..Needs::NOTHING },
+    needs: Needs { acceptance: Some(0.9), length: 2, ..Needs::NOTHING },
     ..posteriordb!(
         "irt_2pl-irt_2pl",
         "hierarchical",

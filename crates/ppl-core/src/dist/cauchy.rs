@@ -79,6 +79,9 @@ impl Distribution for Cauchy {
     fn entropy(&self) -> Option<Var> {
         Some(((4.0 * PI).ln() + self.scale.ln()).broadcast_to(self.batch_shape()))
     }
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((self.loc, self.scale))
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

@@ -84,6 +84,10 @@ impl Distribution for Exponential {
     fn entropy(&self) -> Option<Var> {
         Some(1.0 - self.rate.ln())
     }
+    /// Of the logarithm.
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((-self.rate.ln(), Var::from(1.0)))
+    }
 }
 
 impl KlDivergence for Exponential {

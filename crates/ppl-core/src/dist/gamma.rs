@@ -106,6 +106,10 @@ impl Distribution for Gamma {
     fn entropy(&self) -> Option<Var> {
         Some(gamma_entropy(self.concentration) - self.rate.ln())
     }
+    /// Of the logarithm.
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((-self.rate.ln(), Var::from(1.0)))
+    }
 }
 
 impl KlDivergence for Gamma {

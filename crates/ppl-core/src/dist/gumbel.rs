@@ -86,6 +86,9 @@ impl Distribution for Gumbel {
     fn entropy(&self) -> Option<Var> {
         Some((self.scale.ln() + (EULER + 1.0)).broadcast_to(self.batch_shape()))
     }
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((self.loc, self.scale))
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

@@ -81,6 +81,10 @@ impl Distribution for HalfCauchy {
     fn entropy(&self) -> Option<Var> {
         Some(TAU.ln() + self.scale.ln())
     }
+    /// Of the logarithm.
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((self.scale.ln(), Var::from(1.0)))
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

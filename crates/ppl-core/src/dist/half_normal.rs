@@ -83,6 +83,10 @@ impl Distribution for HalfNormal {
     fn entropy(&self) -> Option<Var> {
         Some(self.scale.ln() + (LN_SQRT_2PI + 0.5 - LN_2))
     }
+    /// Of the logarithm.
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((self.scale.ln(), Var::from(1.0)))
+    }
 }
 
 impl KlDivergence for HalfNormal {

@@ -110,6 +110,10 @@ impl Distribution for HalfStudentT {
     fn log_sf(&self, value: Var) -> Option<Var> {
         Some(self.tails(value).logarithms().1)
     }
+    /// Of the logarithm.
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((self.scale.ln(), Var::from(1.0)))
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

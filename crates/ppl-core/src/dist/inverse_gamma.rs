@@ -107,6 +107,10 @@ impl Distribution for InverseGamma {
     fn entropy(&self) -> Option<Var> {
         Some(gamma_entropy(self.concentration) + self.rate.ln() - 2.0 * self.concentration.digamma())
     }
+    /// Of the logarithm.
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((self.rate.ln(), Var::from(1.0)))
+    }
 }
 
 impl KlDivergence for InverseGamma {

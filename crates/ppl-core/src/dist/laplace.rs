@@ -99,6 +99,9 @@ impl Distribution for Laplace {
     fn entropy(&self) -> Option<Var> {
         Some(((2.0 * self.scale).ln() + 1.0).broadcast_to(self.batch_shape()))
     }
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((self.loc, self.scale))
+    }
 }
 
 impl KlDivergence for Laplace {

@@ -95,6 +95,9 @@ impl Distribution for LogNormal {
     fn entropy(&self) -> Option<Var> {
         Some(self.loc + self.scale.ln() + (LN_SQRT_2PI + 0.5))
     }
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((self.loc, self.scale))
+    }
 }
 
 impl KlDivergence for LogNormal {

@@ -88,6 +88,9 @@ impl Distribution for Logistic {
     fn entropy(&self) -> Option<Var> {
         Some((self.scale.ln() + 2.0).broadcast_to(self.batch_shape()))
     }
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((self.loc, self.scale))
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

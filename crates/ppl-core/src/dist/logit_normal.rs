@@ -88,6 +88,9 @@ impl Distribution for LogitNormal {
     fn icdf(&self, probability: Var) -> Option<Var> {
         Some((self.loc + self.scale * probability.ndtri()).sigmoid())
     }
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((self.loc, self.scale))
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

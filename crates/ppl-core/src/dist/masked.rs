@@ -63,4 +63,7 @@ impl<D: Distribution> Distribution for Masked<D> {
     fn variance(&self) -> Option<Var> {
         Some(self.base.variance()?.broadcast_to(self.batch_shape().join(&self.event_shape())))
     }
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        self.base.location_scale()
+    }
 }

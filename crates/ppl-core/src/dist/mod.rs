@@ -291,6 +291,13 @@ pub trait Distribution {
         None
     }
 
+    /// Location m and scale s of the unconstrained coordinate u of a value, where its law is a location-scale family:
+    /// that of `(u - m) / s` depends on neither. They broadcast to the coordinate's shape. Samplers choose
+    /// [coordinates](crate::centring) of hierarchical sites by them.
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        None
+    }
+
     /// The same distribution with a larger batch shape: independent copies.
     #[track_caller]
     fn expand(self, batch: impl Into<Shape>) -> Expanded<Self>
@@ -369,6 +376,9 @@ impl<D: Distribution + ?Sized> Distribution for Box<D> {
     }
     fn entropy(&self) -> Option<Var> {
         (**self).entropy()
+    }
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        (**self).location_scale()
     }
 }
 

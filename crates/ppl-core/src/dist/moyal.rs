@@ -81,6 +81,9 @@ impl Distribution for Moyal {
         let root = -(0.5 * probability).ndtri();
         Some(self.loc - 2.0 * self.scale * root.ln())
     }
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((self.loc, self.scale))
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

@@ -99,6 +99,9 @@ impl Distribution for Normal {
     fn entropy(&self) -> Option<Var> {
         Some((self.scale.ln() + (LN_SQRT_2PI + 0.5)).broadcast_to(self.batch_shape()))
     }
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((self.loc, self.scale))
+    }
 }
 
 impl KlDivergence for Normal {

@@ -78,6 +78,9 @@ impl Distribution for SkewNormal {
         let square = self.alpha.square();
         Some(self.scale.square() * (1.0 - FRAC_2_PI * square / (1.0 + square)).broadcast_to(self.batch_shape()))
     }
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((self.loc, self.scale))
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

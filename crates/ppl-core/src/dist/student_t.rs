@@ -131,6 +131,9 @@ impl Distribution for StudentT {
         let slopes = (half + 0.5) * ((half + 0.5).digamma() - half.digamma());
         Some(slopes + 0.5 * self.df.ln() + ln_beta(half, Var::from(0.5)) + self.scale.ln())
     }
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((self.loc, self.scale))
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

@@ -91,6 +91,10 @@ impl Distribution for Weibull {
     fn entropy(&self) -> Option<Var> {
         Some(EULER * (1.0 - self.concentration.recip()) + (self.scale / self.concentration).ln() + 1.0)
     }
+    /// Of the logarithm.
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((self.scale.ln(), 1.0 / self.concentration))
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

@@ -75,6 +75,9 @@ impl<D: Distribution> Distribution for Expanded<D> {
     fn entropy(&self) -> Option<Var> {
         Some(self.base.entropy()?.broadcast_to(&self.batch))
     }
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        self.base.location_scale()
+    }
 }
 
 /// A distribution whose last batch axes belong to the event; see [`Distribution::to_event`].
@@ -136,5 +139,8 @@ impl<D: Distribution> Distribution for Independent<D> {
     }
     fn entropy(&self) -> Option<Var> {
         Some(self.summed(self.base.entropy()?.broadcast_to(self.base.batch_shape())))
+    }
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        self.base.location_scale()
     }
 }

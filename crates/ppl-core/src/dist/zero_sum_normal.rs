@@ -83,6 +83,10 @@ impl Distribution for ZeroSumNormal {
         let variance = self.scale.square() * (1.0 - (self.length as f64).recip());
         Some(variance.expand_dims(-1).broadcast_to(self.batch_shape().join(&[self.length])))
     }
+    /// The coordinates of a vector are independent.
+    fn location_scale(&self) -> Option<(Var, Var)> {
+        Some((Var::from(0.0), self.scale.expand_dims(-1)))
+    }
 }
 
 pub(super) const ENTRY: Entry = Entry {

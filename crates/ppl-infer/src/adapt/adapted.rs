@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::centring::SiteCentring;
 use crate::chain::ChainDraws;
 use crate::density::{Target, TargetSite};
 use crate::dynamics::{Drift, Metric};
@@ -41,13 +42,16 @@ use crate::dynamics::{Drift, Metric};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Adapted {
     sites: Vec<TargetSite>,
+    /// The coordinates that positions and metrics are for.
+    #[serde(default)]
+    centring: Vec<SiteCentring>,
     chains: Vec<AdaptedChain>,
 }
 
 /// What one chain has learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AdaptedChain {
-    /// Where it ended, unconstrained.
+    /// Where it ended, in the coordinates of its run.
     pub position: Vec<f64>,
     /// Its step size.
     pub step_size: f64,
@@ -120,6 +124,12 @@ pub enum WarmStartError {
         /// How many there are.
         wanted: usize,
     },
+    /// A site in coordinates that the earlier run did not have, or not in those that it had.
+    #[error("warm start: site `{site}` is not in the coordinates of the earlier run")]
+    Centring {
+        /// The site.
+        site: String,
+    },
     /// A step size that is not finite and positive.
     #[error("warm start: the step size of chain {chain} is {got}, wanted finite and positive")]
     StepSize {
@@ -144,7 +154,7 @@ impl Adapted {
     /// From inverse masses and step sizes of one's own, for the sites of a model or target, in their order.
     #[must_use]
     pub fn new(sites: Vec<TargetSite>, chains: Vec<AdaptedChain>) -> Self {
-        Self { sites, chains }
+        Self { sites, centring: Vec::new(), chains }
     }
 
     /// What the chains of a run over a target have learned; chains without a draw are left out.
@@ -160,13 +170,23 @@ impl Adapted {
                 iterations: chain.earlier_iterations + chain.warmup_iterations + chain.stats.len(),
             })
         };
-        Self { sites: target.sites(), chains: chains.iter().filter_map(learned).collect() }
+        Self {
+            sites: target.sites(),
+            centring: target.centring().to_vec(),
+            chains: chains.iter().filter_map(learned).collect(),
+        }
     }
 
     /// The sites of the run.
     #[must_use]
     pub fn sites(&self) -> &[TargetSite] {
         &self.sites
+    }
+
+    /// The sites in other coordinates than those that the model is written in.
+    #[must_use]
+    pub fn centring(&self) -> &[SiteCentring] {
+        &self.centring
     }
 
     /// What each chain has learned.
@@ -185,6 +205,15 @@ impl Adapted {
     /// # Errors
     /// [`WarmStartError`] for the first thing that does not fit.
     pub fn check(&self, sites: &[TargetSite], rotation: Option<f64>) -> Result<(), WarmStartError> {
+        self.check_sites(sites)?;
+        self.check_chains(sites.iter().map(|s| s.coordinates).sum(), rotation)
+    }
+
+    /// Whether it is of these sites.
+    ///
+    /// # Errors
+    /// [`WarmStartError`] for the first that is not.
+    pub(crate) fn check_sites(&self, sites: &[TargetSite]) -> Result<(), WarmStartError> {
         let names = |sites: &[TargetSite]| sites.iter().map(|s| s.name.clone()).collect::<Vec<_>>();
         for site in sites {
             let Some(earlier) = self.sites.iter().find(|s| s.name == site.name) else {
@@ -206,10 +235,14 @@ impl Adapted {
         if let Some((site, earlier)) = sites.iter().zip(&self.sites).find(|(site, earlier)| site != earlier) {
             return Err(WarmStartError::Order { site: site.name.clone(), earlier: earlier.name.clone() });
         }
+        Ok(())
+    }
+
+    /// Whether the numbers of its chains are for `wanted` coordinates.
+    fn check_chains(&self, wanted: usize, rotation: Option<f64>) -> Result<(), WarmStartError> {
         if self.chains.is_empty() {
             return Err(WarmStartError::NoChains);
         }
-        let wanted = sites.iter().map(|s| s.coordinates).sum();
         for (chain, learned) in self.chains.iter().enumerate() {
             let (center, frequency) = match &learned.drift {
                 Drift::Rotation { center, frequency } => (center.len(), Some(*frequency)),
@@ -229,5 +262,16 @@ impl Adapted {
             }
         }
         Ok(())
+    }
+
+    /// Whether a run in these coordinates can go on from it.
+    ///
+    /// # Errors
+    /// [`WarmStartError::Centring`] for the first site that is in others.
+    pub(crate) fn check_centring(&self, centring: &[SiteCentring]) -> Result<(), WarmStartError> {
+        let differs = |(a, b): (&[SiteCentring], &[SiteCentring])| a.iter().find(|c| !b.contains(c)).cloned();
+        let sides = [(centring, &self.centring[..]), (&self.centring[..], centring)];
+        let site = sides.into_iter().find_map(differs);
+        site.map_or(Ok(()), |SiteCentring { site, .. }| Err(WarmStartError::Centring { site }))
     }
 }

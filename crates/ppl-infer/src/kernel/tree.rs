@@ -212,7 +212,8 @@ impl Weight {
 
     /// The factor under a scale that is not below its own by far.
     fn under(self, log_scale: f64) -> f64 {
-        if self.log_scale == log_scale { self.factor } else { self.factor * (self.log_scale - log_scale).exp() }
+        let known = self.log_scale == log_scale || self.factor == 0.0;
+        if known { self.factor } else { self.factor * (self.log_scale - log_scale).exp() }
     }
 }
 

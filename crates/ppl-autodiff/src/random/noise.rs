@@ -53,13 +53,8 @@ impl Noise {
     /// Fills a slice with standard normal numbers. Any multiple of [`Noise::WIDTH`] of them may be taken first and the others
     /// later; what is left of a width that was begun is lost.
     pub fn fill_standard_normal(&mut self, out: &mut [f64]) {
-        let (whole, rest) = out.as_chunks_mut();
-        self.hand(whole.len(), &mut Fill(whole.iter_mut()));
-        if !rest.is_empty() {
-            let mut last = [[0.0; Self::WIDTH]];
-            self.hand(1, &mut Fill(last.iter_mut()));
-            rest.copy_from_slice(&last[0][..rest.len()]);
-        }
+        let widths = out.len().div_ceil(Self::WIDTH);
+        self.hand(widths, &mut Fill(out.chunks_mut(Self::WIDTH)));
     }
 
     /// Hands so many widths of standard normal numbers, as they are made, to what uses them: so that it is compiled with
@@ -95,13 +90,15 @@ pub trait Widths {
     fn take(&mut self, numbers: &[f64; Noise::WIDTH]);
 }
 
-struct Fill<'o>(std::slice::IterMut<'o, [f64; Noise::WIDTH]>);
+struct Fill<'o>(std::slice::ChunksMut<'o, f64>);
 
 impl Widths for Fill<'_> {
     #[inline(always)]
     fn take(&mut self, numbers: &[f64; Noise::WIDTH]) {
-        if let Some(out) = self.0.next() {
-            *out = *numbers;
+        let Some(out) = self.0.next() else { return };
+        match <&mut [f64; Noise::WIDTH]>::try_from(&mut *out) {
+            Ok(out) => *out = *numbers,
+            Err(_) => out.iter_mut().zip(numbers).for_each(|(out, z)| *out = *z),
         }
     }
 }

@@ -1,17 +1,17 @@
 //! Coordinates of hierarchical sites: standard ones, given location, scale and what the data say.
 //!
-//! Where the law of a site's unconstrained coordinate u is a location-scale family
-//! ([`Distribution::location_scale`]) whose location m or scale s is latent, a sampler may move in z instead. Let the data
-//! say of u about as much as a normal factor `exp(e u - l u^2 / 2)` does, of precision l and potential e, two constants:
+//! Where the law of a site's unconstrained coordinate u is a location-scale family ([`Distribution::location_scale`])
+//! whose location m or scale s is latent, a sampler may move in z instead. Let the data say of u about as much as a
+//! normal factor `exp(e u - l u^2 / 2)` does, of precision l and potential e, two constants:
 //!
 //! ```text
 //! u = (m + s^2 e) / (1 + s^2 l) + s z / sqrt(1 + s^2 l),    ln |du/dz| = ln s - ln(1 + s^2 l) / 2.
 //! ```
 //!
 //! For a normal law and such data z is standard normal, whatever m and s are. Without data (l = e = 0) this is the
-//! non-centred form `m + s z`; where they say nearly all (l large), the centred one but for constants; in between it is
-//! non-centred where s is small and centred where it is large. The map is affine in z and stands before the transform of
-//! the support, so that the density of the site stays what it is.
+//! non-centred form `m + s z`; where they say nearly all (l large), the centred one but for constants; in between it
+//! is non-centred where s is small and centred where it is large. The map is affine in z and stands before the
+//! transform of the support, so that the density of the site stays what it is.
 //!
 //! # Source
 //! Partial non-centring: Papaspiliopoulos, Roberts and Skold (2007), "A general framework for the parametrization of
@@ -28,7 +28,8 @@ use crate::dist::Distribution;
 /// The input slots of the precisions and of the potentials of all sites that have a choice of coordinates.
 pub const EVIDENCE_SLOTS: [usize; 2] = [1, 2];
 
-/// What the data say about the coordinates of a site, in row-major order: the factors `exp(potential u - precision u^2 / 2)`.
+/// What the data say about the coordinates of a site, in row-major order: the normal factors
+/// `exp(potential u - precision u^2 / 2)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
     /// `l` of each coordinate, at least 0.
@@ -62,8 +63,8 @@ pub struct Standardised {
 }
 
 impl Coordinates {
-    /// The coordinates u of a site from those that are sampled, `z`; none where the site has no choice, or is none of those
-    /// that are given.
+    /// The coordinates u of a site from those that are sampled, `z`; none where the site has no choice, or is none of
+    /// those that are given.
     pub(crate) fn apply(&self, name: &str, distribution: &dyn Distribution, z: Var) -> Option<Standardised> {
         let given = match self {
             Self::Standard(sites) => Some(sites.get(name)?),

@@ -1,5 +1,5 @@
-//! Standard coordinates of hierarchical sites: locations and scales are what they claim to be, and the density is that of
-//! the model.
+//! Standard coordinates of hierarchical sites: locations and scales are what they claim to be, and the density is
+//! that of the model.
 
 mod dist_common;
 
@@ -45,8 +45,8 @@ fn standard(form: &Form, parameters: &[f64], t: &[f64]) -> [Vec<f64>; 3] {
     got.try_into().unwrap()
 }
 
-/// Whatever parameter moves location or scale leaves the law of the standardised coordinate as it was: to 1e-9 of log-densities
-/// of a few, at locations of up to 1000 scales.
+/// Whatever parameter moves location or scale leaves the law of the standardised coordinate as it was: to 1e-9 of
+/// log-densities of a few, at locations of up to 1000 scales.
 #[test]
 fn locations_and_scales_are_those_of_the_law() {
     let mut claimed = BTreeSet::new();
@@ -141,8 +141,9 @@ fn say(trace: ModelTrace, point: &[f64]) -> Said {
     Said { log_density: value[0], gradient, parts: [u, m, s] }
 }
 
-/// For every family: the density in standard coordinates is that as written times the Jacobian, `u` is where the formula puts
-/// it, and the gradient is that of differences. To 1e-10 of log-densities, and to what differences can tell of derivatives.
+/// For every family: the density in standard coordinates is that as written times the Jacobian, `u` is where the
+/// formula puts it, and the gradient is that of differences. To 1e-10 of log-densities, and to what differences can
+/// tell of derivatives.
 #[test]
 fn the_density_is_that_of_the_model() {
     let mut checked = 0;

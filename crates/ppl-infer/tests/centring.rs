@@ -1,4 +1,5 @@
-//! Coordinates of hierarchical sites, as a pilot chooses them: what is found, what it buys, what stays as it is, how runs go on.
+//! Coordinates of hierarchical sites, as a pilot chooses them: what is found, what it buys, what stays as it is, how
+//! runs go on.
 
 use std::sync::atomic::AtomicBool;
 
@@ -109,8 +110,8 @@ fn a_normal_likelihood_is_found() {
     assert_eq!(posterior.gradients(), posterior.pilot_gradients() + chains);
 }
 
-/// As written, these give 0.1 to 5 effective draws for 1000 gradients and dozens of divergences; at other seeds the ratios are 19
-/// to 1500, and divergences 0 or 1.
+/// As written, these give 0.1 to 5 effective draws for 1000 gradients, and divergences. At seeds 1 to 10 they get 23 to 1350
+/// times as many, without a divergence.
 #[test]
 fn funnels_are_gone() {
     let run = |model: &dyn ppl_core::Model, centring| Nuts::new().seed(1).centring(centring).run(model).unwrap();
@@ -119,14 +120,14 @@ fn funnels_are_gone() {
     for model in models {
         let (chosen, as_written) = (run(&*model, Centring::Automatic), run(&*model, Centring::AsWritten));
         let (after, before) = (ess(&chosen), ess(&as_written));
-        assert!(after > 8.0 * before && after > 40.0, "{}: {after} after, {before} before", model.name());
-        assert!(chosen.stats().divergences() <= 1, "{} divergences", chosen.stats().divergences());
+        assert!(after > 15.0 * before && after > 50.0, "{}: {after} after, {before} before", model.name());
+        assert_eq!(chosen.stats().divergences(), 0);
         assert!(chosen.warnings().is_empty(), "{:?}", chosen.warnings());
     }
 }
 
-/// The law of the funnel is known: v is normal with standard deviation 3, x / e^{v/2} standard normal. Means and second moments
-/// within four standard errors: twenty figures err with probability 0.1 %, the seed is fixed.
+/// The law of the funnel is known: v is normal with standard deviation 3, x / e^{v/2} standard normal. Means and
+/// second moments within four standard errors: twenty figures err with probability 0.1 %, the seed is fixed.
 #[test]
 fn the_law_stays() {
     let posterior = Nuts::new().draws(3000).seed(5).run(&funnel()).unwrap();
@@ -148,7 +149,8 @@ fn the_law_stays() {
     }
 }
 
-/// Where data say nearly all of each group, and where there is nothing to choose, the bits are those of the model as written.
+/// Where data say nearly all of each group, and where there is nothing to choose, the bits are those of the model as
+/// written.
 #[test]
 fn what_stays_as_written() {
     let as_written = short().centring(Centring::AsWritten);

@@ -36,7 +36,7 @@ model! {
         observe!("log_radon", Normal::new(alpha.gather(0, &county) + beta * &floor, sigma_y), log_radon);
     }
 
-    /// Non-centred county effects, and three predictors `x`: the county's log-uranium, the floor, the county's mean floor.
+    /// County effects, and three predictors `x`: the county's log-uranium, the floor, the county's mean floor.
     ///
     /// Inference Gym target `RadonContextualEffectsMinnesota`.
     pub fn radon_contextual_effects(
@@ -47,8 +47,7 @@ model! {
     ) {
         let mean = sample!("county_effect_mean", Normal::new(0.0, 1.0));
         let scale = sample!("county_effect_scale", Uniform::new(0.0, 100.0));
-        let raw = sample!("county_effect_raw", Normal::new(0.0, 1.0).expand([counties]));
-        let county_effect = deterministic!("county_effect", mean + scale * raw);
+        let county_effect = sample!("county_effect", Normal::new(mean, scale).expand([counties]));
         let weight = sample!("weight", Normal::new(0.0, 1.0).expand([x.ncols()]));
         let log_radon_scale = sample!("log_radon_scale", Uniform::new(0.0, 100.0));
         let expected = Var::from(&x).matmul(weight) + county_effect.gather(0, &county);
@@ -84,16 +83,10 @@ pub(super) const VARIABLE_INTERCEPT: Entry = Entry {
     )
 };
 
-pub(super) const CONTEXTUAL_EFFECTS: Entry = Entry {
-    needs: Needs {
-        length: 2,
-        remark: "Written non-centred: in the centred form, in which it is published, a chain may fall into the funnel where the scale is small and stay there.",
-        ..Needs::NOTHING
-    },
-    ..inference_gym!("radon_contextual_effects_minnesota", "hierarchical", |data| {
+pub(super) const CONTEXTUAL_EFFECTS: Entry =
+    inference_gym!("radon_contextual_effects_minnesota", "hierarchical", |data| {
         let columns = [data.vector("log_uranium")?, data.vector("floor")?, data.vector("floor_by_county")?];
         let x = Array2::from_shape_fn((columns[0].len(), 3), |(n, j)| columns[j][n]);
         let (county, counties) = (data.indices("county", 0)?, data.count("num_counties")?);
         Ok(Box::new(radon_contextual_effects(county, x, data.vector("log_radon")?, counties)))
-    })
-};
+    });

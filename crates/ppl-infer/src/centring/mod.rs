@@ -1,11 +1,11 @@
 //! Coordinates of hierarchical sites, chosen before the chains run.
 //!
 //! A site whose law has a latent location m or scale s, `theta ~ Normal(mu, tau)`, makes a funnel as it is written
-//! (centred) where data say little about it, and as `mu + tau z` (non-centred) where they say much. Here its chains run in
-//! standard coordinates, given m, s and what the data say of it ([`ppl_core::centring`]): where those say it as a normal
-//! likelihood would, neither is left. The model is the same and so is the posterior.
+//! (centred) where data say little about it, and as `mu + tau z` (non-centred) where they say much. Here its chains
+//! run in standard coordinates, given m, s and what the data say of it ([`ppl_core::centring`]): where those say it
+//! as a normal likelihood would, neither is left. The model is the same and so is the posterior.
 //!
-//! A short chain, the [`pilot`], finds what the data say of each coordinate of each such site ([`evidence`]); the model is
+//! A short chain, the `pilot`, finds what the data say of each coordinate of each such site (`evidence`); the model is
 //! compiled with these numbers as constants, the same for all chains.
 
 mod evidence;
@@ -53,8 +53,8 @@ use ppl_autodiff::{Program, Var};
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub enum Centring {
-    /// By a pilot chain, each coordinate of each site for itself. A model without a site whose location or scale is latent,
-    /// or whose function reads values, stays as it is written, to the bit.
+    /// By a pilot chain, each coordinate of each site for itself. A model without a site whose location or scale is
+    /// latent, or whose function reads values, stays as it is written, to the bit.
     #[default]
     Automatic,
     /// As the model is written.

@@ -19,8 +19,8 @@ use crate::density::{DensityError, LogDensity, Target};
 use crate::kernel::nuts::NutsConfig;
 use crate::observe::Silent;
 
-/// The chain of the first stage, from which the others count down: no run has so many, so that its random numbers are its
-/// own.
+/// The chain of the first stage, from which the others count down: no run has so many, so that its random numbers are
+/// its own.
 const CHAIN: usize = u32::MAX as usize;
 /// At most so many stages.
 const STAGES: usize = 8;
@@ -29,10 +29,12 @@ const FIRST: usize = 30;
 const LENGTH: usize = 50;
 /// Stages end once draws ask for coordinates that differ from theirs by less than this, of standard deviations about 1.
 const SETTLED: f64 = 0.3;
+/// If the last differ by more than this, the pilot has not found the posterior, and the model stays as it is written.
+const LOST: f64 = 10.0;
 /// Doublings of trajectories.
 const MAX_DEPTH: usize = 6;
-/// Times that the draws of a stage are looked at, each in the coordinates found before: what the data say of a site depends on
-/// the coordinates of those below it.
+/// Times that the draws of a stage are looked at, each in the coordinates found before: what the data say of a site
+/// depends on the coordinates of those below it.
 const ROUNDS: usize = 2;
 /// The step of differences of scores, in standard coordinates.
 const STEP: f64 = 1e-4;
@@ -43,7 +45,8 @@ pub(crate) struct Pilot {
     dim: usize,
     /// To the log-density and its gradient.
     density: Program<f64>,
-    /// To coordinates as they are written, locations, scales, and the gradients of the sites' own laws by those coordinates.
+    /// To coordinates as they are written, locations, scales, and the gradients of the sites' own laws by those
+    /// coordinates.
     parts: Program<f64>,
 }
 
@@ -91,7 +94,7 @@ impl Pilot {
             let Some(chain) = self.stage(stage, &now, start.as_deref(), seed, threads, interrupt) else { return found };
             found.gradients += chain.gradients;
             if !matches!(chain.outcome, Outcome::Complete) {
-                return found;
+                return Found { centring: Vec::new(), ..found };
             }
             let (mut next, mut change) = (now.clone(), 0.0);
             for _ in 0..ROUNDS {
@@ -105,6 +108,9 @@ impl Pilot {
             now = next;
             if stage > 0 && change < SETTLED {
                 break;
+            }
+            if stage + 1 == STAGES && change > LOST {
+                found.centring.clear();
             }
         }
         found
@@ -147,8 +153,8 @@ impl Pilot {
         Some(run.run(&target))
     }
 
-    /// The draws of a stage with scores and curvatures in the coordinates of `now`. Curvatures are differences of scores along
-    /// random signs, whose mean has no part of other coordinates (Hutchinson's estimate of a diagonal).
+    /// The draws of a stage with scores and curvatures in the coordinates of `now`. Curvatures are differences of
+    /// scores along random signs, whose mean has no part of other coordinates (Hutchinson's estimate of a diagonal).
     fn draws(&self, points: &Array2<f64>, made_with: &Evidence, now: &Evidence, seed: u64) -> Vec<Draw> {
         let mut look = Look::new(self, now);
         let count = now.precision.len();

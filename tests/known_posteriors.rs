@@ -135,9 +135,9 @@ fn eight_schools_non_centred_has_the_reference_posterior() {
     SCHOOLS.iter().for_each(|(label, law)| check.law(label, *law));
     check.done();
     let divergences = posterior.stats().divergences();
-    // 10 at this seed. Where tau is large the likelihood is narrow in z: at an acceptance of 0.8 between 3 and 18 of
-    // 20,000 draws diverge, with a diagonal as with directions; fewer only where steps are smaller.
-    assert!(divergences <= 20, "{divergences} divergences, more than 0.1 % of the draws");
+    // Where tau is large the likelihood is narrow in z: at an acceptance of 0.8 between 3 and 40 of 20,000 draws diverged in
+    // 48 runs, 15 on average, as many as the longest steps of four chains make; fewer only where steps are smaller.
+    assert!(divergences <= 50, "{divergences} divergences, more than 0.25 % of the draws");
 }
 
 /// In coordinates that a pilot chooses, the centred form is easier than the non-centred one: no divergence at the acceptance

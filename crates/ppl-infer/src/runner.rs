@@ -214,8 +214,8 @@ impl Nuts {
         Self { threads: Some(threads), ..self }
     }
 
-    /// Starts each chain at a row of `starts`, unconstrained as the model is written, `[chain, coordinate]`, instead of at random: where another
-    /// method has found the posterior, warm-up need not look for it.
+    /// Starts each chain at a row of `starts`, unconstrained as the model is written, `[chain, coordinate]`, instead of at
+    /// random: where another method has found the posterior, warm-up need not look for it.
     ///
     /// ```
     /// use ppl_core::{dist::{HalfNormal, Normal}, model, observe, sample};

@@ -3,7 +3,8 @@
 use std::fmt::{self, Display, Write};
 
 use super::Program;
-use super::instruction::{Instruction, Place, Source};
+use super::fused::Source;
+use super::instruction::{Instruction, Place};
 use super::layout::Store;
 use super::short::ShortStep;
 use crate::real::Real;

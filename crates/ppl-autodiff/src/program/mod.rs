@@ -3,6 +3,7 @@
 mod contract;
 mod explain;
 mod fuse;
+mod fused;
 mod graph;
 mod guard;
 mod instruction;
@@ -23,8 +24,9 @@ pub use self::rows::Over;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use self::fused::MAX_TABLE;
 use self::graph::Graph;
-use self::instruction::{Instruction, MAX_TABLE, Memory};
+use self::instruction::{Instruction, Memory};
 use self::strips::Policy;
 use crate::random::Key;
 use crate::real::Real;

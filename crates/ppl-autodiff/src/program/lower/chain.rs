@@ -13,10 +13,9 @@ use crate::kernels::log_products::{softplus_sum, softplus_sum_with_slopes};
 use crate::ops::{Binary, Op, Unary};
 use crate::program::contract::{Planned, Rule, contract};
 use crate::program::fuse::Sum;
+use crate::program::fused::{Fused, LineStep, Source, Step, StepKernel, Total};
 use crate::program::guard::{Guard, of_choice};
-use crate::program::instruction::{
-    Fused, Instruction, LEAST_RUN, LineStep, Place, Runs, Source, Step, StepKernel, Total,
-};
+use crate::program::instruction::{Instruction, LEAST_RUN, Place, Runs};
 use crate::program::layout::{Store, View, loops};
 use crate::program::line::lines;
 use crate::program::short::MAX_SHORT;

@@ -1,8 +1,8 @@
 //! Which nodes of a graph compute row by row: the part of it that may run over a strip of rows at a time.
 
 use crate::ops::{Op, Reduction};
+use crate::program::fused::BLOCK;
 use crate::program::graph::Graph;
-use crate::program::instruction::BLOCK;
 use crate::shape::Shape;
 use crate::tape::NodeId;
 

@@ -130,14 +130,15 @@ model! {
 #[test]
 fn eight_schools_non_centred_has_the_reference_posterior() {
     let (y, sigma) = schools_data();
-    let posterior = Nuts::new().draws(5000).seed(1).run(&schools_non_centred(y, sigma)).unwrap();
+    let posterior =
+        Nuts::new().draws(5000).target_acceptance(0.95).seed(1).run(&schools_non_centred(y, sigma)).unwrap();
     let mut check = Check::new(&posterior, Truth::Sampled(10_000.0));
     SCHOOLS.iter().for_each(|(label, law)| check.law(label, *law));
     check.done();
     let divergences = posterior.stats().divergences();
     // Where tau is large the likelihood is narrow in z: at an acceptance of 0.8 between 3 and 40 of 20,000 draws diverged in
     // 48 runs, 15 on average, as many as the longest steps of four chains make; fewer only where steps are smaller.
-    assert!(divergences <= 50, "{divergences} divergences, more than 0.25 % of the draws");
+    assert!(divergences <= 20, "{divergences} divergences, more than 0.1 % of the draws");
 }
 
 /// In coordinates that a pilot chooses, the centred form is easier than the non-centred one: no divergence at the acceptance

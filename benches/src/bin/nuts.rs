@@ -14,8 +14,10 @@ use ndarray::{Array3, ArrayD, s};
 use ppl::diagnostics::Draws;
 use ppl::infer::Nuts;
 use ppl::infer::chain::ChainDraws;
-use ppl::infer::compiled::CompiledModel;
+use ppl::infer::compiled::{CompiledModel, density_program};
 use ppl::infer::observe::Silent;
+use ppl_benches::models::point;
+use ppl_benches::timing::program_us;
 use ppl_gallery::{Comparison, Entry, Source, compare};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +39,9 @@ struct Arguments {
     /// Only the posteriors of posteriordb with the acceptance that NUTS should aim at on each.
     #[arg(long)]
     list: bool,
+    /// Prints the programs of the posteriors' gradients with the time that each instruction takes.
+    #[arg(long)]
+    profile: bool,
     /// Posteriors or files.
     names: Vec<String>,
 }
@@ -166,6 +171,13 @@ fn judge(file: &Path) -> Result<Figures, Box<dyn Error>> {
     figures(head.peer, entry, head.seed, head.cost, &draws)
 }
 
+fn profile(name: &str) -> Result<(), Box<dyn Error>> {
+    let program = density_program::<f64>(&*entry(name)?.model()?, true)?;
+    let x = point(program.input_lengths()[0]);
+    println!("{name}: {:.2} us\n{}", program_us(&program), program.profile(&[&x], 3000));
+    Ok(())
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     if arguments.list {
@@ -173,6 +185,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let all: BTreeMap<&str, f64> = entries.map(|entry| (entry.name, acceptance(entry))).collect();
         println!("{}", serde_json::to_string(&all)?);
         return Ok(());
+    }
+    if arguments.profile {
+        return arguments.names.iter().try_for_each(|name| profile(name));
     }
     let mut all = Vec::new();
     for name in &arguments.names {

@@ -296,7 +296,7 @@ impl Op {
                 smallvec::smallvec![a, b]
             }
             Op::Select => comparison::select_adjoint(x, g),
-            Op::Reduce { op, .. } => one(reduce::adjoint(*op, x[0], y, g)),
+            Op::Reduce { op, axes } => one(reduce::adjoint(*op, axes, x[0], y, g)),
             Op::CumSum { axis, reverse } => one(g.scan_sum(*axis as isize, !reverse)),
             Op::MatMul => product::adjoint(x[0], x[1], g),
             Op::Transpose(order) => one(view::transpose_adjoint(order, g)),

@@ -1,5 +1,8 @@
 //! Reductions over axes.
 
+use smallvec::SmallVec;
+
+use super::Axes;
 use crate::var::Var;
 
 /// What a reduction does.
@@ -31,22 +34,30 @@ impl Reduction {
 }
 
 /// `y` and `g` have the reduced axes with extent 1, so they broadcast against `x`.
-pub(super) fn adjoint(op: Reduction, x: Var, y: Var, g: Var) -> Var {
+pub(super) fn adjoint(op: Reduction, axes: &Axes, x: Var, y: Var, g: Var) -> Var {
+    let reduce = |x: Var, op: Reduction| {
+        let axes: SmallVec<[isize; 4]> = axes.iter().map(|&axis| axis as isize).collect();
+        x.reduce(op, &axes, true)
+    };
     match op {
         Reduction::Sum => g.broadcast_to(x.shape()),
         // Ties share evenly, as in JAX.
         Reduction::Max | Reduction::Min => {
             let hit = x.eq(y);
-            g * (hit / hit.sum_to(&y.shape()))
+            g * (hit / reduce(hit, Reduction::Sum))
         }
-        // exp(x - y) is the softmax; where y = -inf no element counts, where y = +inf the infinite ones share, and a
-        // NaN stays one.
+        // The softmax, of the exponentials that the value takes too. Where all are -inf no element counts, where some are
+        // +inf those share, and a NaN stays one.
         Reduction::LogSumExp => {
-            let infinite = y.abs().eq(f64::INFINITY);
-            let soft = (x - infinite.select(0.0, y)).exp();
+            let max = reduce(x.detach(), Reduction::Max);
+            let shift = max.abs().lt(f64::INFINITY).select(max, 0.0);
+            let power = (x - shift).exp();
+            let sum = reduce(power, Reduction::Sum);
             let hit = x.eq(f64::INFINITY);
-            let hits = hit.sum_to(&y.shape()).max(1.0);
-            g * y.eq(f64::INFINITY).select(hit / hits, soft)
+            let hits = reduce(hit, Reduction::Sum);
+            let infinite = max.eq(f64::INFINITY);
+            let whole = infinite.select(hits, sum.eq(0.0).select(1.0, sum));
+            g * (infinite.select(hit, power) / whole)
         }
     }
 }

@@ -26,17 +26,25 @@ use crate::tape::NodeId;
 /// The order of axes for a result none of whose operands has all its elements, as of an outer product: the axis along
 /// which most operands are contiguous comes last, a long one if there is any.
 fn common_order(shape: &Shape, outside: &[(NodeId, View)]) -> SmallVec<[usize; 4]> {
-    let mut order: SmallVec<[usize; 4]> = (0..shape.rank()).collect();
-    let contiguous = |axis: usize| {
-        let arrays = outside.iter().filter(|(_, v)| !v.is_scalar() && !matches!(v.store, Store::Constants));
+    let contiguous = |axis: usize, constants: bool| {
+        let counts = |v: &View| !v.is_scalar() && (constants || !matches!(v.store, Store::Constants));
+        let arrays = outside.iter().filter(|(_, v)| counts(v));
         arrays.filter(|(_, v)| v.strides[axis] == 1 && shape[axis] > 1).count()
     };
     // Of axes with equally many operands the longest, of those equally long the last.
-    let key = |&axis: &usize| (shape[axis] >= LEAST_RUN && contiguous(axis) > 0, contiguous(axis), shape[axis]);
-    if let Some(inner) = order.iter().copied().max_by_key(key).filter(|&a| contiguous(a) > 0) {
-        order.retain(|axis| *axis != inner);
-        order.push(inner);
+    let key =
+        |&axis: &usize| (shape[axis] >= LEAST_RUN && contiguous(axis, true) > 0, contiguous(axis, false), shape[axis]);
+    let order = (0..shape.rank()).collect();
+    match (0..shape.rank()).max_by_key(key).filter(|&axis| contiguous(axis, true) > 0) {
+        Some(inner) => innermost(order, inner),
+        None => order,
     }
+}
+
+/// The axes with one of them last.
+fn innermost(mut order: SmallVec<[usize; 4]>, axis: usize) -> SmallVec<[usize; 4]> {
+    order.retain(|other| *other != axis);
+    order.push(axis);
     order
 }
 
@@ -392,5 +400,33 @@ impl<T: Real> Lowering<'_, T> {
         let guards = if total.is_none() { common_guards(&mut steps) } else { SmallVec::new() };
         let guards = guards.into_iter().map(|(at, wanted)| (sources[at].place(), wanted)).collect();
         Steps { steps, sources, registers, total, guards }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Program, Var, trace};
+
+    /// Long data against a few parameters, as the components of a mixture: the few lie outermost, so that what is taken of
+    /// each of them is contiguous.
+    #[test]
+    fn a_short_axis_lies_outermost() {
+        let data: Vec<f64> = (0..100).map(|i| f64::from(i).sin()).collect();
+        let column = ndarray::Array1::from(data.clone()).insert_axis(ndarray::Axis(1));
+        let (y, traced) = trace(|| {
+            let z = (Var::from(&column) - Var::input(0, [2])).square();
+            [(z.index(1, 0) * z.index(1, 1)).exp()]
+        })
+        .unwrap();
+        let program = Program::<f64>::compile(traced.tape(), &[&y]);
+        let text = program.explain();
+        let product = text.lines().find(|line| line.contains("exp")).unwrap();
+        assert!(!product.contains("gathered"), "{text}");
+        let mut out = [0.0; 100];
+        program.evaluate(&mut program.workspace(), &[&[0.3, -0.2]], &mut [&mut out]);
+        for (x, got) in data.iter().zip(out) {
+            let want = ((x - 0.3).powi(2) * (x + 0.2).powi(2)).exp();
+            assert!((got - want).abs() < 1e-15 * want, "{got} {want}");
+        }
     }
 }

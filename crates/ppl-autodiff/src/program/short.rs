@@ -1,14 +1,16 @@
 //! Operations on single numbers and short arrays, many in one instruction: what a model does to its parameters costs a
 //! few nanoseconds an operation.
 
+use super::contract::Within;
 use super::instruction::{Memory, Place, gather};
 use super::layout::Loop;
 use crate::kernels::dispatch::multiversion;
-use crate::kernels::elementwise::{BinaryKernel, TernaryKernel, UnaryKernel, pairwise};
+use crate::kernels::elementwise::{BinaryKernel, UnaryKernel, pairwise};
 use crate::real::Real;
 
 /// Arrays fill whole groups of so many slots.
 pub(crate) const LANES: usize = 8;
+const ONE_VECTOR: u16 = LANES as u16;
 /// The longest arrays: four vectors of AVX-512.
 pub(crate) const MAX_SHORT: usize = 32;
 
@@ -30,6 +32,8 @@ pub(crate) enum Code {
     SubMul,
     /// `(a - b) / c`
     SubDiv,
+    /// 1 where `b <= a <= c`, else 0; with `<` in the places of `<=` as the rule says.
+    Within(Within),
     /// `a (1 - b^2)`
     TimesOneMinusSquare,
     Select,
@@ -50,14 +54,12 @@ pub(crate) enum Code {
     Dot,
     Unary(u16),
     Binary(u16),
-    Ternary(u16),
 }
 
 /// The functions that steps call.
 pub(crate) struct Kernels<T> {
     pub unary: Vec<UnaryKernel<T>>,
     pub binary: Vec<BinaryKernel<T>>,
-    pub ternary: Vec<TernaryKernel<T>>,
 }
 
 /// One operation; operands and result are slots. Small, since a long list is read from the cache at every evaluation.
@@ -204,13 +206,21 @@ unsafe fn splat<T: Real>(x: T, to: *mut T, elements: usize) {
     }
 }
 
+/// 1 where x lies between two ends, else 0.
+#[inline(always)]
+fn within<T: Real>(ends: Within, x: T, low: T, high: T) -> T {
+    let above = (x > low) | (ends.low & (x == low));
+    let below = (x < high) | (ends.high & (x == high));
+    T::select(above & below, T::ONE, T::ZERO)
+}
+
 /// An expression of operands (by their numbers) for each element of arrays.
 macro_rules! elementwise {
-    ($slots:ident, $step:ident, |$($operand:ident: $number:literal),+| $value:expr) => {{
+    ($slots:ident, $step:ident, $end:ident, |$($operand:ident: $number:literal),+| $value:expr) => {{
         let result = $slots.add($step.result as usize);
         $(let $operand = $slots.add($step.operands[$number] as usize).cast_const();)+
         let mut from = 0;
-        while from < $step.elements as usize {
+        while from < $end {
             $(let $operand = *$operand.add(from).cast::<[T; LANES]>();)+
             let mut out = [T::ZERO; LANES];
             for (l, out) in out.iter_mut().enumerate() {
@@ -225,12 +235,12 @@ macro_rules! elementwise {
 
 /// A sum over elements of up to two arrays.
 macro_rules! total {
-    ($slots:ident, $step:ident, |$sum:ident, $a:ident, $b:ident| $value:expr) => {{
+    ($slots:ident, $step:ident, $end:ident, |$sum:ident, $a:ident, $b:ident| $value:expr) => {{
         let (a, b) = ($slots.add($step.operands[0] as usize), $slots.add($step.operands[1] as usize));
         let n = $step.elements as usize;
         let mut sums = [T::ZERO; LANES];
         let mut from = 0;
-        while from < n {
+        while from < $end {
             let (a, b) = (*a.add(from).cast::<[T; LANES]>(), *b.add(from).cast::<[T; LANES]>());
             for l in 0..LANES {
                 let ($sum, $a, $b) = (sums[l], a[l], b[l]);
@@ -252,42 +262,43 @@ unsafe fn number<T: Real>(step: &ShortStep, kernels: &Kernels<T>, slots: *mut T,
         let operand = |i: usize| {
             if step.chained & 1 << i == 0 { *slots.add(step.operands[i] as usize) } else { last }
         };
-        let [a, b, c] = [operand(0), operand(1), operand(2)];
+        // Only what a step needs is looked up.
+        macro_rules! of {
+            (|$($operand:ident: $number:literal),*| $value:expr) => {{
+                $(let $operand = operand($number);)*
+                $value
+            }};
+        }
         let truth = |holds: bool| T::select(holds, T::ONE, T::ZERO);
         let y = match step.code {
-            Code::Add => a + b,
-            Code::Sub => a - b,
-            Code::Mul => a * b,
-            Code::Div => a / b,
-            Code::Neg => -a,
-            Code::Square => a * a,
-            Code::MulAdd => a.mul_add(b, c),
-            Code::MulSub => a.mul_add(b, -c),
-            Code::SubMul => (-a).mul_add(b, c),
-            Code::SubDiv => (a - b) / c,
-            Code::TimesOneMinusSquare => a * (-b).mul_add(b, T::ONE),
-            Code::Select => T::select(a != T::ZERO, b, c),
-            Code::Abs => a.abs(),
-            Code::Gt => truth(a > b),
-            Code::Ge => truth(a >= b),
-            Code::Lt => truth(a < b),
-            Code::Le => truth(a <= b),
-            Code::Splat | Code::Copy | Code::Sum => a,
+            Code::Add => of!(|a: 0, b: 1| a + b),
+            Code::Sub => of!(|a: 0, b: 1| a - b),
+            Code::Mul | Code::Dot => of!(|a: 0, b: 1| a * b),
+            Code::Div => of!(|a: 0, b: 1| a / b),
+            Code::Neg => of!(|a: 0| -a),
+            Code::Square => of!(|a: 0| a * a),
+            Code::MulAdd => of!(|a: 0, b: 1, c: 2| a.mul_add(b, c)),
+            Code::MulSub => of!(|a: 0, b: 1, c: 2| a.mul_add(b, -c)),
+            Code::SubMul => of!(|a: 0, b: 1, c: 2| (-a).mul_add(b, c)),
+            Code::SubDiv => of!(|a: 0, b: 1, c: 2| (a - b) / c),
+            Code::Within(ends) => of!(|a: 0, b: 1, c: 2| within(ends, a, b, c)),
+            Code::TimesOneMinusSquare => of!(|a: 0, b: 1| a * (-b).mul_add(b, T::ONE)),
+            Code::Select => of!(|a: 0, b: 1, c: 2| T::select(a != T::ZERO, b, c)),
+            Code::Abs => of!(|a: 0| a.abs()),
+            Code::Gt => of!(|a: 0, b: 1| truth(a > b)),
+            Code::Ge => of!(|a: 0, b: 1| truth(a >= b)),
+            Code::Lt => of!(|a: 0, b: 1| truth(a < b)),
+            Code::Le => of!(|a: 0, b: 1| truth(a <= b)),
+            Code::Splat | Code::Copy | Code::Sum => operand(0),
             Code::Zeros => T::ZERO,
-            Code::Dot => a * b,
             Code::Unary(f) => {
                 let mut y = [T::ZERO];
-                kernels.unary.get_unchecked(f as usize)(&[a], &mut y);
+                kernels.unary.get_unchecked(f as usize)(&[operand(0)], &mut y);
                 y[0]
             }
             Code::Binary(f) => {
                 let mut y = [T::ZERO];
-                kernels.binary.get_unchecked(f as usize)(&[a], &[b], &mut y);
-                y[0]
-            }
-            Code::Ternary(f) => {
-                let mut y = [T::ZERO];
-                kernels.ternary.get_unchecked(f as usize)(&[a], &[b], &[c], &mut y);
+                kernels.binary.get_unchecked(f as usize)(&[operand(0)], &[operand(1)], &mut y);
                 y[0]
             }
         };
@@ -296,48 +307,47 @@ unsafe fn number<T: Real>(step: &ShortStep, kernels: &Kernels<T>, slots: *mut T,
     }
 }
 
-/// A step on arrays; the number that it makes, if it makes one.
+/// A step on arrays, all of one vector or of several; the number that it makes, if it makes one.
 #[inline(always)]
-unsafe fn array<T: Real>(step: &ShortStep, kernels: &Kernels<T>, slots: *mut T) -> T {
+unsafe fn array<T: Real, const IS_ONE: bool>(step: &ShortStep, kernels: &Kernels<T>, slots: *mut T) -> T {
+    // One vector has no loop.
+    let end = if IS_ONE { LANES } else { step.elements as usize };
     // SAFETY: as for numbers; arrays have whole vectors of slots.
     unsafe {
         match step.code {
-            Code::Add => elementwise!(slots, step, |a: 0, b: 1| a + b),
-            Code::Sub => elementwise!(slots, step, |a: 0, b: 1| a - b),
-            Code::Mul => elementwise!(slots, step, |a: 0, b: 1| a * b),
-            Code::Div => elementwise!(slots, step, |a: 0, b: 1| a / b),
-            Code::Neg => elementwise!(slots, step, |a: 0| -a),
-            Code::Square => elementwise!(slots, step, |a: 0| a * a),
-            Code::MulAdd => elementwise!(slots, step, |a: 0, b: 1, c: 2| a.mul_add(b, c)),
-            Code::MulSub => elementwise!(slots, step, |a: 0, b: 1, c: 2| a.mul_add(b, -c)),
-            Code::SubMul => elementwise!(slots, step, |a: 0, b: 1, c: 2| (-a).mul_add(b, c)),
-            Code::SubDiv => elementwise!(slots, step, |a: 0, b: 1, c: 2| (a - b) / c),
-            Code::TimesOneMinusSquare => elementwise!(slots, step, |a: 0, b: 1| a * (-b).mul_add(b, T::ONE)),
-            Code::Select => elementwise!(slots, step, |a: 0, b: 1, c: 2| T::select(a != T::ZERO, b, c)),
-            Code::Abs => elementwise!(slots, step, |a: 0| a.abs()),
-            Code::Gt => elementwise!(slots, step, |a: 0, b: 1| T::select(a > b, T::ONE, T::ZERO)),
-            Code::Ge => elementwise!(slots, step, |a: 0, b: 1| T::select(a >= b, T::ONE, T::ZERO)),
-            Code::Lt => elementwise!(slots, step, |a: 0, b: 1| T::select(a < b, T::ONE, T::ZERO)),
-            Code::Le => elementwise!(slots, step, |a: 0, b: 1| T::select(a <= b, T::ONE, T::ZERO)),
+            Code::Add => elementwise!(slots, step, end, |a: 0, b: 1| a + b),
+            Code::Sub => elementwise!(slots, step, end, |a: 0, b: 1| a - b),
+            Code::Mul => elementwise!(slots, step, end, |a: 0, b: 1| a * b),
+            Code::Div => elementwise!(slots, step, end, |a: 0, b: 1| a / b),
+            Code::Neg => elementwise!(slots, step, end, |a: 0| -a),
+            Code::Square => elementwise!(slots, step, end, |a: 0| a * a),
+            Code::MulAdd => elementwise!(slots, step, end, |a: 0, b: 1, c: 2| a.mul_add(b, c)),
+            Code::MulSub => elementwise!(slots, step, end, |a: 0, b: 1, c: 2| a.mul_add(b, -c)),
+            Code::SubMul => elementwise!(slots, step, end, |a: 0, b: 1, c: 2| (-a).mul_add(b, c)),
+            Code::SubDiv => elementwise!(slots, step, end, |a: 0, b: 1, c: 2| (a - b) / c),
+            Code::Within(ends) => elementwise!(slots, step, end, |a: 0, b: 1, c: 2| within(ends, a, b, c)),
+            Code::TimesOneMinusSquare => elementwise!(slots, step, end, |a: 0, b: 1| a * (-b).mul_add(b, T::ONE)),
+            Code::Select => elementwise!(slots, step, end, |a: 0, b: 1, c: 2| T::select(a != T::ZERO, b, c)),
+            Code::Abs => elementwise!(slots, step, end, |a: 0| a.abs()),
+            Code::Gt => elementwise!(slots, step, end, |a: 0, b: 1| T::select(a > b, T::ONE, T::ZERO)),
+            Code::Ge => elementwise!(slots, step, end, |a: 0, b: 1| T::select(a >= b, T::ONE, T::ZERO)),
+            Code::Lt => elementwise!(slots, step, end, |a: 0, b: 1| T::select(a < b, T::ONE, T::ZERO)),
+            Code::Le => elementwise!(slots, step, end, |a: 0, b: 1| T::select(a <= b, T::ONE, T::ZERO)),
             Code::Splat => {
                 let x = *slots.add(step.operands[0] as usize);
-                splat(x, slots.add(step.result as usize), step.elements as usize);
+                splat(x, slots.add(step.result as usize), end);
             }
-            Code::Zeros => splat(T::ZERO, slots.add(step.result as usize), step.elements as usize),
+            Code::Zeros => splat(T::ZERO, slots.add(step.result as usize), end),
             Code::Copy => {
                 let (from, to) = (slots.add(step.operands[0] as usize), slots.add(step.result as usize));
                 store(from.cast_const(), to, step.elements as usize);
             }
-            Code::Sum => total!(slots, step, |sum, a, _b| sum + a),
-            Code::Dot => total!(slots, step, |sum, a, b| a.mul_add(b, sum)),
+            Code::Sum => total!(slots, step, end, |sum, a, _b| sum + a),
+            Code::Dot => total!(slots, step, end, |sum, a, b| a.mul_add(b, sum)),
             Code::Unary(f) => kernels.unary.get_unchecked(f as usize)(step.operand(slots, 0), step.result(slots)),
             Code::Binary(f) => {
                 let (a, b) = (step.operand(slots, 0), step.operand(slots, 1));
                 kernels.binary.get_unchecked(f as usize)(a, b, step.result(slots));
-            }
-            Code::Ternary(f) => {
-                let (a, b, c) = (step.operand(slots, 0), step.operand(slots, 1), step.operand(slots, 2));
-                kernels.ternary.get_unchecked(f as usize)(a, b, c, step.result(slots));
             }
         }
     }
@@ -363,10 +373,10 @@ multiversion! {
             }
             let mut last = T::ZERO;
             for step in &short.steps {
-                last = if step.elements == 1 {
-                    number(step, &short.kernels, slots, last)
-                } else {
-                    array(step, &short.kernels, slots)
+                last = match step.elements {
+                    1 => number(step, &short.kernels, slots, last),
+                    2..=ONE_VECTOR => array::<T, true>(step, &short.kernels, slots),
+                    _ => array::<T, false>(step, &short.kernels, slots),
                 };
             }
             for wanted in &short.stores {

@@ -6,7 +6,7 @@ use crate::density::{DensityError, LogDensity};
 use crate::dynamics::{Drift, Flow, Metric, leapfrog};
 use crate::random::ChainRng;
 
-use super::tree::{Pool, Tree, Weight};
+use super::tree::{Pool, Tree, Weight, Weights};
 use super::{GradientState, Kernel};
 
 /// What the user chooses and nothing tunes.
@@ -119,7 +119,8 @@ impl NutsInfo {
 pub struct NutsKernel {
     config: NutsConfig,
     pool: Pool,
-    /// Completed subtrees of the half being built: one for each binary digit of its number of points.
+    /// Completed subtrees of the half being built: one for each binary digit of its number of points, the whole half in the
+    /// end. They are joined where they lie.
     pending: Vec<Tree>,
 }
 
@@ -134,7 +135,8 @@ struct Motion<'a> {
 
 /// What became of a half.
 enum Growth {
-    Complete(Tree),
+    /// It is the one tree that is pending.
+    Complete,
     Turning,
     Diverging(Divergence),
 }
@@ -175,7 +177,7 @@ impl NutsKernel {
     fn grow(
         &mut self,
         motion: &mut Motion<'_>,
-        trajectory: Tree,
+        trajectory: &Tree,
         depth: usize,
         choices: &mut Philox,
         tally: &mut Tally,
@@ -184,30 +186,30 @@ impl NutsKernel {
         let mut end = trajectory.last;
         let mut n = 0usize;
         loop {
-            let mut tree = self.pool.leaf();
-            let (from, to) = self.pool.pair(end, tree.last);
+            let leaf = self.pool.leaf();
+            self.pending.push(leaf);
+            let (from, to) = self.pool.pair(end, leaf.last);
             leapfrog(motion.density, motion.flow, motion.step, from, to)?;
             let energy_error = to.energy - motion.initial_energy;
-            tree.weight = tally.add(-energy_error);
+            let weight = tally.add(-energy_error);
             if energy_error > self.config.max_energy_error {
                 return Ok(Growth::Diverging(Divergence { start: from.position.clone(), energy_error }));
             }
-            end = tree.last;
+            end = leaf.last;
+            if let Some(leaf) = self.pending.last_mut() {
+                leaf.weight = weight;
+            }
             for _ in 0..n.trailing_ones() {
-                let Some(first) = self.pending.pop() else {
-                    break;
-                };
-                let (joined, goes_on) = self.pool.join(first, tree, |weights| choices.uniform() < weights.share);
-                if !goes_on {
+                let [.., first, second] = &mut self.pending[..] else { break };
+                if !self.pool.join(first, second, |weights| choices.uniform() < weights.share) {
                     return Ok(Growth::Turning);
                 }
-                tree = joined;
+                self.pending.pop();
             }
             n += 1;
             if n == 1 << depth {
-                return Ok(Growth::Complete(tree));
+                return Ok(Growth::Complete);
             }
-            self.pending.push(tree);
         }
     }
 }
@@ -250,20 +252,19 @@ impl Kernel for NutsKernel {
                 motion.step = -motion.step;
                 trajectory = trajectory.reversed();
             }
-            let half = match self.grow(&mut motion, trajectory, depth, &mut choices, &mut tally)? {
-                Growth::Complete(half) => half,
+            match self.grow(&mut motion, &trajectory, depth, &mut choices, &mut tally)? {
+                Growth::Complete => {}
                 Growth::Turning => break,
                 Growth::Diverging(found) => {
                     divergence = Some(found);
                     break;
                 }
-            };
+            }
+            let [half] = &self.pending[..] else { break };
             depth += 1;
             // Biased progressive: the new half competes with the old trajectory alone, not with their sum.
-            let (joined, goes_on) =
-                self.pool.join(trajectory, half, |weights| weights.odds == 1.0 || choices.uniform() < weights.odds);
-            trajectory = joined;
-            if !goes_on {
+            let choose = |weights: &Weights| weights.odds == 1.0 || choices.uniform() < weights.odds;
+            if !self.pool.join(&mut trajectory, half, choose) {
                 break;
             }
         }

@@ -121,17 +121,17 @@ impl Pool {
         sum.map_or(&self.points[only].momentum, |sum| &self.sums[sum])
     }
 
-    /// Joins `a` and `b`, as many points each, where the last of `a` precedes the first of `b`. The proposal is b's
-    /// if `choose_b` says so.
+    /// Joins `b` to `a`, as many points each, where the last of `a` precedes the first of `b`. The proposal is b's if
+    /// `choose_b` says so.
     ///
-    /// The flag says whether the joined trajectory may be extended.
-    pub fn join(&mut self, a: Tree, b: Tree, choose_b: impl FnOnce(&Weights) -> bool) -> (Tree, bool) {
-        let goes_on = self.goes_on(&a, &b);
+    /// Returns whether the joined trajectory may be extended.
+    pub fn join(&mut self, a: &mut Tree, b: &Tree, choose_b: impl FnOnce(&Weights) -> bool) -> bool {
+        let goes_on = self.goes_on(a, b);
         let sum = self.sum();
         let mut rho = std::mem::take(&mut self.sums[sum]);
         add(self.rho(a.sum, a.first), self.rho(b.sum, b.first), &mut rho);
         self.sums[sum] = rho;
-        for halves in [a.halves, b.halves] {
+        for halves in [&a.halves, &b.halves] {
             let Some(halves) = halves else { continue };
             for half in halves {
                 self.free(half.sum);
@@ -139,16 +139,15 @@ impl Pool {
             }
         }
         let weights = Weights::of(a.weight, b.weight);
-        let proposal = if choose_b(&weights) {
+        if choose_b(&weights) {
             self.release(a.proposal);
-            b.proposal
+            a.proposal = b.proposal;
         } else {
             self.release(b.proposal);
-            a.proposal
-        };
-        let halves = Some([Half { inner: a.last, sum: a.sum }, Half { inner: b.first, sum: b.sum }]);
-        let weight = weights.sum;
-        (Tree { first: a.first, last: b.last, proposal, weight, sum: Some(sum), halves }, goes_on)
+        }
+        a.halves = Some([Half { inner: a.last, sum: a.sum }, Half { inner: b.first, sum: b.sum }]);
+        (a.last, a.weight, a.sum) = (b.last, weights.sum, Some(sum));
+        goes_on
     }
 
     /// Whether the trajectory of `a` and `b` may be extended: for u, v at its ends and rho the sum of its momenta the
@@ -262,7 +261,12 @@ mod tests {
             .collect();
         while trees.len() > 1 {
             let first = trees.len() == momenta.len();
-            trees = trees.chunks(2).map(|pair| pool.join(pair[0].0, pair[1].0, |_| first)).collect();
+            let pairs = trees.chunks(2).map(|pair| {
+                let mut tree = pair[0].0;
+                let goes_on = pool.join(&mut tree, &pair[1].0, |_| first);
+                (tree, goes_on)
+            });
+            trees = pairs.collect();
         }
         let (whole, goes_on) = trees[0];
         (pool, whole, goes_on)

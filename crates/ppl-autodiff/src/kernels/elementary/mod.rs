@@ -54,6 +54,10 @@ multiversion! {
     pub fn map_unary<T: Real, F: Unary>(x: &[T], out: &mut [T]) {
         let n = x.len().min(out.len());
         let (x, out) = (&x[..n], &mut out[..n]);
+        if let ([x], [out]) = (x, &mut *out) {
+            *out = if F::is_rare(*x) { rare_value::<T, F>(*x) } else { F::apply(*x) };
+            return;
+        }
         let whole = n - n % BLOCK;
         let mut rare = straight::<T, F>(&x[..whole], &mut out[..whole]);
         let (x_rest, out_rest) = (x[whole..].chunks(REST), out[whole..].chunks_mut(REST));
@@ -61,19 +65,15 @@ multiversion! {
             // The remainder in whole vectors too: a loop over single elements would cost more than the rest of a short
             // slice.
             let mut padded = [x[0]; REST];
-            if let Ok(whole) = <&[T; REST]>::try_from(x) {
-                padded = *whole;
-            } else if x.len() > 1 {
-                padded.iter_mut().zip(x).for_each(|(to, &x)| *to = x);
+            match <&[T; REST]>::try_from(x) {
+                Ok(whole) => padded = *whole,
+                Err(_) => padded.iter_mut().zip(x).for_each(|(to, &x)| *to = x),
             }
             let mut result = padded;
             rare |= straight::<T, F>(&padded, &mut result);
-            if let Ok(whole) = <&mut [T; REST]>::try_from(&mut *out) {
-                *whole = result;
-            } else if let [one] = out {
-                *one = result[0];
-            } else {
-                out.iter_mut().zip(result).for_each(|(to, x)| *to = x);
+            match <&mut [T; REST]>::try_from(&mut *out) {
+                Ok(whole) => *whole = result,
+                Err(_) => out.iter_mut().zip(result).for_each(|(to, x)| *to = x),
             }
         }
         if rare {
@@ -88,6 +88,12 @@ fn redo_rare<T: Real, F: Unary>(x: &[T], out: &mut [T]) {
     for (o, &x) in out.iter_mut().zip(x).filter(|(_, x)| F::is_rare(**x)) {
         *o = F::apply_rare(x);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn rare_value<T: Real, F: Unary>(x: T) -> T {
+    F::apply_rare(x)
 }
 
 multiversion! {

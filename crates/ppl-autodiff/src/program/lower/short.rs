@@ -46,7 +46,7 @@ impl<T> Default for Group<T> {
         Self {
             buffer: None,
             members: Vec::new(),
-            kernels: Kernels { unary: Vec::new(), binary: Vec::new(), ternary: Vec::new() },
+            kernels: Kernels { unary: Vec::new(), binary: Vec::new() },
             slots: HashMap::new(),
             arrays: HashMap::new(),
             splats: HashMap::new(),
@@ -406,10 +406,8 @@ fn code<T: Real>(kernels: &mut Kernels<T>, rule: Rule, op: &Op) -> Code {
         (Rule::SubMul, _) => Code::SubMul,
         (Rule::TimesOneMinusSquare, _) => Code::TimesOneMinusSquare,
         (Rule::SubDiv, _) => Code::SubDiv,
+        (Rule::Within(ends), _) => Code::Within(ends),
         (Rule::IsWhole, _) => Code::Unary(number_of(&mut kernels.unary, is_whole, |f| f as usize)),
-        (Rule::Within(_), _) => rule
-            .ternary()
-            .map_or(Code::Select, |forms| Code::Ternary(number_of(&mut kernels.ternary, forms[0], |f| f as usize))),
         (Rule::Plain, Op::Binary(Binary::Add)) => Code::Add,
         (Rule::Plain, Op::Binary(Binary::Sub)) => Code::Sub,
         (Rule::Plain, Op::Binary(Binary::Mul)) => Code::Mul,

@@ -177,6 +177,18 @@ fn binary(g: &mut Graph, node: &Node, op: Binary, a: NodeId, b: NodeId) -> Optio
             let negative = g.op(Op::Unary(Unary::Neg), &[b], g.shape(b).clone(), node);
             Some(g.op(Op::Binary(Binary::Sub), &[negative, a], node.shape.clone(), node))
         }
+        // (a + a) c = a (2 c), as in the derivative of a square.
+        Binary::Mul if let Some((a, c)) = doubled(g, [a, b], [left, right]) => {
+            let c = g.filled(c, &Shape::scalar(), node);
+            let product = binary(g, node, Binary::Mul, a, c);
+            Some(product.unwrap_or_else(|| g.op(Op::Binary(Binary::Mul), &[a, c], node.shape.clone(), node)))
+        }
+        // (-a) / b = -(a / b): signs meet outside, where two of them cancel.
+        Binary::Div => {
+            let a = negated(g, a)?;
+            let quotient = g.op(Op::Binary(Binary::Div), &[a, b], node.shape.clone(), node);
+            Some(g.op(Op::Unary(Unary::Neg), &[quotient], node.shape.clone(), node))
+        }
         // (-a) c = a (-c), where c is data and so negated once.
         Binary::Mul => {
             let data = |g: &Graph, id: NodeId| match g.node(id).op {
@@ -194,6 +206,18 @@ fn binary(g: &mut Graph, node: &Node, op: Binary, a: NodeId, b: NodeId) -> Optio
         }
         _ => None,
     }
+}
+
+/// Of a product of `a + a` and a number the a and twice the number.
+fn doubled(g: &Graph, operands: [NodeId; 2], numbers: [Option<f64>; 2]) -> Option<(NodeId, f64)> {
+    let (sum, c) = match numbers {
+        [None, Some(c)] => (operands[0], c),
+        [Some(c), None] => (operands[1], c),
+        _ => return None,
+    };
+    let sum = g.node(sum);
+    let twice = sum.op == Op::Binary(Binary::Add) && sum.operands[0] == sum.operands[1];
+    (twice && (2.0 * c).is_finite()).then(|| (sum.operands[0], 2.0 * c))
 }
 
 fn reduce(g: &mut Graph, node: &Node, op: Reduction, axes: &Axes, x: NodeId) -> Option<NodeId> {
@@ -253,6 +277,13 @@ mod tests {
         assert_eq!(simplified(|x| -(x * 2.0)), ["mul"]);
         assert_eq!(simplified(|x| -x.exp() * Var::from(&ndarray::arr1(&[1.0, 2.0, 4.0]))), ["exp", "mul"]);
         assert_eq!(simplified(|x| -x.exp() - x.slice(0, 0..1).squeeze(0)), ["exp", "slice", "reshape", "neg", "sub"]);
+    }
+
+    #[test]
+    fn the_slope_of_a_square_is_one_product() {
+        assert_eq!(simplified(|x| (x + x) * 3.0), ["mul"]);
+        assert_eq!(simplified(|x| -((x + x) * -0.5 / x.exp())), ["exp", "div"]);
+        assert_eq!(simplified(|x| (x + x) * f64::MAX), ["add", "mul"], "twice the number is infinite");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is one number for all elements is taken out of their sum: `sum(k x) = k sum(x)`. What stays is often a plain sum
 //! of products, made in one pass over the data.
 //!
-//! A term leaves only the sum of multiples of a square, as of a normal density: there no digits are lost. In
+//! A term leaves only the sum of multiples of a square, as of a normal density whose scales are data: there no digits are lost. In
 //! `sum(x - m)` they would be, since `x` and `n m` may be large where all differences are small.
 
 use crate::ops::{Axes, Binary, Op, Reduction, Unary};
@@ -55,6 +55,18 @@ fn sum(g: &mut Graph, node: &Node, axes: &Axes, x: NodeId) -> NodeId {
                 let count: usize = axes.iter().map(|&axis| inner.shape[axis]).product();
                 let count = g.filled(count as f64, &Shape::scalar(), node);
                 let all = g.op(Op::Binary(Binary::Mul), &[k, count], Shape::scalar(), node);
+                return binary(g, op, sum, all);
+            }
+            // Data are added up once.
+            if let Op::Constant(data) = g.node(b).op
+                && !factors
+                && node.shape.size() == 1
+                && [a, b].iter().all(|&id| *g.shape(id) == inner.shape)
+                && is_multiple_of_square(g, a)
+            {
+                let sum = sum(g, node, axes, a);
+                let all = g.constants[data as usize].data().iter().sum();
+                let all = g.filled(all, &Shape::scalar(), node);
                 return binary(g, op, sum, all);
             }
         }
@@ -121,6 +133,13 @@ mod tests {
     #[test]
     fn the_sum_of_one_number_is_a_product() {
         assert_eq!(operations(|x, k| (k.exp().broadcast_to([9])).sum() + x.sum()), ["exp", "mul", "sum", "add"]);
+    }
+
+    #[test]
+    fn data_leave_sums_of_squares() {
+        let data = || Var::from(&(0..9).map(f64::from).collect::<ndarray::Array1<f64>>());
+        assert_eq!(operations(|x, _| (x.square() * -0.5 - data()).sum()), ["square", "sum", "mul", "sub"]);
+        assert_eq!(operations(|x, _| (x - data()).sum()), ["sub", "sum"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::ops::{Law, Reduction};
 use crate::program::fused::{Fused, Source, Total};
 use crate::program::layout::{Loop, Store};
 use crate::program::scan::Scan;
+use crate::program::scatter::ScatterAdd;
 use crate::program::short::Short;
 use crate::program::strips::Strips;
 use crate::program::whole::Whole;
@@ -120,15 +121,7 @@ pub(crate) enum Instruction<T> {
         from: Place,
         result: Place,
     },
-    /// The adjoint of `Gather`; the result is `[outer, length, inner]`.
-    ScatterAdd {
-        outer: usize,
-        length: usize,
-        inner: usize,
-        index: std::sync::Arc<[usize]>,
-        from: Place,
-        result: Place,
-    },
+    ScatterAdd(ScatterAdd),
     /// Batch steps: in the operand and in the dense result.
     Cholesky {
         batch: Vec<Loop<2>>,
@@ -176,7 +169,7 @@ impl<T> Instruction<T> {
             Instruction::Fill { .. } => "fill",
             Instruction::CumSum { .. } => "cumsum",
             Instruction::Gather { .. } => "gather",
-            Instruction::ScatterAdd { .. } => "scatter_add",
+            Instruction::ScatterAdd(_) => "scatter_add",
             Instruction::Cholesky { .. } => "cholesky",
             Instruction::Solve { .. } => "solve_lower",
             Instruction::Whole(whole) => whole.name(),
@@ -206,9 +199,9 @@ impl<T> Instruction<T> {
             Instruction::Copy { from, result, .. }
             | Instruction::CumSum { from, result, .. }
             | Instruction::Gather { from, result, .. }
-            | Instruction::ScatterAdd { from, result, .. }
             | Instruction::Cholesky { from, result, .. } => (*result, vec![*from]),
             Instruction::Fill { result, .. } => (*result, vec![]),
+            Instruction::ScatterAdd(s) => (s.result, vec![s.from]),
             Instruction::Whole(whole) => whole.places(),
             Instruction::Solve { factor, result, .. } => (*result, vec![*factor, *result]),
             Instruction::Scan(scan) => scan.places(),
@@ -286,25 +279,7 @@ impl<T: Real> Instruction<T> {
                         }
                     }
                 }
-                Instruction::ScatterAdd { outer, length, inner, index, from, result } => {
-                    let (mut x, y) = (memory.at(*from), memory.at(*result));
-                    std::slice::from_raw_parts_mut(y, outer * length * inner).fill(T::ZERO);
-                    for block in 0..*outer {
-                        if *inner == 1 {
-                            let y = y.add(block * length);
-                            index.iter().enumerate().for_each(|(e, &i)| *y.add(i) += *x.add(e));
-                            x = x.add(index.len());
-                            continue;
-                        }
-                        for &i in index.iter() {
-                            let row = y.add((block * length + i) * inner);
-                            for e in 0..*inner {
-                                *row.add(e) += *x.add(e);
-                            }
-                            x = x.add(*inner);
-                        }
-                    }
-                }
+                Instruction::ScatterAdd(scatter) => scatter.run(memory.at(scatter.from), memory.at(scatter.result)),
                 Instruction::Cholesky { batch, n, strides, from, result } => {
                     let (a, l) = (memory.at(*from), memory.at(*result));
                     each(batch, [0; 2], &mut |[i, j]| {

@@ -16,6 +16,7 @@ mod plan;
 mod profile;
 mod rows;
 mod scan;
+mod scatter;
 mod short;
 pub(crate) mod strips;
 mod whole;

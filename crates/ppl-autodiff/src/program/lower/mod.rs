@@ -16,6 +16,7 @@ use super::guard::{Counts, Guards, counts, guards};
 use super::instruction::{Instruction, Place, Reduce};
 use super::layout::{Loop, Store, View, loops};
 use super::scan::Scan;
+use super::scatter::ScatterAdd;
 use super::short::MAX_SHORT;
 use super::strips::{Policy, Region};
 use crate::kernels::elementwise::{accumulate_kernel, sum as sum_of};
@@ -324,8 +325,8 @@ impl<T: Real> Lowering<'_, T> {
                 let from = self.row_major(from);
                 let to = self.new_dense(&shape);
                 let (outer, length, inner) = around(&shape, *axis);
-                let (from, result, index) = (place(&from), place(&to), index.clone());
-                self.push(Instruction::ScatterAdd { outer, length, inner, index, from, result });
+                let scatter = ScatterAdd::new([outer, length, inner], index, place(&from), place(&to));
+                self.push(Instruction::ScatterAdd(scatter));
                 to
             }
             Op::Cholesky => {

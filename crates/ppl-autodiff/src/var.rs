@@ -390,6 +390,32 @@ impl Var {
         }
     }
 
+    /// `y_t = decay_t y_{t-1} + x_t` along an axis, from `y_0 = x_0`: one multiplication and addition a step. The decay
+    /// broadcasts to `self`.
+    ///
+    /// ```
+    /// use ppl_autodiff::{Var, value_and_grad};
+    /// // 1, then d + 1, then d (d + 1) + 1 = d^2 + d + 1, whose slope is 2 d + 1.
+    /// let last = |d| Var::from([1.0, 1.0, 1.0]).linear_recurrence(d, 0).index(0, 2);
+    /// let (value, slope) = value_and_grad(last, 2.0)?;
+    /// assert_eq!((value, slope.sum()), (7.0, 5.0));
+    /// # Ok::<(), ppl_autodiff::TraceError>(())
+    /// ```
+    #[track_caller]
+    pub fn linear_recurrence(self, decay: impl Into<Var>, axis: isize) -> Var {
+        self.recurrence(decay.into(), axis, false)
+    }
+
+    #[track_caller]
+    pub(crate) fn recurrence(self, decay: Var, axis: isize, reverse: bool) -> Var {
+        let location = Location::caller();
+        let decay = decay.broadcast_to(self.shape());
+        match self.shape().axis(axis) {
+            Some(axis) => trace::record(Op::Recurrence { axis, reverse }, &[decay, self], location),
+            None => self.no_axis("linear_recurrence", axis, location),
+        }
+    }
+
     #[track_caller]
     pub(crate) fn no_axis(self, operation: &'static str, axis: isize, location: &'static Location<'static>) -> Var {
         let shape = self.shape();

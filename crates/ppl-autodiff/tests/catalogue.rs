@@ -159,6 +159,10 @@ fn cases(rows: usize, columns: usize) -> Vec<Case> {
         all + last[0]
     }));
     cases.push(case(&["cumsum"], &[r, c], (-2.0, 2.0), |x| x.cumsum(0) * x.cumsum(-1)));
+    cases.push(case(&["linear_recurrence"], &[r, c], (-1.2, 1.2), |x| {
+        let decay = x.slice(0, 0..1).sin();
+        x.linear_recurrence(decay, 0) * x.linear_recurrence(x, -1) + x.linear_recurrence(0.9, 1)
+    }));
     cases.push(case(&["transpose", "reshape"], &[r, 2, c], (-2.0, 2.0), move |x| {
         x.transpose(&[2, 0, 1]).tanh().reshape([c * r, 2]) * x.reshape([r * c, 2])
     }));

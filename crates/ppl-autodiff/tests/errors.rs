@@ -32,6 +32,7 @@ fn go_on(y: Var) {
         let n = y.dim(axis);
         let _ = (0..n.min(4)).map(|i| y.index(axis, i).exp()).sum::<Var>();
         let _ = y.sum_axis(axis) + y.max_axis(axis) * y.cumsum(axis) - y.softmax(axis);
+        let _ = y.linear_recurrence(y, axis);
         let _ = y.slice(axis, 1..n.max(1)).flip(axis).prod_axis(axis);
         let _ = y.gather(axis, &[0, 7]).scatter_add(axis, &[1], 2);
         let _ = (y.squeeze(axis), y.expand_dims(axis), y.variance_axis(axis));
@@ -103,6 +104,8 @@ fn each_mistake_is_reported_with_operation_shapes_line_site_and_model() {
         (&|x| (x.logsumexp_axis(9), line!()), "axis", "logsumexp", "9 of [2, 3]"),
         (&|x| (x.softmax(2), line!()), "axis", "logsumexp", "2 of [2, 3]"),
         (&|x| (x.cumsum(2), line!()), "axis", "cumsum", "2 of [2, 3]"),
+        (&|x| (x.linear_recurrence(0.5, 2), line!()), "axis", "linear_recurrence", "2 of [2, 3]"),
+        (&|x| (x.linear_recurrence([1.0, 2.0], 1), line!()), "shapes", "broadcast_to", "[2] [2, 3]"),
         (&|x| (x.cumprod(2), line!()), "axis", "cumprod", "2 of [2, 3]"),
         (&|x| (x.cumlogsumexp(2), line!()), "axis", "cumlogsumexp", "2 of [2, 3]"),
         (&|x| (x.prod_axis(2), line!()), "axis", "prod", "2 of [2, 3]"),

@@ -65,6 +65,7 @@ fn everything() -> Vec<Var> {
         + l.solve_lower(x).solve_lower_transposed(x).diag().sum()
         + scan(6, [x.index(0, 0)], [x], |[s], [row]| ([s.tanh() + row], [s * row])).1[0].sum()
         + x.cumsum(1).max_axis(0).sum()
+        + x.linear_recurrence(0.5, 1).sum()
         + x.min_axis(1).logsumexp()
         + tall.gather(0, &[3, 3, 150]).scatter_add(0, &[1, 0, 1], 2).sin().sum()
         + concat(&[x, x.t().exp()], 0).slice_step(0, 1..12, 3).lgamma().sum()
@@ -101,6 +102,7 @@ fn watch<T: Real>() {
         "copy(",
         "fill(",
         "cumsum(",
+        "linear_recurrence(",
         "gather(",
         "scatter_add(",
         "cholesky(",

@@ -90,6 +90,8 @@ const POLICY: &[Row] = &[
     ("x / x", |x| x / x, &[0.0, INF], &[NAN, NAN], &[NAN, NAN]),
     ("0 · NaN", |x| x.matmul([0.0, 1.0]), &[NAN, 2.0], &[NAN], &[0.0, 1.0]),
     ("cumsum", |x| x.cumsum(0), &[1.0, INF, -INF], &[1.0, INF, NAN], &[3.0, 2.0, 1.0]),
+    ("linear_recurrence", |x| x.linear_recurrence(0.5, 0), &[1.0, INF, 2.0], &[1.0, INF, INF], &[1.75, 1.5, 1.0]),
+    ("linear_recurrence", |x| x.linear_recurrence([NAN, 2.0], 0), &[1.0, 3.0], &[1.0, 5.0], &[3.0, 1.0]),
     ("sum", |x| x.sum(), &[1.0, INF], &[INF], &[1.0, 1.0]),
     ("prod", |x| x.prod(), &[0.0, INF], &[NAN], &[INF, 0.0]),
 ];

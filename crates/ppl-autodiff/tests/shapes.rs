@@ -26,6 +26,7 @@ fn empty_arrays_go_through_every_operation() {
         ("prod", &|x| x.prod_axis(0), &[0, 2], &[2], &[1.0, 1.0]),
         ("norm", &|x| x.norm(), &[0], &[], &[0.0]),
         ("cumsum", &|x| x.cumsum(0), &[0, 2], &[0, 2], &[]),
+        ("linear_recurrence", &|x| x.linear_recurrence(0.5, 1), &[2, 0], &[2, 0], &[]),
         ("cumprod", &|x| x.cumprod(0), &[0], &[0], &[]),
         ("softmax", &|x| x.softmax(0), &[0], &[0], &[]),
         ("functions", &|x| x.lgamma().sin().pow(x).select(x, 1.0), &[0, 3], &[0, 3], &[]),

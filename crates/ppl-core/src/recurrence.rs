@@ -1,11 +1,8 @@
-//! Linear recurrences, such as the variances of GARCH or an exponential smoothing, without a loop over steps.
+//! Linear recurrences from a given start, such as the variances of GARCH or an exponential smoothing.
 
 use ppl_autodiff::{Var, concat};
 
 /// `x_t = decay_t x_{t-1} + input_t` for t = 1..T from `x_0 = start`: the values `x_1, .., x_T`.
-///
-/// Pairs (decay, input) of neighbouring steps are composed, then of neighbouring pairs, and so on: the tape has
-/// `log2 T` levels of operations on whole arrays, not T steps, at the price of `T log2 T` multiplications.
 ///
 /// # Shapes
 /// `input: [.., T]`, which `decay` broadcasts to (a number, or one for each step); `start: [..]`. The result is
@@ -13,9 +10,6 @@ use ppl_autodiff::{Var, concat};
 ///
 /// # Errors
 /// Shapes that do not broadcast poison the trace.
-///
-/// # Source
-/// Hillis and Steele (1986), "Data parallel algorithms"; Blelloch (1990), "Prefix sums and their applications", 1.4.
 ///
 /// ```
 /// use ppl_autodiff::value_and_grad;
@@ -33,18 +27,8 @@ pub fn linear_recurrence(start: impl Into<Var>, decay: impl Into<Var>, input: im
     if steps == 0 {
         return input;
     }
-    let mut decay = decay.broadcast_to(input.shape());
-    // The start enters the first step, after which there is nothing that comes before.
+    let decay = decay.broadcast_to(input.shape());
+    // The start enters the first step.
     let first = input.slice(-1, 0..1) + decay.slice(-1, 0..1) * start.expand_dims(-1);
-    let mut value = concat(&[first, input.slice(-1, 1..steps)], -1);
-    let mut reach = 1;
-    while reach < steps {
-        let early = |v: Var| v.slice(-1, 0..steps - reach);
-        let late = |v: Var| v.slice(-1, reach..steps);
-        let next = late(value) + late(decay) * early(value);
-        value = concat(&[value.slice(-1, 0..reach), next], -1);
-        decay = concat(&[decay.slice(-1, 0..reach), late(decay) * early(decay)], -1);
-        reach *= 2;
-    }
-    value
+    concat(&[first, input.slice(-1, 1..steps)], -1).linear_recurrence(decay, -1)
 }

@@ -7,6 +7,7 @@ pub(crate) mod line;
 pub(crate) mod log_products;
 pub(crate) mod lu;
 pub(crate) mod product;
+pub(crate) mod recurrence;
 pub(crate) mod sample;
 pub(crate) mod sort;
 pub mod symmetric;

@@ -11,6 +11,7 @@ mod index;
 mod matrix;
 mod product;
 mod random;
+mod recurrence;
 mod reduce;
 mod rounding;
 mod scan;
@@ -69,6 +70,13 @@ pub enum Op {
     },
     /// Running sums along an axis.
     CumSum {
+        /// Along which axis.
+        axis: usize,
+        /// From the end.
+        reverse: bool,
+    },
+    /// `y_t = d_t y_{t-1} + x_t` along an axis, of a decay d and an input x of one shape.
+    Recurrence {
         /// Along which axis.
         axis: usize,
         /// From the end.
@@ -189,6 +197,7 @@ impl Op {
         "min_axis",
         "logsumexp",
         "cumsum",
+        "linear_recurrence",
         "matmul",
         "transpose",
         "reshape",
@@ -225,6 +234,7 @@ impl Op {
             Op::Select => "select",
             Op::Reduce { op, .. } => op.name(),
             Op::CumSum { .. } => "cumsum",
+            Op::Recurrence { .. } => "linear_recurrence",
             Op::MatMul => "matmul",
             Op::Transpose(_) => "transpose",
             Op::Reshape(_) => "reshape",
@@ -256,7 +266,7 @@ impl Op {
         match self {
             // Leaves are recorded with their shape, never through this rule.
             Op::Input { .. } | Op::Constant(_) | Op::Poison => Ok(Shape::scalar()),
-            Op::Unary(_) | Op::CumSum { .. } => Ok(x[0].clone()),
+            Op::Unary(_) | Op::CumSum { .. } | Op::Recurrence { .. } => Ok(x[0].clone()),
             Op::Binary(_) | Op::Select => arithmetic::broadcast(self.name(), x),
             Op::Reduce { axes, .. } => Ok(axes.iter().fold(x[0].clone(), |s, &a| s.with(a, 1))),
             Op::MatMul => product::shape(x),
@@ -298,6 +308,10 @@ impl Op {
             Op::Select => comparison::select_adjoint(x, g),
             Op::Reduce { op, axes } => one(reduce::adjoint(*op, axes, x[0], y, g)),
             Op::CumSum { axis, reverse } => one(g.scan_sum(*axis as isize, !reverse)),
+            Op::Recurrence { axis, reverse } => {
+                let (decay, input) = recurrence::adjoint(*axis, *reverse, x[0], y, g);
+                smallvec::smallvec![Some(decay), Some(input)]
+            }
             Op::MatMul => product::adjoint(x[0], x[1], g),
             Op::Transpose(order) => one(view::transpose_adjoint(order, g)),
             Op::Reshape(_) => one(g.reshape(x[0].shape())),

@@ -2,6 +2,7 @@
 
 use crate::kernels::elementwise::{BinaryKernel, SumKernel, UnaryKernel};
 use crate::kernels::product::{ProductKernel, ProductSpec};
+use crate::kernels::recurrence::recurrence;
 use crate::kernels::{sample, triangular};
 use crate::ops::{Law, Reduction};
 use crate::program::fused::{Fused, Source, Total};
@@ -88,6 +89,18 @@ pub(crate) struct Reduce<T> {
     pub result: Place,
 }
 
+/// A linear recurrence along one axis: loops over the others with the steps in decay, input and result.
+pub(crate) struct Recurrence {
+    pub nest: Vec<Loop<3>>,
+    pub length: usize,
+    /// The steps along the axis.
+    pub steps: [isize; 3],
+    /// From the end.
+    pub reverse: bool,
+    pub operands: [Place; 2],
+    pub result: Place,
+}
+
 pub(crate) enum Instruction<T> {
     Fused(Fused<T>),
     Runs(Runs<T>),
@@ -112,6 +125,7 @@ pub(crate) enum Instruction<T> {
         from: Place,
         result: Place,
     },
+    Recurrence(Recurrence),
     /// Rows of `inner` elements, from `[outer, length, inner]` to `[outer, index.len(), inner]`.
     Gather {
         outer: usize,
@@ -168,6 +182,7 @@ impl<T> Instruction<T> {
             Instruction::Copy { .. } => "copy",
             Instruction::Fill { .. } => "fill",
             Instruction::CumSum { .. } => "cumsum",
+            Instruction::Recurrence(_) => "linear_recurrence",
             Instruction::Gather { .. } => "gather",
             Instruction::ScatterAdd(_) => "scatter_add",
             Instruction::Cholesky { .. } => "cholesky",
@@ -201,6 +216,7 @@ impl<T> Instruction<T> {
             | Instruction::Gather { from, result, .. }
             | Instruction::Cholesky { from, result, .. } => (*result, vec![*from]),
             Instruction::Fill { result, .. } => (*result, vec![]),
+            Instruction::Recurrence(r) => (r.result, r.operands.to_vec()),
             Instruction::ScatterAdd(s) => (s.result, vec![s.from]),
             Instruction::Whole(whole) => whole.places(),
             Instruction::Solve { factor, result, .. } => (*result, vec![*factor, *result]),
@@ -263,6 +279,7 @@ impl<T: Real> Instruction<T> {
                         }
                     });
                 }
+                Instruction::Recurrence(recurrence) => recurrence.run(memory),
                 Instruction::Gather { outer, length, inner, index, from, result } => {
                     let (x, mut y) = (memory.at(*from), memory.at(*result));
                     for block in 0..*outer {
@@ -372,6 +389,23 @@ impl<T: Real> Runs<T> {
         each(outer, [0; 3], &mut |[i, j, k]| unsafe {
             let (a, b) = (std::slice::from_raw_parts(a.offset(i), m), std::slice::from_raw_parts(b.offset(j), n));
             (self.kernel)(a, b, std::slice::from_raw_parts_mut(out.offset(k), inner.extent));
+        });
+    }
+}
+
+impl Recurrence {
+    unsafe fn run<T: Real>(&self, memory: &mut Memory<'_, '_, T>) {
+        if self.length == 0 {
+            return;
+        }
+        let [d, x, y] = [self.operands[0], self.operands[1], self.result].map(|place| memory.at(place));
+        let last = (self.length - 1) as isize;
+        let (start, sign) = if self.reverse { (last, -1) } else { (0, 1) };
+        let first = self.steps.map(|step| step * start);
+        let steps = self.steps.map(|step| step * sign);
+        // SAFETY: the loops stay within the arrays, and the result is none of the operands.
+        each(&self.nest, first, &mut |[i, j, k]| unsafe {
+            recurrence(self.length, steps, d.offset(i), x.offset(j), y.offset(k));
         });
     }
 }

@@ -232,6 +232,10 @@ impl Wide<'_> {
             }
             Op::Reduce { op, axes } => Op::Reduce { op: *op, axes: axes.iter().map(|a| a + 1).collect() },
             Op::CumSum { axis, reverse } => Op::CumSum { axis: axis + 1, reverse: *reverse },
+            Op::Recurrence { axis, reverse } => {
+                ids = x.iter().map(|&p| self.repeat(p, node)).collect();
+                Op::Recurrence { axis: axis + 1, reverse: *reverse }
+            }
             Op::Transpose(order) => {
                 Op::Transpose(std::iter::once(0).chain(order.iter().map(|a| a + 1)).collect::<Axes>())
             }

@@ -195,7 +195,13 @@ impl Builder<'_> {
                 if self.pick(3) == 0 && x.dim(0) > 0 && x.dim(0) < 50 {
                     return Some(self.recursion(x));
                 }
-                self.tame(x.cumsum(axis))
+                // Signs as decays keep whole numbers whole.
+                let sums = match self.pick(3) {
+                    0 => x.linear_recurrence(-1.0, axis),
+                    1 if !smooth => x.linear_recurrence(x.signum(), axis),
+                    _ => x.cumsum(axis),
+                };
+                self.tame(sums)
             }
             15 | 16 if self.mode != Mode::NoProducts => {
                 let product = match (self.pick(4), shape.rank()) {

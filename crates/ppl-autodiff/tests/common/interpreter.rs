@@ -90,6 +90,13 @@ fn evaluate(op: &Op, shape: &Shape, x: &[Array], constant: Option<&[f64]>, slots
             let range = if *reverse { i[*axis]..n } else { 0..i[*axis] + 1 };
             range.map(|k| x[0].at(&with(i, *axis, k))).sum()
         }),
+        Op::Recurrence { axis, reverse } => each(&|i| {
+            let before = |k: usize| if *reverse { shape[*axis] - 1 - k } else { k };
+            (0..=before(i[*axis])).fold(0.0, |y, k| {
+                let index = with(i, *axis, before(k));
+                if k == 0 { x[1].at(&index) } else { x[0].at(&index) * y + x[1].at(&index) }
+            })
+        }),
         Op::MatMul => each(&|i| {
             let last = i.len() - 1;
             (0..x[0].shape[x[0].shape.len() - 1])

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use super::fuse::{Chains, Stage, chains};
 use super::graph::Graph;
 use super::guard::{Counts, Guards, counts, guards};
-use super::instruction::{Instruction, Place, Reduce};
+use super::instruction::{Instruction, Place, Recurrence, Reduce};
 use super::layout::{Loop, Store, View, loops};
 use super::scan::Scan;
 use super::scatter::ScatterAdd;
@@ -309,6 +309,24 @@ impl<T: Real> Lowering<'_, T> {
                 let along = Loop { extent: shape[*axis], steps: [from.strides[*axis], to.strides[*axis]] };
                 let (from, result) = (place(&from), place(&to));
                 self.push(Instruction::CumSum { nest, along, reverse: *reverse, from, result });
+                to
+            }
+            Op::Recurrence { axis, reverse } => {
+                let [decay, input] = [0, 1].map(|i| self.view(operands[i]));
+                let to = self.new_dense(&shape);
+                let order: Axes = (0..shape.rank()).filter(|a| a != axis).collect();
+                let strides = [&decay.strides, &input.strides, &to.strides];
+                let nest = loops(&shape, &order, strides);
+                let steps = strides.map(|s| s[*axis]);
+                let recurrence = Recurrence {
+                    nest,
+                    length: shape[*axis],
+                    steps,
+                    reverse: *reverse,
+                    operands: [place(&decay), place(&input)],
+                    result: place(&to),
+                };
+                self.push(Instruction::Recurrence(recurrence));
                 to
             }
             Op::Gather { axis, index } => {

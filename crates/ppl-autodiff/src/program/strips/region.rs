@@ -262,7 +262,7 @@ fn rule(graph: &Graph, id: NodeId, operands: &[Operand], rows: usize) -> Verdict
         | Op::Pad { axis, .. }
         | Op::Gather { axis, .. }
         | Op::ScatterAdd { axis, .. } => found(row(0).filter(|a| a != axis && only_axis(shape, rows) == Some(*a))),
-        Op::Concat { axis } => {
+        Op::Recurrence { axis, .. } | Op::Concat { axis } => {
             let first = row(0).filter(|a| a != axis && only_axis(shape, rows) == Some(*a));
             found(first.filter(|_| (0..operands.len()).all(|i| row(i) == first)))
         }

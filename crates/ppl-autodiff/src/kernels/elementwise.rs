@@ -485,6 +485,9 @@ pub(crate) fn pairwise<T: Real, const N: usize>(mut acc: [T; N]) -> T {
     acc[0]
 }
 
+/// The lanes of the widest vectors.
+const LANES: usize = 8;
+
 multiversion! {
     /// The sum of a slice in interleaved accumulators.
     pub(crate) fn sum<T: Real>(x: &[T]) -> T {
@@ -495,10 +498,16 @@ multiversion! {
                 *a += x;
             }
         }
-        for (a, &x) in acc.iter_mut().zip(rest) {
-            *a += x;
+        // Whole vectors at places that are known when this is compiled, so that the accumulators stay in registers.
+        let (vectors, rest) = rest.as_chunks::<LANES>();
+        for (k, acc) in acc.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            if let Some(vector) = vectors.get(k) {
+                for (a, &x) in acc.iter_mut().zip(vector) {
+                    *a += x;
+                }
+            }
         }
-        pairwise(acc)
+        pairwise(acc) + rest.iter().fold(T::ZERO, |total, &x| total + x)
     }
 }
 
@@ -512,10 +521,15 @@ multiversion! {
                 *a = x.mul_add(y, *a);
             }
         }
-        for ((a, &x), &y) in acc.iter_mut().zip(x_rest).zip(y_rest) {
-            *a = x.mul_add(y, *a);
+        let ((x, x_rest), (y, y_rest)) = (x_rest.as_chunks::<LANES>(), y_rest.as_chunks::<LANES>());
+        for (k, acc) in acc.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            if let (Some(x), Some(y)) = (x.get(k), y.get(k)) {
+                for ((a, &x), &y) in acc.iter_mut().zip(x).zip(y) {
+                    *a = x.mul_add(y, *a);
+                }
+            }
         }
-        pairwise(acc)
+        pairwise(acc) + x_rest.iter().zip(y_rest).fold(T::ZERO, |total, (&x, &y)| x.mul_add(y, total))
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::hint::black_box;
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Write, stdout};
 use std::time::Instant;
 
 use ppl::autodiff::random::{Key, Purpose};
@@ -133,7 +133,7 @@ fn serve(total: usize) -> Result<(), Box<dyn std::error::Error>> {
             cases.insert(entry.name, Case::new(entry, total)?);
         }
         println!("{}", cases[entry.name].line());
-        std::io::stdout().flush()?;
+        stdout().flush()?;
     }
     Ok(())
 }
@@ -148,7 +148,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for entry in CATALOGUE.iter().filter(|e| only.as_ref().is_none_or(|name| name == e.name)) {
         let case = Case::new(entry, total)?;
         if flag("--explain") {
-            println!("{}\n{}\n{}", entry.name, case.plain.explain(), case.gradient.explain());
+            writeln!(stdout(), "{}\n{}\n{}", entry.name, case.plain.explain(), case.gradient.explain())?;
         }
         out.insert(format!("dist/{}", entry.name), case.line());
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::io::{Write, stdout};
 
 use ppl::autodiff::Real;
 use ppl::autodiff::kernels::elementary;
@@ -89,11 +90,10 @@ fn peers(out: &mut BTreeMap<String, f64>) -> Result<(), Box<dyn std::error::Erro
 
 /// Prints the programs of the two networks' gradients with the time that each instruction takes.
 fn profile() -> Result<(), Box<dyn std::error::Error>> {
-    fn print<T: Real>(name: &str, model: &dyn Model) -> Result<(), ModelError> {
+    fn print<T: Real>(name: &str, model: &dyn Model) -> Result<(), Box<dyn std::error::Error>> {
         let program = density_program::<T>(model, true)?;
         let x: Vec<T> = point(program.input_lengths()[0]).into_iter().map(|x| T::from_f64(0.3 * x)).collect();
-        println!("{name}: {:.2} us\n{}", program_us(&program), program.profile(&[&x], 3000));
-        Ok(())
+        Ok(writeln!(stdout(), "{name}: {:.2} us\n{}", program_us(&program), program.profile(&[&x], 3000))?)
     }
     let (x, y) = grouped_data()?;
     let hierarchical = hierarchical_bnn(x, y);

@@ -80,6 +80,9 @@ pub enum FisherAction {
 /// One that may settle has an early phase of at most 120 iterations. Once [`settle`](Self::settle)d there come only as
 /// many iterations for the step size as belong to a run of that length, at least 100.
 ///
+/// One that compares has an early phase of at most 200 iterations, which ends as soon as two of its windows agree
+/// ([`end_early`](Self::end_early)); the second of them then counts as the first of the main phase.
+///
 /// One that continues another warm-up keeps the metric that it came with until there are 80 draws, which either agree
 /// with it, whereupon warm-up ends, or begin the main phase.
 ///
@@ -101,6 +104,7 @@ impl FisherSchedule {
     const EARLY_WINDOW: usize = 10;
     const MAIN_WINDOW: usize = 80;
     const LONGEST_START: usize = 120;
+    const LONGEST_COMPARISON: usize = 200;
     /// Draws between two looks at whether the estimates agree.
     const LOOK: usize = 40;
     /// The average of the step size begins after ten of them.
@@ -128,6 +132,13 @@ impl FisherSchedule {
     pub fn that_may_settle(iterations: usize) -> Self {
         let nutpie = Self::new(iterations);
         Self { early_end: nutpie.early_end.min(Self::LONGEST_START), ..nutpie }
+    }
+
+    /// For at most so many iterations, with windows of the early phase that are compared.
+    #[must_use]
+    pub fn that_compares(iterations: usize) -> Self {
+        let nutpie = Self::new(iterations);
+        Self { early_end: nutpie.early_end.min(Self::LONGEST_COMPARISON), ..nutpie }
     }
 
     /// For at most so many iterations after an earlier warm-up. With fewer than 130 only the step size is learned.
@@ -189,6 +200,19 @@ impl FisherSchedule {
         FisherAction::Switch
     }
 
+    /// Whether an iteration belongs to the early phase.
+    #[must_use]
+    pub fn is_early(&self, iteration: usize) -> bool {
+        iteration < self.early_end
+    }
+
+    /// The early phase ends after an iteration that switched, because its window agrees with the one before.
+    pub fn end_early(&mut self, iteration: usize) {
+        self.early_end = self.early_end.min(iteration + 1);
+        self.main_switches = 1;
+        self.window = Self::MAIN_WINDOW * 3 / 2;
+    }
+
     /// Whether the background now holds enough draws, none of which made the foreground of the last switch, to tell
     /// whether the two agree.
     #[must_use]
@@ -219,5 +243,37 @@ impl FisherSchedule {
     #[must_use]
     pub fn phases(&self) -> (usize, usize) {
         (self.early_end, self.final_start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The start is a draw, so that windows of ten end after iterations 8 and 18. If these two agree the next switch comes
+    /// 120 draws later, and draws are looked at after 80; if none do it comes after 200 iterations and 80 draws.
+    #[test]
+    fn windows_that_agree_end_the_early_phase() {
+        let run = |agree: Option<usize>| {
+            let mut schedule = FisherSchedule::that_compares(1000);
+            let (mut switches, mut looks) = (Vec::new(), Vec::new());
+            for iteration in 0..300 {
+                if schedule.advance(iteration, true) == FisherAction::Switch {
+                    switches.push(iteration);
+                }
+                if schedule.may_settle() {
+                    looks.push(iteration);
+                }
+                if agree == Some(iteration) {
+                    schedule.end_early(iteration);
+                }
+            }
+            (schedule.is_early(agree.map_or(199, |i| i + 1)), switches, looks)
+        };
+        assert_eq!(run(Some(18)), (false, vec![8, 18, 138], vec![98, 218, 258, 298]));
+        let (is_early, switches, looks) = run(None);
+        assert!(is_early && looks.is_empty());
+        assert_eq!(switches[..20], (0..20).map(|i| 8 + 10 * i).collect::<Vec<_>>());
+        assert_eq!(switches[20..], [278]);
     }
 }

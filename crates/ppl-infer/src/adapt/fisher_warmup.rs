@@ -133,10 +133,10 @@ impl<E: Estimate> FisherLearner<E> {
     /// Begins at a state, with an estimate that has seen nothing yet.
     pub fn new(config: FisherConfig, state: &GradientState, estimate: E) -> Self {
         let compares = config.may_end_early && state.position.len() > MANY;
-        let schedule = match (config.may_end_early, compares) {
-            (false, _) => FisherSchedule::new(config.iterations),
-            (true, false) => FisherSchedule::that_may_settle(config.iterations),
-            (true, true) => FisherSchedule::that_compares(config.iterations),
+        let schedule = if config.may_end_early {
+            FisherSchedule::that_may_settle(config.iterations)
+        } else {
+            FisherSchedule::new(config.iterations)
         };
         let mut learner = Self {
             schedule,
@@ -167,11 +167,6 @@ impl<E: Estimate> FisherLearner<E> {
     /// Whether errors of both signs count for the step size: once the metric hardly changes.
     pub fn is_late(&self) -> bool {
         self.schedule.is_late()
-    }
-
-    /// Whether an iteration comes before the first two windows that agree.
-    pub fn is_searching(&self, iteration: usize) -> bool {
-        self.compares && self.schedule.is_early(iteration)
     }
 
     /// Whether an iteration belongs to the phase in which the metric stays.
@@ -229,7 +224,8 @@ impl<E: Estimate> FisherLearner<E> {
             self.schedule.settle(iteration);
         }
         if action == FisherAction::Switch
-            && self.is_searching(iteration)
+            && self.compares
+            && self.schedule.is_early(iteration)
             && self.is_like_reference(&self.foreground, &params.metric)
         {
             self.schedule.end_early(iteration);

@@ -23,7 +23,7 @@ use super::windows::StanWindows;
 /// How many times the refusals that the user asked for are taken while the metric is learned.
 const RELAXED: f64 = 1.5;
 /// While next to nothing is known of the scales, trajectories are long and lead nowhere: so many iterations, at most a
-/// quarter of all, double at most so many times. With many coordinates all do until two windows of draws agree.
+/// quarter of all, double at most so many times.
 const FIRST: usize = 50;
 const FIRST_DEPTH: usize = 7;
 
@@ -191,9 +191,8 @@ impl Warmup {
     #[must_use]
     pub fn max_depth(&self, allowed: usize) -> usize {
         let knows_scales = by_kind!(&self.metric, fisher(_it) => self.continuing, stan => true);
-        let searching = by_kind!(&self.metric, fisher(it) => it.is_searching(self.iteration), stan => false);
-        let first = searching || self.iteration < FIRST.min(self.iterations / 4);
-        if first && !knows_scales { allowed.min(FIRST_DEPTH) } else { allowed }
+        let first = !knows_scales && self.iteration < FIRST.min(self.iterations / 4);
+        if first { allowed.min(FIRST_DEPTH) } else { allowed }
     }
 
     /// Gradients that warm-up itself has used, those of the transitions not counted.

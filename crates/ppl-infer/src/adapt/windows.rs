@@ -80,8 +80,8 @@ pub enum FisherAction {
 /// One that may settle has an early phase of at most 120 iterations. Once [`settle`](Self::settle)d there come only as
 /// many iterations for the step size as belong to a run of that length, at least 100.
 ///
-/// One that compares has an early phase of at most 200 iterations, which ends as soon as two of its windows agree
-/// ([`end_early`](Self::end_early)); the second of them then counts as the first of the main phase.
+/// The early phase may [end early](Self::end_early), where two of its windows agree; the second of them then counts as the
+/// first of the main phase.
 ///
 /// One that continues another warm-up keeps the metric that it came with until there are 80 draws, which either agree
 /// with it, whereupon warm-up ends, or begin the main phase.
@@ -104,7 +104,6 @@ impl FisherSchedule {
     const EARLY_WINDOW: usize = 10;
     const MAIN_WINDOW: usize = 80;
     const LONGEST_START: usize = 120;
-    const LONGEST_COMPARISON: usize = 200;
     /// Draws between two looks at whether the estimates agree.
     const LOOK: usize = 40;
     /// The average of the step size begins after ten of them.
@@ -132,13 +131,6 @@ impl FisherSchedule {
     pub fn that_may_settle(iterations: usize) -> Self {
         let nutpie = Self::new(iterations);
         Self { early_end: nutpie.early_end.min(Self::LONGEST_START), ..nutpie }
-    }
-
-    /// For at most so many iterations, with windows of the early phase that are compared.
-    #[must_use]
-    pub fn that_compares(iterations: usize) -> Self {
-        let nutpie = Self::new(iterations);
-        Self { early_end: nutpie.early_end.min(Self::LONGEST_COMPARISON), ..nutpie }
     }
 
     /// For at most so many iterations after an earlier warm-up. With fewer than 130 only the step size is learned.
@@ -251,11 +243,11 @@ mod tests {
     use super::*;
 
     /// The start is a draw, so that windows of ten end after iterations 8 and 18. If these two agree the next switch comes
-    /// 120 draws later, and draws are looked at after 80; if none do it comes after 200 iterations and 80 draws.
+    /// 120 draws later, and draws are looked at after 80; if none do it comes after 120 iterations and 80 draws.
     #[test]
     fn windows_that_agree_end_the_early_phase() {
         let run = |agree: Option<usize>| {
-            let mut schedule = FisherSchedule::that_compares(1000);
+            let mut schedule = FisherSchedule::that_may_settle(1000);
             let (mut switches, mut looks) = (Vec::new(), Vec::new());
             for iteration in 0..300 {
                 if schedule.advance(iteration, true) == FisherAction::Switch {
@@ -268,12 +260,12 @@ mod tests {
                     schedule.end_early(iteration);
                 }
             }
-            (schedule.is_early(agree.map_or(199, |i| i + 1)), switches, looks)
+            (schedule.is_early(agree.map_or(119, |i| i + 1)), switches, looks)
         };
         assert_eq!(run(Some(18)), (false, vec![8, 18, 138], vec![98, 218, 258, 298]));
         let (is_early, switches, looks) = run(None);
-        assert!(is_early && looks.is_empty());
-        assert_eq!(switches[..20], (0..20).map(|i| 8 + 10 * i).collect::<Vec<_>>());
-        assert_eq!(switches[20..], [278]);
+        assert!(is_early && looks == [278]);
+        assert_eq!(switches[..12], (0..12).map(|i| 8 + 10 * i).collect::<Vec<_>>());
+        assert_eq!(switches[12..], [198]);
     }
 }

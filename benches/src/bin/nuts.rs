@@ -70,6 +70,9 @@ struct Cost {
     warmup_seconds: f64,
     /// While drawing.
     seconds: f64,
+    /// Until the end of warm-up; that of a pilot is left out.
+    #[serde(default)]
+    warmup_gradients: usize,
     /// While drawing.
     gradients: usize,
     divergences: usize,
@@ -127,6 +130,7 @@ fn ours(name: &str, seed: u64, chains: usize, draws: usize) -> Result<Figures, B
         compile_seconds,
         warmup_seconds: warmup_seconds + pilot_seconds,
         seconds: busy - warmup_seconds,
+        warmup_gradients: chains.iter().map(|c| c.warmup_gradients).sum(),
         gradients: chains.iter().map(|c| c.gradients - c.warmup_gradients).sum(),
         divergences: chains.iter().map(|c| c.divergences.len()).sum(),
     };

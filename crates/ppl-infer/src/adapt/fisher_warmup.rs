@@ -18,6 +18,8 @@ const AGREEMENT: f64 = 0.35;
 /// log-densities in standard deviations, with which two estimates agree.
 const DIRECTION: f64 = 1.1;
 const LEVEL: f64 = 0.75;
+/// With more coordinates than this, windows of the early phase are compared: of few coordinates ten draws agree by chance.
+const MANY: usize = 256;
 
 /// An estimate of the metric from draws and gradients.
 pub(super) trait Estimate: Clone {
@@ -114,6 +116,8 @@ pub(super) struct FisherConfig {
 pub(super) struct FisherLearner<E> {
     schedule: FisherSchedule,
     config: FisherConfig,
+    /// Whether windows of the early phase are compared.
+    compares: bool,
     foreground: E,
     background: E,
     /// Log-densities of the draws in foreground and background.
@@ -128,6 +132,7 @@ pub(super) struct FisherLearner<E> {
 impl<E: Estimate> FisherLearner<E> {
     /// Begins at a state, with an estimate that has seen nothing yet.
     pub fn new(config: FisherConfig, state: &GradientState, estimate: E) -> Self {
+        let compares = config.may_end_early && state.position.len() > MANY;
         let schedule = if config.may_end_early {
             FisherSchedule::that_may_settle(config.iterations)
         } else {
@@ -136,6 +141,7 @@ impl<E: Estimate> FisherLearner<E> {
         let mut learner = Self {
             schedule,
             config,
+            compares,
             foreground: estimate.clone(),
             background: estimate,
             levels: [WelfordDiagonal::new(1), WelfordDiagonal::new(1)],
@@ -217,6 +223,13 @@ impl<E: Estimate> FisherLearner<E> {
         if settled {
             self.schedule.settle(iteration);
         }
+        if action == FisherAction::Switch
+            && self.compares
+            && self.schedule.is_early(iteration)
+            && self.is_like_reference(&self.foreground, &params.metric)
+        {
+            self.schedule.end_early(iteration);
+        }
         if self.foreground.count() < 3 || !self.foreground.refine(&mut params.metric) {
             return Change::None;
         }
@@ -242,20 +255,26 @@ impl<E: Estimate> FisherLearner<E> {
 
     /// Whether the draws of the background ask for the metric that older ones asked for, at the same log-densities.
     fn agrees(&self, kind: &Metric) -> bool {
-        let Some((reference, level)) = &self.reference else {
+        let Some((_, level)) = &self.reference else {
             return false;
         };
-        let mut metric = kind.clone();
-        if !self.background.refine(&mut metric) {
-            return false;
-        }
         let now = &self.levels[1];
         // What is not a number does not agree.
         level.as_ref().is_none_or(|before| {
             let variance: f64 = now.variances().chain(before.variances()).sum::<f64>() / 2.0;
             let difference = (now.mean()[0] - before.mean()[0]).abs();
             difference <= LEVEL * variance.sqrt()
-        }) && metric.distance(reference) <= AGREEMENT
+        }) && self.is_like_reference(&self.background, kind)
+    }
+
+    /// Whether an estimate asks for the metric of the last switch.
+    fn is_like_reference(&self, estimate: &E, kind: &Metric) -> bool {
+        let Some((reference, _)) = &self.reference else {
+            return false;
+        };
+        let mut metric = kind.clone();
+        estimate.refine(&mut metric)
+            && metric.distance(reference) <= AGREEMENT
             && metric.direction_distance(reference) <= DIRECTION
     }
 }

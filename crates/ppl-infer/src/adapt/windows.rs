@@ -80,6 +80,9 @@ pub enum FisherAction {
 /// One that may settle has an early phase of at most 120 iterations. Once [`settle`](Self::settle)d there come only as
 /// many iterations for the step size as belong to a run of that length, at least 100.
 ///
+/// The early phase may [end early](Self::end_early), where two of its windows agree; the second of them then counts as the
+/// first of the main phase.
+///
 /// One that continues another warm-up keeps the metric that it came with until there are 80 draws, which either agree
 /// with it, whereupon warm-up ends, or begin the main phase.
 ///
@@ -189,6 +192,19 @@ impl FisherSchedule {
         FisherAction::Switch
     }
 
+    /// Whether an iteration belongs to the early phase.
+    #[must_use]
+    pub fn is_early(&self, iteration: usize) -> bool {
+        iteration < self.early_end
+    }
+
+    /// The early phase ends after an iteration that switched, because its window agrees with the one before.
+    pub fn end_early(&mut self, iteration: usize) {
+        self.early_end = self.early_end.min(iteration + 1);
+        self.main_switches = 1;
+        self.window = Self::MAIN_WINDOW * 3 / 2;
+    }
+
     /// Whether the background now holds enough draws, none of which made the foreground of the last switch, to tell
     /// whether the two agree.
     #[must_use]
@@ -219,5 +235,37 @@ impl FisherSchedule {
     #[must_use]
     pub fn phases(&self) -> (usize, usize) {
         (self.early_end, self.final_start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The start is a draw, so that windows of ten end after iterations 8 and 18. If these two agree the next switch comes
+    /// 120 draws later, and draws are looked at after 80; if none do it comes after 120 iterations and 80 draws.
+    #[test]
+    fn windows_that_agree_end_the_early_phase() {
+        let run = |agree: Option<usize>| {
+            let mut schedule = FisherSchedule::that_may_settle(1000);
+            let (mut switches, mut looks) = (Vec::new(), Vec::new());
+            for iteration in 0..300 {
+                if schedule.advance(iteration, true) == FisherAction::Switch {
+                    switches.push(iteration);
+                }
+                if schedule.may_settle() {
+                    looks.push(iteration);
+                }
+                if agree == Some(iteration) {
+                    schedule.end_early(iteration);
+                }
+            }
+            (schedule.is_early(agree.map_or(119, |i| i + 1)), switches, looks)
+        };
+        assert_eq!(run(Some(18)), (false, vec![8, 18, 138], vec![98, 218, 258, 298]));
+        let (is_early, switches, looks) = run(None);
+        assert!(is_early && looks == [278]);
+        assert_eq!(switches[..12], (0..12).map(|i| 8 + 10 * i).collect::<Vec<_>>());
+        assert_eq!(switches[12..], [198]);
     }
 }

@@ -5,7 +5,7 @@ run is made twice, so that compiling is known and left out of the seconds; what 
 not count. Called by samplers.py, which makes the environment.
 Usage: numpyro_gallery.py --out FOLDER [--seeds 1 2 3] [--chains N] [--draws N] [--warmup N] POSTERIOR...
 """
-import json, os, sys, time, warnings
+import os, sys, warnings
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 warnings.filterwarnings("ignore")
@@ -18,14 +18,10 @@ import numpyro.distributions as dist
 from numpyro.distributions import constraints
 from numpyro.infer import MCMC, NUTS
 
+import designs
 import peer
 
 jax.config.update("jax_enable_x64", True)
-
-
-def columns(*x):
-    """A design matrix with an intercept."""
-    return np.column_stack([np.ones(len(x[0])), *x])
 
 
 def flat(name, width=None):
@@ -41,40 +37,6 @@ def regression(x, y, sigma=None):
     beta = flat("beta", x.shape[1])
     sigma = half_flat("sigma") if sigma is None else numpyro.sample("sigma", sigma)
     numpyro.sample("y", dist.Normal(x @ beta, sigma), obs=y)
-
-
-def earnings(d, log, *x):
-    return lambda: regression(columns(*x), np.log(d["earn"]) if log else d["earn"])
-
-
-def kidscore(d, *x):
-    return lambda: regression(columns(*x), d["kid_score"], dist.HalfCauchy(2.5))
-
-
-def mom_work(d):
-    x = columns(*(d["mom_work"] == k for k in (2, 3, 4)))
-    return lambda: regression(x, d["kid_score"])
-
-
-MEASURES = ("diam1", "diam2", "canopy_height", "total_height", "density")
-
-
-def mesquite(d):
-    return lambda: regression(columns(*(d[m] for m in MEASURES), d["group"]), d["weight"])
-
-
-def logmesquite(d):
-    return lambda: regression(columns(*(np.log(d[m]) for m in MEASURES), d["group"]), np.log(d["weight"]))
-
-
-def logvolume(d):
-    return lambda: regression(columns(np.log(d["diam1"] * d["diam2"] * d["canopy_height"])), np.log(d["weight"]))
-
-
-def nes(d):
-    ages = [d["age_discrete"] == k for k in (2, 3, 4)]
-    x = columns(d["real_ideo"], d["race_adj"], *ages, d["educ1"], d["gender"], d["income"])
-    return lambda: regression(x, d["partyid7"])
 
 
 def blr(d):
@@ -195,36 +157,26 @@ MODELS = {
     "arK": ar_k,
     "blr": blr,
     "dogs": dogs,
-    "earn_height": lambda d: earnings(d, False, d["height"]),
     "eight_schools_centered": eight_schools_centered,
     "eight_schools_noncentered": eight_schools_noncentered,
-    "kidscore_interaction": lambda d: kidscore(d, d["mom_hs"], d["mom_iq"], d["mom_hs"] * d["mom_iq"]),
-    "kidscore_mom_work": mom_work,
-    "kidscore_momhs": lambda d: kidscore(d, d["mom_hs"]),
-    "kidscore_momhsiq": lambda d: kidscore(d, d["mom_hs"], d["mom_iq"]),
     "kilpisjarvi": kilpisjarvi,
-    "logearn_height": lambda d: earnings(d, True, d["height"]),
-    "logearn_interaction": lambda d: earnings(d, True, d["height"], d["male"], d["height"] * d["male"]),
-    "logmesquite": logmesquite,
-    "logmesquite_logvolume": logvolume,
     "low_dim_gauss_mix": gauss_mix,
-    "mesquite": mesquite,
-    "nes": nes,
     "rats_model": rats,
     "seeds_stanified_model": seeds,
     "wells_dist100_model": wells,
 }
 
 
-def arrays(data):
-    return {k: np.asarray(v, dtype=float) if isinstance(v, list) else v for k, v in data.items()}
+def model_of(program, d):
+    if program in designs.FLAT:
+        return lambda: regression(*designs.FLAT[program](d))
+    if program in designs.HALF_CAUCHY:
+        return lambda: regression(*designs.HALF_CAUCHY[program](d), dist.HalfCauchy(2.5))
+    return MODELS[program](d)
 
 
 def timed(work):
-    """Seconds of the clock, or of the processor where these are fewer: so that other work on the machine does not count."""
-    clock, processor = time.perf_counter(), time.process_time()
-    jax.block_until_ready(work())
-    return min(time.perf_counter() - clock, time.process_time() - processor)
+    return peer.timed(lambda: jax.block_until_ready(work()))[0]
 
 
 def run(model, options, seed, acceptance):
@@ -254,16 +206,10 @@ def main():
     options = peer.options(__doc__)
     for name in options.posteriors:
         data, program = name.split("-")
-        model = MODELS[program](arrays(peer.data(data)))
+        model = model_of(program, peer.arrays(peer.data(data)))
         for seed in options.seeds:
             samples, figures = run(model, options, seed, peer.acceptance(options, name))
-            draws = {}
-            for site, values in samples.items():
-                values = np.asarray(values)
-                for index in np.ndindex(values.shape[2:]):
-                    suffix = "[" + ",".join(str(i + 1) for i in index) + "]" if index else ""
-                    draws[site + suffix] = values[(...,) + index]
-            peer.write(options.out, f"NumPyro {numpyro.__version__}", name, seed, figures, draws)
+            peer.write(options.out, f"NumPyro {numpyro.__version__}", name, seed, figures, peer.by_label(samples))
             print(name, seed, figures, file=sys.stderr)
 
 

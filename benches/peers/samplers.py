@@ -1,11 +1,11 @@
-"""NUTS of NumPyro and of Stan beside ours on posteriors of posteriordb; prints a table, and with --write puts it into
+"""NUTS of NumPyro, Stan and nutpie beside ours on posteriors of posteriordb; prints a table, and with --write puts it into
 benches/README.md.
 
-Needs Python 3.11 with pip and, for Stan, a C++ compiler: on the first run it makes virtual environments under
-target/peers and target/peers-stan and installs NumPyro and PyStan into them. The same data and the same model for all; draws of
-all are judged by `ppl-diagnostics` (the smallest rank-normalised split bulk ESS of the reference's parameters). Peers'
-figures are kept in peers/samplers.json, so that --ours renews ours alone.
-Usage: samplers.py [--only PART] [--seeds N] [--ours] [--write]
+Needs Python 3.11 with pip and, for Stan, a C++ compiler: on the first run it makes a virtual environment for each peer
+under target and installs NumPyro, PyStan, or nutpie with PyMC into it. The same data and the same model for all; draws of
+all are judged by `ppl-diagnostics` (the smallest rank-normalised split bulk ESS of the reference's parameters). Figures
+are kept in peers/samplers.json, so that --ours renews ours alone and --peers those of some peers.
+Usage: samplers.py [--only PART] [--seeds N] [--ours | --peers NAME...] [--write]
 """
 import argparse, json, math, os, pathlib, platform, subprocess, sys
 
@@ -15,14 +15,20 @@ KEPT = PEERS / "samplers.json"
 README = ROOT / "benches" / "README.md"
 BEGIN, END = "<!-- peers' samplers -->", "<!-- end of peers' samplers -->"
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-# Its script, its environment and the package in it.
-SCRIPTS = {"NumPyro": ("numpyro_gallery.py", "peers", "numpyro"), "Stan": ("stan_gallery.py", "peers-stan", "pystan")}
+# Its script, its environment and the packages in it.
+SCRIPTS = {
+    "NumPyro": ("numpyro_gallery.py", "peers", ["numpyro"]),
+    "Stan": ("stan_gallery.py", "peers-stan", ["pystan"]),
+    "nutpie": ("nutpie_gallery.py", "peers-nutpie", ["nutpie", "pymc", "numba"]),
+}
 CHAINS, DRAWS, ENOUGH = 4, 1000, 400
 
 options = argparse.ArgumentParser()
 options.add_argument("--only", default="", help="posteriors whose name contains this")
 options.add_argument("--seeds", type=int, default=2)
-options.add_argument("--ours", action="store_true", help="renew our figures alone")
+which = options.add_mutually_exclusive_group()
+which.add_argument("--ours", action="store_true", help="renew our figures alone")
+which.add_argument("--peers", nargs="+", choices=SCRIPTS, help="renew these peers' figures alone")
 options.add_argument("--write", action="store_true")
 options = options.parse_args()
 
@@ -39,11 +45,11 @@ def nuts(*arguments):
 
 
 def peer(name, posterior, acceptance):
-    script, environment, package = SCRIPTS[name]
+    script, environment, packages = SCRIPTS[name]
     environment = ROOT / "target" / environment
     if not environment.exists():
         run(sys.executable, "-m", "venv", environment)
-        run(environment / "bin/pip", "install", "--quiet", package)
+        run(environment / "bin/pip", "install", "--quiet", *packages)
     out = ROOT / "target" / "samplers" / name
     run(environment / "bin/python", PEERS / script, "--seeds", *range(1, options.seeds + 1), "--out", out,
         "--chains", CHAINS, "--draws", DRAWS, "--acceptance", json.dumps({posterior: acceptance}), posterior)
@@ -73,8 +79,12 @@ def flags(runs):
     found = []
     if max(r["r_hat"] for r in runs) > 1.01:
         found.append(f"R-hat {max(r['r_hat'] for r in runs):.2f}")
-    if max(abs(r["errors"]) for r in runs) > 4.5:
-        found.append(f"off by {max(abs(r['errors']) for r in runs):.0f} errors")
+    # None where an error is not finite, as that of a chain that never moves.
+    errors = [abs(r["errors"]) for r in runs if r["errors"] is not None]
+    if len(errors) < len(runs):
+        found.append("errors unknown")
+    if max(errors, default=0.0) > 4.5:
+        found.append(f"off by {max(errors):.0f} errors")
     if sum(r["divergences"] for r in runs):
         found.append(f"{sum(r['divergences'] for r in runs)} divergences")
     return found
@@ -97,7 +107,7 @@ def table(ours, theirs):
         found = {name: flags(r) for name, r in runs.items()}
         remarks += [f"{posterior}: " + "; ".join(f"{n} {', '.join(f)}" for n, f in found.items() if f)] * any(found.values())
     for name in SCRIPTS:
-        cells = [f"{mean(r):.1f} ({min(r):.1f} to {max(r):.1f})" for r in (ratios[name, f] for f in FIGURES) if r]
+        cells = [f"{mean(r):.1f} ({min(r):.1f} to {max(r):.1f})" if r else "-" for r in (ratios[name, f] for f in FIGURES)]
         lines.append(f"| **ppl against {name}: times better, geometric mean (worst to best)** | {' | '.join(cells)} |")
     return lines + [""] + ["What there is to say of the draws (R-hat above 1.01, differences from the reference above 4.5 "
                            "combined standard errors, divergences):", ""] + [f"- {r}" for r in remarks]
@@ -107,13 +117,15 @@ run("cargo", "build", "--release", "--locked", "-p", "ppl-benches", "--features"
 acceptances = nuts("--list")
 programs = {path.stem for path in (PEERS / "stan").glob("*.stan")}
 posteriors = [p for p in acceptances if p.split("-")[-1] in programs and options.only in p]
-kept = json.loads(KEPT.read_text()) if KEPT.exists() else {name: {} for name in SCRIPTS}
-kept.setdefault("ppl", {})
+old = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+kept = {name: old.get(name, {}) for name in (*SCRIPTS, "ppl")}
+renewed = ["ppl"] if options.ours else options.peers or ["ppl", *SCRIPTS]
 # In turn, so that a change of the machine's speed meets all.
 for posterior in posteriors:
-    kept["ppl"][posterior] = nuts("--seeds", options.seeds, "--chains", CHAINS, "--draws", DRAWS, posterior)
-    if not options.ours:
-        for name in SCRIPTS:
+    for name in renewed:
+        if name == "ppl":
+            kept[name][posterior] = nuts("--seeds", options.seeds, "--chains", CHAINS, "--draws", DRAWS, posterior)
+        else:
             kept[name][posterior] = peer(name, posterior, acceptances[posterior])
     if options.write:
         # After each posterior, so that a run that is stopped leaves what it has.

@@ -4,7 +4,7 @@ Kind to the peer: a chain is drawn once with all its draws and timed a second ti
 alone, so that PyStan's transport of draws does not count. Called by samplers.py, which makes the environment.
 Usage: stan_gallery.py --out FOLDER [--seeds 1 2 3] [--chains N] [--draws N] [--warmup N] POSTERIOR...
 """
-import json, os, pathlib, re, sys
+import json, os, pathlib, re, shutil, sys
 
 import peer
 
@@ -69,6 +69,9 @@ def elapsed(output):
 
 
 def main():
+    # Draws of an earlier run would be found again, in no time.
+    for fits in CACHE.glob("**/fits"):
+        shutil.rmtree(fits)
     for name in options.posteriors:
         data_name, program = name.split("-")
         data = peer.data(data_name)

@@ -62,31 +62,41 @@ impl Elementwise for Ln1p {
 const FAR: f64 = 1e17;
 
 /// `ln(1 + x^2)`, also where the square would overflow.
+#[inline(always)]
+pub(crate) fn ln_1p_square<T: Real>(x: T) -> T {
+    let size = x.abs();
+    let far = size > T::from_f64(FAR);
+    let y = T::select(far, size, x * x).k_ln_1p();
+    T::select(far, y + y, y)
+}
+
+/// `2 x / (1 + x^2)`, the derivative of `ln(1 + x^2)`.
+#[inline(always)]
+pub(crate) fn ln_1p_square_slope<T: Real>(x: T) -> T {
+    let far = x.abs() > T::from_f64(FAR);
+    T::select(far, T::TWO, x + x) / T::select(far, x, x.mul_add(x, T::ONE))
+}
+
 pub(super) struct Ln1pSquare;
 
 impl Elementwise for Ln1pSquare {
     const NAME: &'static str = "ln_1p_square";
     #[inline(always)]
     fn value<T: Real>(x: T) -> T {
-        let size = x.abs();
-        let far = size > T::from_f64(FAR);
-        let y = T::select(far, size, x * x).k_ln_1p();
-        T::select(far, y + y, y)
+        ln_1p_square(x)
     }
     fn adjoint(x: Var, _: Var, g: Var) -> Option<Var> {
         Some(g * x.apply(Unary::Ln1pSquareSlope))
     }
 }
 
-/// `2 x / (1 + x^2)`, the derivative of `ln(1 + x^2)`.
 pub(super) struct Ln1pSquareSlope;
 
 impl Elementwise for Ln1pSquareSlope {
     const NAME: &'static str = "ln_1p_square_slope";
     #[inline(always)]
     fn value<T: Real>(x: T) -> T {
-        let far = x.abs() > T::from_f64(FAR);
-        T::select(far, T::TWO, x + x) / T::select(far, x, x.mul_add(x, T::ONE))
+        ln_1p_square_slope(x)
     }
     fn adjoint(x: Var, y: Var, g: Var) -> Option<Var> {
         Some(g * (2.0 / (x.square() + 1.0) - y.square()))

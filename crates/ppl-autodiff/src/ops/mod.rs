@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
+pub(crate) use exponential::{ln_1p_square, ln_1p_square_slope};
 pub use random::Law;
 pub use reduce::Reduction;
 pub use scan::Body;

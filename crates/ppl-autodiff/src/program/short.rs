@@ -6,6 +6,7 @@ use super::instruction::{Memory, Place, gather};
 use super::layout::Loop;
 use crate::kernels::dispatch::multiversion;
 use crate::kernels::elementwise::{BinaryKernel, UnaryKernel, pairwise};
+use crate::ops::{ln_1p_square, ln_1p_square_slope};
 use crate::real::Real;
 
 /// Arrays fill whole groups of so many slots.
@@ -14,8 +15,8 @@ const ONE_VECTOR: u16 = LANES as u16;
 /// The longest arrays: four vectors of AVX-512.
 pub(crate) const MAX_SHORT: usize = 32;
 
-/// What a step does. The arithmetic is done on the spot; other functions are kernels over the elements, by their number
-/// in [`Kernels`].
+/// What a step does. The arithmetic is done on the spot, and so are the functions that most densities have; others are
+/// kernels over the elements, by their number in [`Kernels`].
 #[derive(Clone, Copy)]
 pub(crate) enum Code {
     Add,
@@ -52,6 +53,18 @@ pub(crate) enum Code {
     Sum,
     /// The sum of the products of two arrays.
     Dot,
+    /// `e^x`
+    Exp,
+    /// `ln x`
+    Ln,
+    /// `1 / (1 + e^-x)`
+    Sigmoid,
+    /// `ln(1 + e^x)`
+    Softplus,
+    /// `ln(1 + x^2)`
+    Ln1pSquare,
+    /// `2 x / (1 + x^2)`
+    Ln1pSquareSlope,
     Unary(u16),
     Binary(u16),
 }
@@ -291,6 +304,12 @@ unsafe fn number<T: Real>(step: &ShortStep, kernels: &Kernels<T>, slots: *mut T,
             Code::Le => of!(|a: 0, b: 1| truth(a <= b)),
             Code::Splat | Code::Copy | Code::Sum => operand(0),
             Code::Zeros => T::ZERO,
+            Code::Exp => operand(0).k_exp(),
+            Code::Ln => operand(0).k_ln(),
+            Code::Sigmoid => operand(0).k_sigmoid(),
+            Code::Softplus => operand(0).k_softplus(),
+            Code::Ln1pSquare => ln_1p_square(operand(0)),
+            Code::Ln1pSquareSlope => ln_1p_square_slope(operand(0)),
             Code::Unary(f) => {
                 let mut y = [T::ZERO];
                 kernels.unary.get_unchecked(f as usize)(&[operand(0)], &mut y);
@@ -344,6 +363,12 @@ unsafe fn array<T: Real, const IS_ONE: bool>(step: &ShortStep, kernels: &Kernels
             }
             Code::Sum => total!(slots, step, end, |sum, a, _b| sum + a),
             Code::Dot => total!(slots, step, end, |sum, a, b| a.mul_add(b, sum)),
+            Code::Exp => elementwise!(slots, step, end, |a: 0| a.k_exp()),
+            Code::Ln => elementwise!(slots, step, end, |a: 0| a.k_ln()),
+            Code::Sigmoid => elementwise!(slots, step, end, |a: 0| a.k_sigmoid()),
+            Code::Softplus => elementwise!(slots, step, end, |a: 0| a.k_softplus()),
+            Code::Ln1pSquare => elementwise!(slots, step, end, |a: 0| ln_1p_square(a)),
+            Code::Ln1pSquareSlope => elementwise!(slots, step, end, |a: 0| ln_1p_square_slope(a)),
             Code::Unary(f) => kernels.unary.get_unchecked(f as usize)(step.operand(slots, 0), step.result(slots)),
             Code::Binary(f) => {
                 let (a, b) = (step.operand(slots, 0), step.operand(slots, 1));

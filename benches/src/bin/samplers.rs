@@ -1,5 +1,5 @@
 //! Our NUTS and that of `nuts-rs`, both over our compiled densities from the same starting points, so that only the
-//! sampler differs.
+//! sampler differs. Ours chooses its coordinates, unless `--as-written` forbids it.
 //!
 //! `cargo run --release -p ppl-benches --features nuts-rs --bin samplers` prints a table of the gallery's posteriors;
 //! `--write` puts it into `benches/README.md`, `--network` measures the hierarchical network instead.
@@ -19,12 +19,12 @@ use nuts_rs::rand::rngs::ChaCha8Rng;
 use nuts_rs::{Chain, CpuLogpFunc, CpuMath, CpuMathError, DiagNutsSettings, HasDims, LowRankNutsSettings, Settings};
 use ppl::core::Model;
 use ppl::diagnostics::ess_bulk;
-use ppl::infer::Nuts;
 use ppl::infer::compiled::CompiledModel;
 use ppl::infer::density::{DensityError, LogDensity, Target};
 use ppl::infer::init::find_start;
 use ppl::infer::observe::Silent;
 use ppl::infer::random::ChainRng;
+use ppl::infer::{Centring, Nuts};
 use ppl_benches::models::{grouped_data, hierarchical_bnn};
 use serde::Serialize;
 
@@ -55,6 +55,9 @@ struct Arguments {
     /// Our sampler alone.
     #[arg(long)]
     ours: bool,
+    /// Our sampler in the coordinates in which the model is written.
+    #[arg(long)]
+    as_written: bool,
     /// Write the table into `benches/README.md`.
     #[arg(long)]
     write: bool,
@@ -98,6 +101,8 @@ struct Length {
     chains: usize,
     draws: usize,
     acceptance: f64,
+    /// Whether our sampler has the coordinates of the model, as the others do.
+    as_written: bool,
 }
 
 /// Bulk ESS of every recorded value that varies, in order.
@@ -116,25 +121,34 @@ fn effective(compiled: &CompiledModel<'_>, draws: &Array3<f64>) -> Result<Vec<f6
     if sizes.is_empty() { Err("no parameter varies".into()) } else { Ok(sizes) }
 }
 
-fn ours(compiled: &CompiledModel<'_>, length: Length, seed: u64) -> Result<Figures, Box<dyn Error>> {
+/// Ours, with its choice of coordinates unless told otherwise, whose pilot belongs to warm-up.
+fn ours(model: &dyn Model, length: Length, seed: u64) -> Result<Figures, Box<dyn Error>> {
     let nuts = Nuts::new().chains(length.chains).draws(length.draws).target_acceptance(length.acceptance);
-    let chains = nuts.threads(1).seed(seed).sample_chains(compiled, &Silent, &AtomicBool::new(false))?;
+    let centring = if length.as_written { Centring::AsWritten } else { Centring::Automatic };
+    let nuts = nuts.threads(1).seed(seed).centring(centring);
+    let begin = Instant::now();
+    drop(CompiledModel::new(model)?);
+    let compiling = begin.elapsed().as_secs_f64();
+    let begin = Instant::now();
+    let compiled = &nuts.compile(model, &AtomicBool::new(false))?;
+    let pilot_seconds = (begin.elapsed().as_secs_f64() - compiling).max(0.0);
+    let chains = nuts.sample_chains(compiled, &Silent, &AtomicBool::new(false))?;
     let mut draws = Array3::zeros((length.chains, length.draws, compiled.dim()));
     for (chain, mut to) in chains.iter().zip(draws.outer_iter_mut()) {
         to.assign(&chain.draws);
     }
     let sizes = effective(compiled, &draws)?;
-    let warmup_gradients = chains.iter().map(|c| c.warmup_gradients).sum();
-    let warmup_seconds = chains.iter().map(|c| c.warmup_seconds).sum();
+    let warmup_gradients: usize = chains.iter().map(|c| c.warmup_gradients).sum();
+    let warmup_seconds: f64 = chains.iter().map(|c| c.warmup_seconds).sum();
     Ok(Figures {
         sampler: "ppl",
         seed,
-        warmup_gradients,
+        warmup_gradients: compiled.pilot_gradients() + warmup_gradients,
         gradients: chains.iter().map(|c| c.gradients).sum::<usize>() - warmup_gradients,
         ess: sizes[0],
         ess_median: sizes[sizes.len() / 2],
         divergences: chains.iter().map(|c| c.divergences.len()).sum(),
-        warmup_seconds,
+        warmup_seconds: pilot_seconds + warmup_seconds,
         seconds: chains.iter().map(|c| c.seconds).sum::<f64>() - warmup_seconds,
     })
 }
@@ -257,7 +271,7 @@ fn measure(model: &dyn Model, length: Length, seeds: u64, alone: bool) -> Result
     let compiled = CompiledModel::new(model)?;
     let mut all = Vec::new();
     for seed in 1..=seeds {
-        all.push(ours(&compiled, length, seed)?);
+        all.push(ours(model, length, seed)?);
         if !alone {
             for peer in [diagonal, low_rank] {
                 match peer(&compiled, length, seed) {
@@ -323,7 +337,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut runs = BTreeMap::new();
     if arguments.network {
         let (x, y) = grouped_data()?;
-        let length = Length { chains: 1, draws: 500, acceptance: 0.8 };
+        let length = Length { chains: 1, draws: 500, acceptance: 0.8, as_written: arguments.as_written };
         let all = measure(&hierarchical_bnn(x, y), length, arguments.seeds, arguments.ours)?;
         for f in &all {
             eprintln!(
@@ -342,11 +356,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     } else {
         for entry in ppl_gallery::all() {
             let wanted = arguments.only.as_ref().is_none_or(|part| entry.name.contains(part));
-            if !wanted || 1e6 * ppl_gallery::run::cost(entry)?.gradient.as_secs_f64() > arguments.cheap {
+            // Where there are minor modes, chance decides who stays in one.
+            if !wanted
+                || entry.needs.minor_modes
+                || 1e6 * ppl_gallery::run::cost(entry)?.gradient.as_secs_f64() > arguments.cheap
+            {
                 continue;
             }
             let acceptance = entry.needs.acceptance.unwrap_or(0.8);
-            let length = Length { chains: arguments.chains, draws: arguments.draws, acceptance };
+            let length = Length {
+                chains: arguments.chains,
+                draws: arguments.draws,
+                acceptance,
+                as_written: arguments.as_written,
+            };
             let all = measure(&*entry.model()?, length, arguments.seeds, arguments.ours)?;
             eprintln!("{}", line(entry.name, &all));
             runs.insert(entry.name.to_owned(), all);

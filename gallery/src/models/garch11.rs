@@ -4,7 +4,7 @@ use ppl::core::Support;
 use ppl::core::recurrence::linear_recurrence;
 use ppl::prelude::*;
 
-use crate::entry::{Entry, posteriordb};
+use crate::entry::{Entry, Needs, posteriordb};
 
 model! {
     /// `y_t ~ Normal(mu, s_t)` with `s_t^2 = alpha0 + alpha1 (y_{t-1} - mu)^2 + beta1 s_{t-1}^2`, flat priors within
@@ -24,10 +24,13 @@ model! {
     }
 }
 
-pub(super) const GARCH11: Entry = posteriordb!(
-    "garch-garch11",
-    "time series",
-    data = "garch",
-    stan = ["mu", "alpha0", "alpha1", "beta1"],
-    |data| Ok(Box::new(garch11(data.vector("y")?, data.number("sigma1")?)))
-);
+pub(super) const GARCH11: Entry = Entry {
+    needs: Needs {
+        acceptance: Some(0.9),
+        remark: "At 0.8 there were 5 divergences in 40,000 draws, at 0.9 none, for 7 % fewer effective draws a gradient.",
+        ..Needs::NOTHING
+    },
+    ..posteriordb!("garch-garch11", "time series", data = "garch", stan = ["mu", "alpha0", "alpha1", "beta1"], |data| {
+        Ok(Box::new(garch11(data.vector("y")?, data.number("sigma1")?)))
+    })
+};

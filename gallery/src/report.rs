@@ -215,8 +215,8 @@ pub fn page(parts: &[Part], length: Length, seeds: u64) -> String {
          described in `gallery/data/README.md`.\n\n\
          {seeds} seeds of {chains} chains, {warmup} iterations of warm-up and {draws} draws a chain. Figures are means,\n\
          standard deviations and, where the reference has them, 5, 50 and 95 % quantiles of every parameter: {figures} in\n\
-         all, of which about {:.1} would be off by more than {ERRORS} combined Monte Carlo standard errors by chance;\n\
-         {misses} are. {passed} of {} posteriors have no figure off in any seed, R-hat below {R_HAT} everywhere and no\n\
+         all. Off by more than {ERRORS} combined Monte Carlo standard errors would by chance be about {:.1}, and are\n\
+         {misses}. {passed} of {} posteriors have no figure off in any seed, R-hat below {R_HAT} everywhere and no\n\
          divergence; below the table stands what there is to say of the others.\n\n\
          Gradients, effective draws (the smallest bulk ESS of all parameters) and seconds (of all chains one after the\n\
          other, without compiling) are means over seeds; R-hat and the largest difference are the worst of all seeds,\n\

@@ -70,7 +70,7 @@ struct Cost {
     warmup_seconds: f64,
     /// While drawing.
     seconds: f64,
-    /// Until the end of warm-up; that of a pilot is left out.
+    /// Until the end of warm-up, those of a pilot included, as its seconds are.
     #[serde(default)]
     warmup_gradients: usize,
     /// While drawing.
@@ -130,7 +130,7 @@ fn ours(name: &str, seed: u64, chains: usize, draws: usize) -> Result<Figures, B
         compile_seconds,
         warmup_seconds: warmup_seconds + pilot_seconds,
         seconds: busy - warmup_seconds,
-        warmup_gradients: chains.iter().map(|c| c.warmup_gradients).sum(),
+        warmup_gradients: compiled.pilot_gradients() + chains.iter().map(|c| c.warmup_gradients).sum::<usize>(),
         gradients: chains.iter().map(|c| c.gradients - c.warmup_gradients).sum(),
         divergences: chains.iter().map(|c| c.divergences.len()).sum(),
     };

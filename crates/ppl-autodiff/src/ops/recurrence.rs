@@ -3,8 +3,8 @@
 use crate::structure::concat;
 use crate::var::Var;
 
-/// The adjoints of decay d and input x of `y_t = d_t y_{t-1} + x_t`, `y_0 = x_0`: the adjoint of x is the recurrence the other
-/// way, `l_t = g_t + d_{t+1} l_{t+1}`, and that of d_t is `l_t y_{t-1}`.
+/// The adjoints of decay d and input x of `y_t = d_t y_{t-1} + x_t`, `y_0 = x_0`: the adjoint of x is the recurrence the
+/// other way, `l_t = g_t + d_{t+1} l_{t+1}`, and that of d_t is `l_t y_{t-1}`.
 pub(super) fn adjoint(axis: usize, reverse: bool, decay: Var, y: Var, g: Var) -> (Var, Var) {
     let axis = axis as isize;
     let steps = y.dim(axis);

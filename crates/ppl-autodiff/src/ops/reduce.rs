@@ -46,8 +46,8 @@ pub(super) fn adjoint(op: Reduction, axes: &Axes, x: Var, y: Var, g: Var) -> Var
             let hit = x.eq(y);
             g * (hit / reduce(hit, Reduction::Sum))
         }
-        // The softmax, of the exponentials that the value takes too. Where all are -inf no element counts, where some are
-        // +inf those share, and a NaN stays one.
+        // The softmax, in the nodes that the value is expanded to (`passes/expand`), which are then shared. Where all are
+        // -inf no element counts, where some are +inf those share, and a NaN stays one.
         Reduction::LogSumExp => {
             let max = reduce(x.detach(), Reduction::Max);
             let shift = max.abs().lt(f64::INFINITY).select(max, 0.0);

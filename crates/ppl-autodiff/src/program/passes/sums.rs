@@ -1,8 +1,8 @@
 //! What is one number for all elements is taken out of their sum: `sum(k x) = k sum(x)`. What stays is often a plain sum
 //! of products, made in one pass over the data.
 //!
-//! A term leaves only the sum of multiples of a square, as of a normal density whose scales are data: there no digits are lost. In
-//! `sum(x - m)` they would be, since `x` and `n m` may be large where all differences are small.
+//! A term, one number or data, leaves only the sum of multiples of a square, as of a normal density: there no digits are
+//! lost. In `sum(x - m)` they would be, since `x` and `n m` may be large where all differences are small.
 
 use crate::ops::{Axes, Binary, Op, Reduction, Unary};
 use crate::program::graph::Graph;
